@@ -1,0 +1,18 @@
+// The client's address, as the super-server names it in the environment, or as its socket tells.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace poppass {
+
+// `text` if it is an IPv4 or IPv6 address; brackets around an IPv6 address (socat's way) go, and an
+// IPv4 address mapped into IPv6 is given as IPv4.
+std::optional<std::string> parse_address(std::string_view text);
+
+// Who is at the other end: ${PROTO}REMOTEIP (PROTO is TCP where unset), REMOTE_HOST, REMOTE_ADDR,
+// SOCAT_PEERADDR, the first of them that is an address; else the peer of the socket `fd`.
+std::optional<std::string> find_peer(int fd);
+
+} // namespace poppass
