@@ -1,0 +1,32 @@
+// The options that the programs of the credential file share.
+#pragma once
+
+#include "credential_file.hh"
+#include "crypt_hash.hh"
+
+#include <string>
+#include <string_view>
+
+namespace poppass {
+
+struct CredentialOptions {
+    std::string file;                   // -f; empty: not given
+    std::optional<Format> format = {};  // -F
+    const HashMethod* method = nullptr; // -m
+    std::int64_t cost = 0;              // -c; 0: the method's usual one
+    uid_t min_uid = 1000;               // --min-uid
+
+    static constexpr int min_uid_option = 256;
+
+    // Takes an option as getopt_long returned it; a bad value is misuse.
+    Result<void> take(int option, std::string_view value);
+
+    // After the last option: whether the method has such a cost. Without -m only the user's line
+    // tells the method.
+    Result<void> check() const;
+
+    // What to open: -f, else $POPPASS_FILE, else `users` in the configuration directory.
+    Result<CredentialFileOptions> choose_file() const;
+};
+
+} // namespace poppass
