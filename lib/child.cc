@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -17,48 +18,60 @@ namespace {
 using Sink = std::function<void(std::string_view)>;
 
 struct Pipes {
-    Pipe record;
+    Pipe record; // without descriptors where the child gets none, as the others
     Pipe output;
-    Pipe errors; // no descriptors where the child inherits ours
+    Pipe errors;
 };
+
+// A pipe whose writer is the child.
+Result<void> make_output(const Sink& sink, Pipe& into) {
+    if (!sink) return {};
+    auto pipe = make_pipe();
+    if (!pipe) return pipe.error();
+    if (::fcntl(pipe->read_end.get(), F_SETFL, O_NONBLOCK) != 0)
+        return system_trouble("prepare a pipe");
+    into = std::move(*pipe);
+    return {};
+}
 
 Result<Pipes> make_pipes(const Child& child) {
     Pipes pipes;
-    auto record = make_pipe();
-    if (!record) return record.error();
-    // A pipe holds at least 4096 bytes, so this never waits for a reader, and a child that closes
-    // it unread does no harm.
-    if (auto done = write_whole(record->write_end.get(), child.record.view()); !done)
-        return done.error();
-    record->write_end.reset();
-    pipes.record = std::move(*record);
-    auto output = make_pipe();
-    if (!output) return output.error();
-    pipes.output = std::move(*output);
-    if (child.errors) {
-        auto errors = make_pipe();
-        if (!errors) return errors.error();
-        pipes.errors = std::move(*errors);
+    if (child.record != nullptr) {
+        auto record = make_pipe();
+        if (!record) return record.error();
+        // A pipe holds at least 4096 bytes, so this never waits for a reader, and a child that
+        // closes it unread does no harm.
+        if (auto done = write_whole(record->write_end.get(), child.record->view()); !done)
+            return done.error();
+        record->write_end.reset();
+        pipes.record = std::move(*record);
     }
-    for (const Fd* const end : {&pipes.output.read_end, &pipes.errors.read_end})
-        if (*end && ::fcntl(end->get(), F_SETFL, O_NONBLOCK) != 0)
-            return system_trouble("prepare a pipe");
+    if (auto done = make_output(child.output, pipes.output); !done) return done.error();
+    if (auto done = make_output(child.errors, pipes.errors); !done) return done.error();
     return pipes;
 }
 
-bool put_on(int fd, int number) {
+// True also where there is nothing to put.
+bool put_on(const Fd& fd, int number) {
+    if (!fd) return true;
     // dup2 onto itself would leave close-on-exec set.
-    if (fd == number) return ::fcntl(fd, F_SETFD, 0) == 0;
-    return ::dup2(fd, number) == number;
+    if (fd.get() == number) return ::fcntl(number, F_SETFD, 0) == 0;
+    return ::dup2(fd.get(), number) == number;
+}
+
+bool take(const Identity& identity) {
+    return ::setgroups(0, nullptr) == 0 &&
+           ::setresgid(identity.gid, identity.gid, identity.gid) == 0 &&
+           ::setresuid(identity.uid, identity.uid, identity.uid) == 0;
 }
 
 // The child's side; shares our memory until it is another program. Returns only on failure.
 void become(const Child& child, const Pipes& pipes) {
     ::setpgid(0, 0);
-    if (!put_on(pipes.output.write_end.get(), 1)) return;
-    if (pipes.errors.write_end && !put_on(pipes.errors.write_end.get(), 2)) return;
+    if (!put_on(pipes.output.write_end, 1)) return;
+    if (!put_on(pipes.errors.write_end, 2)) return;
     // Last, for any of the other ends may have had this number.
-    if (!put_on(pipes.record.read_end.get(), 3)) return;
+    if (!put_on(pipes.record.read_end, 3)) return;
     const rlimit no_core{0, 0};
     if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return;
     // Handlers end with execve; what we ignore, or were started to ignore, would stay ignored.
@@ -69,7 +82,8 @@ void become(const Child& child, const Pipes& pipes) {
     sigset_t none;
     ::sigemptyset(&none);
     if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return;
-    ::execve(child.path.c_str(), child.argv, environ);
+    if (child.identity && !take(*child.identity)) return;
+    ::execve(child.path.c_str(), child.argv, child.environment);
 }
 
 // vfork costs a fraction of fork, and its sharing of memory brings errno home. A function of its

@@ -5,20 +5,30 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <unistd.h>
 
 namespace poppass {
 
+// Whom a process becomes, without other groups.
+struct Identity {
+    uid_t uid;
+    gid_t gid;
+};
+
 struct Child {
-    const std::string& path; // the program's file
-    char* const* argv;       // as execve wants it
-    const Secret& record;    // at most longest_record bytes, on its descriptor 3
+    const std::string& path;   // the program's file
+    char* const* argv;         // as execve wants it
+    const Secret* record = {}; // at most longest_record bytes, on its descriptor 3; null: 3 is closed
     std::chrono::seconds limit;
-    std::function<void(std::string_view)> output; // takes what it writes to descriptor 1
-    // Takes what it writes to descriptor 2; empty: it inherits ours.
-    std::function<void(std::string_view)> errors;
+    // Take what it writes to descriptors 1 and 2; where empty, it inherits ours.
+    std::function<void(std::string_view)> output = {};
+    std::function<void(std::string_view)> errors = {};
+    char* const* environment = environ;
+    std::optional<Identity> identity = {}; // nothing: ours
 };
 
 struct ChildEnd {
@@ -39,8 +49,8 @@ inline constexpr std::chrono::seconds grace_after_term{5};
 // it blocked but for the time that run_child waits.
 void prepare_for_children();
 
-// Runs the child to its end. Descriptor 0 is ours, 1 a pipe to `output`, 2 ours or a pipe to `errors`,
-// 3 the record; every other descriptor must be close-on-exec. It runs in a process group of its own,
+// Runs the child to its end. Descriptor 0 is ours, 1 and 2 are ours or pipes, 3 is the record; every
+// other descriptor must be close-on-exec. It runs in a process group of its own,
 // with default signals, none blocked, and no core dumps. The verdict is that of the direct child;
 // when it has ended, what it left behind in its process group is killed.
 ChildEnd run_child(const Child& child);

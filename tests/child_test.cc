@@ -46,7 +46,7 @@ Ran run_words(std::vector<std::string> words, std::string_view record = "record"
     Ran ran{};
     Child child{.path = words[0],
                 .argv = argv.data(),
-                .record = secret,
+                .record = &secret,
                 .limit = limit,
                 .output = [&](std::string_view bytes) { ran.out += bytes; },
                 .errors = {}};

@@ -1,0 +1,32 @@
+// One input line of the protocol to one command. Pure.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace poppass {
+
+enum class Verb { user, pass, newpass, quit, unknown };
+
+enum class Argument {
+    good,
+    empty,
+    forbidden, // holds NUL or CR, which no record can carry
+    too_long,  // the line was longer than any argument that could fit a record
+};
+
+struct Command {
+    Verb verb = Verb::unknown;
+    Argument state = Argument::empty;
+    std::string_view argument; // a view into the line; complete where state is good
+};
+
+// The longest line that is kept: more than any record could take.
+inline constexpr std::size_t longest_line = 1024;
+
+// `line` as received, without its LF; one CR at its end belongs to the line end. `cut` says that the
+// line was longer than longest_line and only its beginning is here. The word is taken in any case;
+// exactly one space follows it, and all the rest, spaces and 8-bit bytes included, is the argument.
+Command parse_command(std::string_view line, bool cut);
+
+} // namespace poppass

@@ -1,0 +1,113 @@
+// poppass HOST CHECKPROGRAM [ARG...]: the front end of the poppassd protocol. Reads its settings, parts
+// into the network side and the monitor, and is nothing else. poppass(8).
+#include "configuration.hh"
+#include "event_log.hh"
+#include "fd.hh"
+#include "monitor.hh"
+#include "parser.hh"
+#include "peer.hh"
+#include "reply.hh"
+#include "secret.hh"
+
+#include <cstdlib>
+#include <fcntl.h>
+#include <exception>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace poppass;
+
+namespace {
+
+constexpr std::string_view usage = "usage: poppass HOST CHECKPROGRAM [ARG...]\n"
+                                   "       poppass --help | --version\n";
+
+int say(int fd, std::string_view text, ExitStatus status) {
+    (void)write_whole(fd, text);
+    return static_cast<int>(status);
+}
+
+// What a caller of ours could have set to make a link believe that it works for Dovecot.
+void clean_environment(const std::optional<std::string>& peer) {
+    for (const char* const name : {"AUTHORIZED", "CREDENTIALS_LOOKUP", "DOVECOT_VERSION",
+                                   "userdb_uid", "userdb_gid", "EXTRA"})
+        ::unsetenv(name);
+    if (peer)
+        ::setenv("TCPREMOTEIP", peer->c_str(), 1);
+    else
+        ::unsetenv("TCPREMOTEIP");
+}
+
+// Nothing is read from the client here; its own close is waited for, or two seconds.
+int fail_to_start(const EventLog& log, const std::optional<std::string>& peer, const Error& error) {
+    log.write(LogLine{}
+                  .word("event", "error")
+                  .word("result", "not-started")
+                  .word("ip", peer.value_or("-"))
+                  .word("pid", ::getpid())
+                  .word("words", error.message()));
+    (void)write_whole(STDOUT_FILENO, ReplyLine{Reply::server_trouble}.text());
+    if (::shutdown(STDOUT_FILENO, SHUT_WR) == 0) {
+#ifdef POLLRDHUP
+        pollfd client{STDIN_FILENO, POLLRDHUP, 0};
+#else
+        pollfd client{STDIN_FILENO, 0, 0};
+#endif
+        (void)::poll(&client, 1, 2000);
+    }
+    return static_cast<int>(ExitStatus::temporary);
+}
+
+Result<void> leave_client(const EventLog& log) {
+    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0) return system_trouble("open", "/dev/null");
+    const int last = log.uses_syslog() ? STDERR_FILENO : STDOUT_FILENO;
+    for (int fd = STDIN_FILENO; fd <= last; ++fd)
+        if (::dup2(null, fd) != fd) return system_trouble("leave the client's descriptors");
+    ::close(null);
+    return {};
+}
+
+int serve(std::vector<std::string> words) {
+    close_from(STDERR_FILENO + 1);
+    prepare_monitor_signals();
+    const EventLog log{standard_error_is_client()};
+    const auto peer = find_peer(STDIN_FILENO);
+    clean_environment(peer);
+
+    if (const auto done = make_undumpable(); !done) return fail_to_start(log, peer, done.error());
+    const auto configuration = read_configuration(std::move(words));
+    if (!configuration) return fail_to_start(log, peer, configuration.error());
+    int pair[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return fail_to_start(log, peer, system_trouble("make a socket pair"));
+    Fd monitor_end{pair[0]};
+    Fd network_end{pair[1]};
+    const pid_t network = ::fork();
+    if (network < 0) return fail_to_start(log, peer, system_trouble("fork"));
+    if (network == 0) {
+        network_end.reset();
+        run_network_side(*configuration, std::move(monitor_end));
+    }
+    monitor_end.reset();
+    if (const auto done = leave_client(log); !done) return fail_to_start(log, peer, done.error());
+    return run_monitor(*configuration, log, peer, std::move(network_end), network);
+}
+
+} // namespace
+
+int main(int argc, char** argv) try {
+    if (const auto done = open_standard_descriptors(); !done)
+        return static_cast<int>(ExitStatus::temporary);
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    if (first == "-h" || first == "--help") return say(STDOUT_FILENO, usage, ExitStatus::accepted);
+    if (first == "-V" || first == "--version")
+        return say(STDOUT_FILENO, "poppass " POPPASS_VERSION "\n", ExitStatus::accepted);
+    const int host = first == "--" ? 2 : 1;
+    if (argc < host + 2 || (host == 1 && first.starts_with('-')))
+        return say(STDERR_FILENO, usage.substr(0, usage.find('\n') + 1), ExitStatus::misused);
+    return serve({argv + host, argv + argc});
+} catch (const std::exception&) {
+    return static_cast<int>(ExitStatus::temporary);
+}

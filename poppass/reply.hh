@@ -1,0 +1,60 @@
+// Every reply that poppass may ever send.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace poppass {
+
+// Replies are shorter than this, in bytes, line end included.
+inline constexpr std::size_t longest_reply = 512;
+
+enum class Reply {
+    greeting, // words: the host's name
+    password_please,
+    new_password_please,
+    changed,
+    bye,
+    expected_user,
+    expected_pass,
+    expected_newpass,
+    unknown_command,
+    empty_argument,
+    forbidden_argument,
+    too_long,
+    old_password_incorrect,
+    too_many_tries,
+    check_temporary,          // words: the link's
+    check_temporary_and_last, // words: the link's
+    check_misused,
+    check_misused_and_last,
+    change_failed,    // words: the link's
+    change_temporary, // words: the link's
+    change_misused,
+    change_unknown,
+    line_timeout,
+    session_timeout,
+    shutting_down,
+    server_trouble,
+};
+
+// The longest host name that the greeting has room for.
+inline constexpr std::size_t longest_host = 255;
+
+// A line ready to be sent.
+class ReplyLine {
+public:
+    // `words` take the place of the reply's own where it has a place for them.
+    explicit ReplyLine(Reply reply, std::string_view words = {});
+
+    std::string_view text() const { return {bytes_.data(), size_}; }
+
+private:
+    void put(std::string_view part);
+
+    std::array<char, longest_reply> bytes_;
+    std::size_t size_ = 0;
+};
+
+} // namespace poppass
