@@ -80,11 +80,9 @@ struct Splice {
 
 Splice splice(const Scan& scan, const Edit& edit) {
     const off_t line_feed = scan.line_ends ? 1 : 0;
-    if (std::holds_alternative<RemoveLine>(edit))
-        return {scan.line_at, scan.line_size + line_feed, ""};
-    const std::string& line = std::get<WriteLine>(edit).line;
-    if (scan.found.line) return {scan.line_at, scan.line_size, line};
-    return {scan.size, 0, (scan.file_ends ? "" : "\n") + line + "\n"};
+    if (edit.what == Edit::What::remove) return {scan.line_at, scan.line_size + line_feed, ""};
+    if (scan.found.line) return {scan.line_at, scan.line_size, edit.line};
+    return {scan.size, 0, (scan.file_ends ? "" : "\n") + edit.line + "\n"};
 }
 
 Error about(const std::string& path, Error error) {
@@ -133,7 +131,8 @@ Result<void> CredentialFile::resolve() {
     name_ = path_.substr(slash + 1);
     if (name_.empty() || name_ == "." || name_ == "..") return trouble(path + " names no file");
     new_name_ = name_ + ".new";
-    lock_name_ = name_ + ".lock";
+    // To shadow-utils, shadow.lock would be a lock of theirs that nobody ever lets go.
+    lock_name_ = is_system() ? ".pwd.lock" : name_ + ".lock";
     directory_.reset(retried([&] {
         return ::open(path_.substr(0, slash + 1).c_str(), path_only | O_DIRECTORY | O_CLOEXEC);
     }));
@@ -238,7 +237,7 @@ Result<Found> CredentialFile::find(std::string_view login) const {
 
 // The lock goes with the descriptor.
 Result<Fd> CredentialFile::lock() const {
-    const std::string path = path_ + ".lock";
+    const std::string path = path_.substr(0, path_.size() - name_.size()) + lock_name_;
     Fd fd{retried([&] {
         return ::openat(directory_.get(), lock_name_.c_str(),
                         O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
@@ -320,7 +319,7 @@ Result<Change> CredentialFile::change(std::string_view login, const Editor& edit
     }
     const auto edit = editor(scan.found);
     if (!edit) return edit.error();
-    if (std::holds_alternative<KeepLine>(*edit)) return Change::none;
+    if (edit->what == Edit::What::keep) return Change::none;
 
     auto done = write_new(old, scan, *edit);
     if (!done) done = about(path_ + ".new", done.error());

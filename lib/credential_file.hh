@@ -9,17 +9,14 @@
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
-#include <variant>
 
 namespace poppass {
 
 // What to do with the user's line.
-struct KeepLine {};
-struct RemoveLine {};
-struct WriteLine {
-    std::string line; // without line feed; in the old one's place, or at the end of the file
+struct Edit {
+    enum class What { keep, remove, write } what = What::keep;
+    std::string line = {}; // without line feed; takes the old one's place, or comes last
 };
-using Edit = std::variant<KeepLine, RemoveLine, WriteLine>;
 
 // Decides under the lock, so quickly: no hashes, no prompts. An error ends the change, unchanged.
 using Editor = std::function<Result<Edit>(const Found&)>;
@@ -54,11 +51,13 @@ public:
 
     // Takes the lock, looks the user up, asks `editor`, and replaces the file. It is the old or the
     // new file, whole, at every instant, and an error means that it is the old one. Every other
-    // line stays byte for byte. A lock that cannot be had for ten seconds is an error with EAGAIN.
+    // line stays byte for byte. The lock is on FILE.lock, or for /etc/shadow itself lckpwdf(3)'s; one
+    // that cannot be had for ten seconds is an error with EAGAIN.
     // TERM, INT and HUP wait from the first write to the last.
     Result<Change> change(std::string_view login, const Editor& editor) const;
 
     const std::string& path() const { return path_; } // resolved
+    bool is_system() const { return path_ == "/etc/shadow"; }
     uid_t owner() const { return owner_; }
 
 private:

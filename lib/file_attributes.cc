@@ -55,7 +55,9 @@ Result<void> copy_extended(int from, int to) {
     if (!wanted) return wanted.error();
     const auto present = read_attributes(to);
     if (!present) return present.error();
-    for (const auto& [name, value] : *wanted) {
+    for (const auto& attribute : *wanted) {
+        const std::string& name = attribute.first;
+        const std::string& value = attribute.second;
         // Some can only be set by the kernel, which has done so.
         const auto same = present->find(name);
         if (same != present->end() && same->second == value) continue;
@@ -64,10 +66,12 @@ Result<void> copy_extended(int from, int to) {
             }) != 0)
             return system_trouble("keep the attribute", name);
     }
-    for (const auto& [name, value] : *present)
+    for (const auto& attribute : *present) {
+        const std::string& name = attribute.first;
         if (!wanted->contains(name) &&
             retried([&] { return ::fremovexattr(to, name.c_str()); }) != 0)
             return system_trouble("remove the attribute", name);
+    }
     return {};
 }
 

@@ -24,8 +24,8 @@ namespace poppass {
 
 namespace {
 
-// Makes the working directory one that is empty and will stay so: it is removed already, and nothing
-// can be made in a removed directory.
+// Makes the root directory one that is empty and will stay so: it is removed already, and nothing can
+// be made in a removed directory.
 Result<void> enter_removed_directory() {
     char name[] = "/run/poppass.XXXXXX";
     if (::mkdtemp(name) == nullptr) return system_trouble("make a directory in /run");
@@ -33,11 +33,12 @@ Result<void> enter_removed_directory() {
     const Error error = system_trouble("enter", name);
     if (::rmdir(name) != 0) return system_trouble("remove", name);
     if (!entered) return error;
+    if (::chroot(".") != 0) return system_trouble("change the root directory");
     return {};
 }
 
 #ifdef POPPASS_LINUX
-// The same where /run cannot be written: the descriptor list of a process that has ended.
+// The same where /run cannot be written: the descriptor list of a process that ends then.
 Result<void> enter_dead_directory() {
     auto pipe = make_pipe();
     if (!pipe) return pipe.error();
@@ -50,8 +51,9 @@ Result<void> enter_dead_directory() {
         ::_exit(0);
     }
     const std::string name = "/proc/" + std::to_string(pid) + "/fdinfo";
-    const bool entered = ::chdir(name.c_str()) == 0;
-    const Error error = system_trouble("enter", name);
+    // Before the process is gone: after it chroot finds no such directory.
+    const bool entered = ::chdir(name.c_str()) == 0 && ::chroot(".") == 0;
+    const Error error = system_trouble("take for the root directory", name);
     pipe->write_end.reset();
     retried([&] { return ::waitpid(pid, nullptr, 0); });
     if (!entered) return error;
@@ -70,7 +72,6 @@ Result<void> enter_empty_directory() {
 // No files, then nobody: the root directory can only be changed as root.
 Result<void> become_nobody(const Identity& identity) {
     if (auto entered = enter_empty_directory(); !entered) return entered;
-    if (::chroot(".") != 0) return system_trouble("change the root directory");
     return become_user(identity.uid, identity.gid, {});
 }
 

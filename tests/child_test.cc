@@ -34,7 +34,8 @@ struct Ran {
 enum class Errors { inherited, taken };
 
 Ran run_words(std::vector<std::string> words, std::string_view record = "record",
-              seconds limit = seconds{20}, Errors errors = Errors::inherited) {
+              seconds limit = seconds{20}, Errors errors = Errors::inherited,
+              const std::function<void(Child&)>& change = {}) {
     // What whoever started the tests left open is none of the child's business.
     ::close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
     prepare_for_children();
@@ -51,6 +52,7 @@ Ran run_words(std::vector<std::string> words, std::string_view record = "record"
                 .output = [&](std::string_view bytes) { ran.out += bytes; },
                 .errors = {}};
     if (errors == Errors::taken) child.errors = [&](std::string_view bytes) { ran.err += bytes; };
+    if (change) change(child);
     const auto before = Clock::now();
     ran.end = run_child(child);
     ran.took = Clock::now() - before;
@@ -134,6 +136,68 @@ TEST_CASE("records of every size arrive whole") {
     }
 }
 
+TEST_CASE("without a record descriptor 3 is closed") {
+    const auto ran = run_words({built("next-link")}, "record", seconds{20}, Errors::taken,
+                               [](Child& child) { child.record = nullptr; });
+    const auto link = parse_next_link(ran.out);
+    CHECK(link.ran);
+    CHECK_FALSE(link.record);
+    CHECK(link.descriptors == std::vector{0, 1, 2});
+}
+
+TEST_CASE("an environment of its own is all there is") {
+    char variable[] = "WORD=a b";
+    char* environment[] = {variable, nullptr};
+    const auto ran = run_words({built("next-link")}, "record", seconds{20}, Errors::taken,
+                               [&](Child& child) { child.environment = environment; });
+    CHECK(parse_next_link(ran.out).environment ==
+          std::map<std::string, std::string>{{"WORD", "a b"}});
+    const ScopedVariable ours{"POPPASS_TEST_WORD", "ours"};
+    CHECK(run_next_link().environment.at("POPPASS_TEST_WORD") == "ours");
+}
+
+TEST_CASE("where nobody takes its output it inherits our descriptor 1") {
+    const TemporaryDirectory directory;
+    const auto path = directory.file("out");
+    const auto status = in_child([&] {
+        const Fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+        ::dup2(file.get(), 1);
+        const auto ran = run_words({built("next-link"), "6"}, "record", seconds{20}, Errors::taken,
+                                   [](Child& child) { child.output = {}; });
+        return ran.out.empty() ? ran.end.value : 99;
+    });
+    CHECK(status == 6);
+    CHECK(parse_next_link(read_file(path)).descriptors == std::vector{0, 1, 2, 3});
+}
+
+TEST_CASE("as somebody else: uid, gid, and no other groups") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const TemporaryDirectory directory;
+    REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
+    write_file(directory.file("next-link"), read_file(built("next-link")), 0755);
+    const auto run_as_somebody = [&] {
+        return run_words({directory.file("next-link")}, "record", seconds{20}, Errors::taken,
+                         [](Child& child) {
+                             child.identity = Identity{64'001, 64'002};
+                         });
+    };
+    const auto link = parse_next_link(run_as_somebody().out);
+    CHECK(link.uids == std::vector<uid_t>(3, 64'001));
+    CHECK(link.gids == std::vector<gid_t>(3, 64'002));
+    CHECK(link.groups.empty());
+    CHECK(link.record == "record");
+    // What it may not run is not run as us either.
+    REQUIRE(::chmod(directory.file("next-link").c_str(), 0700) == 0);
+    const auto refused = run_as_somebody().end;
+    CHECK(refused.how == How::not_started);
+    CHECK(refused.value == EACCES);
+    CHECK(in_child([&] {
+              if (::setresuid(64'003, 64'003, 64'003) != 0) return 1;
+              const auto end = run_as_somebody().end;
+              return end.how == How::not_started && end.value == EPERM ? 0 : 2;
+          }) == 0);
+}
+
 TEST_CASE("a process group of its own, no core dumps, default signals, none blocked") {
     // The worst that whoever started us can have left behind.
     std::map<int, struct sigaction> before;
@@ -162,6 +226,10 @@ TEST_CASE("a parent that ignored SIGCHLD gets its verdicts") {
     const auto ran = run_words({built("next-link"), "5"});
     CHECK(ran.end.how == How::exited);
     CHECK(ran.end.value == 5);
+    // From the first child on it is blocked, so that none comes before somebody waits for it.
+    sigset_t blocked;
+    ::sigprocmask(SIG_BLOCK, nullptr, &blocked);
+    CHECK(::sigismember(&blocked, SIGCHLD) == 1);
 }
 
 TEST_CASE("ten megabytes of output, and as much of errors") {
@@ -175,8 +243,8 @@ TEST_CASE("ten megabytes of output, and as much of errors") {
 
 TEST_CASE("what it writes last is not lost") {
     for (int round = 0; round < 50; ++round) {
-        const auto ran = run_script("head -c 60000 /dev/zero");
-        REQUIRE(ran.out.size() == 60'000);
+        const auto ran = run_script("head -c 65536 /dev/zero"); // as much as a pipe holds
+        REQUIRE(ran.out.size() == 65'536);
     }
 }
 
@@ -213,6 +281,17 @@ TEST_CASE("one that ends well when it is told to is overtime all the same") {
                    Errors::taken); // the shell complains of its sleep's end
     CHECK(ran.end.how == How::overtime);
     CHECK(ran.out == "told\n");
+}
+
+TEST_CASE("the whole process group is told to end") {
+    const auto ran =
+        run_script("sh -c 'trap \"echo member; exit\" TERM; while :; do sleep 0.05; done' &\n"
+                   "trap 'echo leader' TERM; wait; wait",
+                   seconds{1}, Errors::taken);
+    CHECK(ran.end.how == How::overtime);
+    CHECK(ran.took < seconds{1} + grace_after_term);
+    CHECK(ran.out.find("leader\n") != std::string::npos);
+    CHECK(ran.out.find("member\n") != std::string::npos);
 }
 
 TEST_CASE("one that floods its output is ended at its limit too") {

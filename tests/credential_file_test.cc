@@ -44,10 +44,10 @@ struct Users {
         return file->change(login, editor);
     }
     Result<Change> write(std::string_view login, std::string line) const {
-        return change(login, [&](const Found&) { return Edit{WriteLine{line}}; });
+        return change(login, [&](const Found&) { return Edit{Edit::What::write, line}; });
     }
     Result<Change> remove(std::string_view login) const {
-        return change(login, [](const Found&) { return Edit{RemoveLine{}}; });
+        return change(login, [](const Found&) { return Edit{Edit::What::remove}; });
     }
 };
 
@@ -251,7 +251,7 @@ TEST_CASE("change: the editor sees what find sees, and may keep or refuse") {
     Found seen;
     const auto kept = users.change("joe", [&](const Found& found) {
         seen = found;
-        return Edit{KeepLine{}};
+        return Edit{};
     });
     REQUIRE(kept);
     CHECK(*kept == Change::none);
@@ -290,7 +290,7 @@ TEST_CASE("a symbolic link is followed once, and stays one") {
     // Where it leads later does not matter.
     REQUIRE(::unlink(link.c_str()) == 0);
     REQUIRE(::symlink("/etc/passwd", link.c_str()) == 0);
-    REQUIRE(file->change("joe", [](const Found&) { return Edit{WriteLine{"joe:new:::::::"}}; }));
+    REQUIRE(file->change("joe", [](const Found&) { return Edit{Edit::What::write, "joe:new:::::::"}; }));
     CHECK(users.content() == "ann:a:::::::\njoe:new:::::::\nzoe:z:::::::\n");
     CHECK(S_ISLNK(status_of(link).st_mode));
 }
@@ -303,7 +303,7 @@ TEST_CASE("a file that became a symbolic link is not followed") {
     REQUIRE(::unlink(users.path.c_str()) == 0);
     REQUIRE(::symlink(other.path.c_str(), users.path.c_str()) == 0);
     CHECK_FALSE(file->find("joe"));
-    CHECK_FALSE(file->change("joe", [](const Found&) { return Edit{RemoveLine{}}; }));
+    CHECK_FALSE(file->change("joe", [](const Found&) { return Edit{Edit::What::remove}; }));
     CHECK(other.content() == Users{}.content());
 }
 
@@ -316,7 +316,7 @@ TEST_CASE("what is no plain file of its own is refused, for readers and writers"
         CHECK(error.status == ExitStatus::temporary);
         CHECK_MESSAGE(error.message().find(words) != std::string::npos, error.message());
         if (!file) return;
-        const auto changed = file->change("joe", [](const Found&) { return Edit{RemoveLine{}}; });
+        const auto changed = file->change("joe", [](const Found&) { return Edit{Edit::What::remove}; });
         CHECK_FALSE(changed);
     };
     const auto make = [&](const char* name) { return users.directory.file(name); };
@@ -425,7 +425,7 @@ TEST_CASE("root becomes the account that owns the file, for good") {
         for (const gid_t id : gids)
             if (id != 64002) return false;
         return file && count == 1 && groups[0] == 64002 && ::setuid(0) != 0 &&
-               file->change("joe", [](const Found&) { return Edit{WriteLine{"joe:n:::::::"}}; });
+               file->change("joe", [](const Found&) { return Edit{Edit::What::write, "joe:n:::::::"}; });
     }));
     CHECK(users.content() == "ann:a:::::::\njoe:n:::::::\nzoe:z:::::::\n");
     CHECK(status_of(users.path).st_uid == 64001);
@@ -487,7 +487,7 @@ TEST_CASE("a directory's default ACL gives the new file nothing") {
     const auto fresh = users.directory.file("fresh");
     const auto file = CredentialFile::open({.path = fresh, .may_be_missing = true});
     REQUIRE(file);
-    REQUIRE(file->change("joe", [](const Found&) { return Edit{WriteLine{"joe:new:::::::"}}; }));
+    REQUIRE(file->change("joe", [](const Found&) { return Edit{Edit::What::write, "joe:new:::::::"}; }));
     CHECK((status_of(fresh).st_mode & 07777) == 0600);
 }
 
@@ -539,7 +539,7 @@ TEST_CASE("what another program wrote meanwhile is not lost") {
     const auto while_editing = [&](const std::function<void()>& deed) {
         return users.change("joe", [&](const Found&) {
             deed();
-            return Edit{WriteLine{"joe:new:::::::"}};
+            return Edit{Edit::What::write, "joe:new:::::::"};
         });
     };
     std::string theirs = "ann:their:::::::\n";
@@ -564,7 +564,7 @@ TEST_CASE("a file that was removed meanwhile is not brought back") {
     const Users users;
     CHECK_FALSE(users.change("joe", [&](const Found&) {
         ::unlink(users.path.c_str());
-        return Edit{WriteLine{"joe:new:::::::"}};
+        return Edit{Edit::What::write, "joe:new:::::::"};
     }));
     CHECK(::access(users.path.c_str(), F_OK) != 0);
     CHECK_FALSE(users.has_new());
@@ -584,7 +584,7 @@ TEST_CASE("a missing file holds nobody and is made by a change, where that is as
     CHECK(file->find("joe")->format == Format::shadow);
     CHECK(file->change("joe", [](const Found& found) -> Result<Edit> {
         if (found.line) return trouble("there is one");
-        return Edit{WriteLine{"joe:new:::::::"}};
+        return Edit{Edit::What::write, "joe:new:::::::"};
     }));
     ::umask(before);
     CHECK(read_file(path) == "joe:new:::::::\n");
@@ -601,7 +601,7 @@ TEST_CASE("a missing file holds nobody and is made by a change, where that is as
     CHECK(exits_with_0([&] {
         const auto theirs = open(directory.file("theirs"));
         return theirs && ::geteuid() == 64001 &&
-               theirs->change("joe", [](const Found&) { return Edit{WriteLine{"joe:n:::::::"}}; });
+               theirs->change("joe", [](const Found&) { return Edit{Edit::What::write, "joe:n:::::::"}; });
     }));
     CHECK(status_of(directory.file("theirs")).st_uid == 64001);
 }
@@ -612,7 +612,7 @@ TEST_CASE("signals wait until the change is made, and come through then") {
         const int status = in_child([&] {
             (void)users.change("joe", [&](const Found&) {
                 ::kill(::getpid(), number);
-                return Edit{WriteLine{"joe:new:::::::"}};
+                return Edit{Edit::What::write, "joe:new:::::::"};
             });
             return 0;
         });

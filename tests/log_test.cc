@@ -108,6 +108,14 @@ TEST_CASE("a line leaves room for its line feed, whatever is put in") {
     LogLine fresh;
     fresh.word(std::string(2000, 'k'), "v").word("a", "b");
     CHECK(fresh.text() == "a=b");
+    fresh.word(std::string(2000, 'k'), "v");
+    CHECK(fresh.text() == "a=b");
+    for (std::size_t size = 1000; size < 1030; ++size) {
+        CAPTURE(size);
+        LogLine brim;
+        brim.word(std::string(size, 'k'), "");
+        CHECK(brim.text().size() == (size < LogLine::longest - 1 ? size + 1 : 0));
+    }
 }
 
 TEST_CASE("complain: one line, one write") {

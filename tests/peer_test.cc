@@ -124,6 +124,7 @@ TEST_CASE("parse_address: nothing else") {
                                     bytes("::12345"),
                                     bytes("fe80::1%eth0"),
                                     bytes("::1]"),
+                                    bytes("x::1]"),
                                     bytes("[::1"),
                                     bytes("[]"),
                                     bytes("["),

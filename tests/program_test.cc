@@ -74,6 +74,7 @@ TEST_CASE("what is not there, no regular file or not executable is not found, an
     const auto empty = find_program("");
     REQUIRE_FALSE(empty);
     CHECK(empty.error().status == ExitStatus::misused);
+    CHECK(empty.error().message() == "a program's name is empty");
 }
 
 TEST_CASE("entries of PATH that are not absolute are skipped, also the empty ones") {

@@ -1,0 +1,392 @@
+#include "program.hh"
+
+#include <csignal>
+#include <ctime>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+// sha256crypt with 1000 rounds, of the password "old".
+const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string ann = "ann:!*:1::::::\n";
+const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
+const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::\n";
+
+std::string day() { return std::to_string(std::time(nullptr) / 86400); }
+
+struct Users {
+    TemporaryDirectory directory;
+    std::string path = directory.file("users");
+
+    explicit Users(const std::string& content = ann + joe + zoe) { write_file(path, content); }
+    std::string content() const { return read_file(path); }
+};
+
+std::vector<std::string> words(const std::string& path, std::vector<std::string> more) {
+    more.insert(more.begin(), {built("pwadmin"), "-f", path, "-m", "sha256crypt", "-c", "1000"});
+    return more;
+}
+
+Outcome pwadmin(const std::string& path, const std::vector<std::string>& more,
+                const std::string& input = "") {
+    return run({.argv = words(path, more),
+                .environment = {{"POPPASS_FILE", std::nullopt}},
+                .input = input});
+}
+
+void check_error(const Outcome& outcome, int status, std::string_view text) {
+    CHECK(outcome.status == status);
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err.starts_with("pwadmin: "));
+    CHECK(outcome.err.find('\n') == outcome.err.size() - 1);
+    CHECK_MESSAGE(outcome.err.find(text) != std::string::npos, outcome.err);
+}
+
+bool is_password(const std::string& path, const std::string& login, const std::string& password) {
+    const auto outcome =
+        run({.argv = {built("checkpw"), "-f", path}, .record = login + '\0' + password + bytes("\0\0\0")});
+    REQUIRE(outcome.err.empty());
+    return outcome.status == 0;
+}
+
+// pwadmin at a terminal of its own.
+class AtTerminal {
+public:
+    explicit AtTerminal(std::vector<std::string> argv) {
+        std::vector<char*> pointers;
+        for (auto& word : argv) pointers.push_back(word.data());
+        pointers.push_back(nullptr);
+        int master = -1;
+        pid_ = ::forkpty(&master, nullptr, nullptr, nullptr);
+        if (pid_ == 0) {
+            ::execv(pointers[0], pointers.data());
+            ::_exit(127);
+        }
+        master_.reset(master);
+    }
+    AtTerminal(const AtTerminal&) = delete;
+    AtTerminal& operator=(const AtTerminal&) = delete;
+    ~AtTerminal() {
+        if (pid_ > 0) {
+            ::kill(pid_, SIGKILL);
+            ::waitpid(pid_, nullptr, 0);
+        }
+    }
+
+    // All that was shown so far holds `text`; or so it is within a few seconds.
+    bool shows(std::string_view text) {
+        while (shown_.find(text) == std::string::npos)
+            if (!more()) return false;
+        return true;
+    }
+    void type(std::string_view keys) { REQUIRE(write_whole(master_.get(), keys)); }
+    bool echoes() const {
+        termios settings{};
+        REQUIRE(::tcgetattr(master_.get(), &settings) == 0);
+        return (settings.c_lflag & ECHO) != 0;
+    }
+    // The exit status, or minus the signal.
+    int wait() {
+        while (more()) {}
+        int status = 0;
+        ::waitpid(pid_, &status, 0);
+        pid_ = 0;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    }
+    pid_t pid() const { return pid_; }
+    std::string& shown() { return shown_; }
+
+private:
+    bool more() {
+        pollfd event{master_.get(), POLLIN, 0};
+        char block[1000];
+        if (::poll(&event, 1, 5000) != 1) return false;
+        const auto n = ::read(master_.get(), block, sizeof block);
+        if (n > 0) shown_.append(block, static_cast<std::size_t>(n));
+        return n > 0;
+    }
+
+    pid_t pid_ = 0;
+    Fd master_;
+    std::string shown_;
+};
+
+} // namespace
+
+TEST_CASE("a password is set, and no other byte changes") {
+    const Users users;
+    const auto outcome = pwadmin(users.path, {"--stdin", "joe"}, "new\n");
+    CHECK(outcome.status == 0);
+    CHECK(outcome.out == "pwadmin: joe: password changed\n");
+    CHECK(outcome.err.empty());
+    const auto content = users.content();
+    CHECK(content.starts_with(ann + "joe:$5$rounds=1000$"));
+    CHECK(content.ends_with(":" + day() + ":0:99999:7:::\n" + zoe));
+    CHECK(is_password(users.path, "joe", "new"));
+    CHECK_FALSE(is_password(users.path, "joe", "old"));
+
+    const auto quiet = pwadmin(users.path, {"-q", "--stdin", "joe"}, "newer");
+    CHECK(quiet.status == 0);
+    CHECK(quiet.out.empty());
+    CHECK(is_password(users.path, "joe", "newer"));
+}
+
+TEST_CASE("setting a password takes a lock away") {
+    const Users users{"joe:!" + hash + ":19000:0:99999:7:::\n"};
+    CHECK(pwadmin(users.path, {"--stdin", "joe"}, "new\n").status == 0);
+    CHECK(is_password(users.path, "joe", "new"));
+}
+
+TEST_CASE("passwords on standard input: one line, whole, or none") {
+    const Users users;
+    const auto set = [&](const std::string& input) {
+        return pwadmin(users.path, {"--stdin", "joe"}, input);
+    };
+    CHECK(set(" a b \n").status == 0);
+    CHECK(is_password(users.path, "joe", " a b "));
+    CHECK(set("first\nsecond\n").status == 0);
+    CHECK(is_password(users.path, "joe", "first"));
+    CHECK(set("no line feed").status == 0);
+    CHECK(is_password(users.path, "joe", "no line feed"));
+    CHECK(set(std::string(505, 'x') + "\n").status == 0);
+    CHECK(is_password(users.path, "joe", std::string(505, 'x')));
+
+    const auto before = users.content();
+    check_error(set(""), 3, "there is none");
+    check_error(set("\n"), 3, "empty");
+    check_error(set(std::string(506, 'x') + "\n"), 3, "too long");
+    check_error(set(std::string(513, 'x')), 3, "too long");
+    check_error(set(std::string(100'000, 'x')), 3, "too long");
+    check_error(set("new\r\n"), 3, "no protocol");
+    check_error(set(bytes("ne\0w\n")), 3, "no protocol");
+    CHECK(users.content() == before);
+}
+
+TEST_CASE("users are added") {
+    const Users users;
+    const auto outcome = pwadmin(users.path, {"--add", "--stdin", "bob"}, "new\n");
+    CHECK(outcome.status == 0);
+    CHECK(outcome.out == "pwadmin: bob: added\n");
+    CHECK(users.content().starts_with(ann + joe + zoe + "bob:$5$rounds=1000$"));
+    CHECK(users.content().ends_with(":" + day() + ":0:99999:7:::\n"));
+    CHECK(is_password(users.path, "bob", "new"));
+
+    const auto before = users.content();
+    check_error(pwadmin(users.path, {"--add", "--stdin", "joe"}, "new\n"), 3, "already");
+    CHECK(users.content() == before);
+}
+
+TEST_CASE("names that cannot be are refused before a password is asked for") {
+    const Users users;
+    for (const auto& name : std::vector<std::string>{"", "#joe", "+joe", "-joe", "j:e", "j|e", "joe\n", "j\te"}) {
+        CAPTURE(name);
+        for (const std::string deed : {"--add", "--remove"})
+            check_error(pwadmin(users.path, {deed, "--", name}, ""), 6, "cannot be a name");
+        check_error(pwadmin(users.path, {"--", name}, ""), 6, "cannot be a name");
+    }
+    CHECK(users.content() == ann + joe + zoe);
+}
+
+TEST_CASE("users are removed") {
+    const Users users;
+    const auto outcome = pwadmin(users.path, {"--remove", "joe"});
+    CHECK(outcome.status == 0);
+    CHECK(outcome.out == "pwadmin: joe: removed\n");
+    CHECK(users.content() == ann + zoe);
+    check_error(pwadmin(users.path, {"--remove", "joe"}), 3, "not in the file");
+    CHECK(pwadmin(users.path, {"--remove", "zoe"}).status == 0);
+    CHECK(pwadmin(users.path, {"--remove", "ann"}).status == 0);
+    CHECK(users.content().empty());
+}
+
+TEST_CASE("a missing file is made by --add alone") {
+    TemporaryDirectory directory;
+    const auto path = directory.file("users");
+    check_error(pwadmin(path, {"--stdin", "joe"}, "new\n"), 4, "No such file");
+    check_error(pwadmin(path, {"--remove", "joe"}), 4, "No such file");
+    CHECK(pwadmin(path, {"--add", "--stdin", "joe"}, "new\n").status == 0);
+    struct stat status {};
+    REQUIRE(::stat(path.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0600);
+    CHECK(is_password(path, "joe", "new"));
+    check_error(pwadmin(directory.file("no/users"), {"--add", "--stdin", "joe"}, "new\n"), 4, "directory");
+}
+
+TEST_CASE("the formats of files and of new lines") {
+    const Users dovecot{"ann:{SHA512-CRYPT}$6$salt$hash:1:2::::\n"};
+    CHECK(pwadmin(dovecot.path, {"--add", "--stdin", "joe"}, "new\n").status == 0);
+    CHECK(dovecot.content().starts_with("ann:{SHA512-CRYPT}$6$salt$hash:1:2::::\njoe:{CRYPT}$5$"));
+    const Users mailserver{"ann@example.org|{SHA512-CRYPT}$6$salt$hash\n"};
+    CHECK(pwadmin(mailserver.path, {"--add", "--stdin", "joe@example.org"}, "new\n").status == 0);
+    CHECK(mailserver.content().find("\njoe@example.org|{CRYPT}$5$") != std::string::npos);
+    const Users empty{""};
+    CHECK(pwadmin(empty.path, {"-F", "passwd-file", "--add", "--stdin", "joe"}, "new\n").status == 0);
+    CHECK(empty.content().starts_with("joe:{CRYPT}$5$"));
+}
+
+TEST_CASE("what cannot be changed is said") {
+    const Users users{"joe:{SSHA}0123456789abcdef\nbob:" + hash + "\n"};
+    const auto before = users.content();
+    check_error(pwadmin(users.path, {"--stdin", "joe"}, "new\n"), 3, "{SSHA}");
+    check_error(pwadmin(users.path, {"--stdin", "nobody"}, "new\n"), 3, "not in the file");
+    const Users broken{joe + "bob:x:a::::::\n"};
+    check_error(pwadmin(broken.path, {"--stdin", "bob"}, "new\n"), 3, "malformed");
+    check_error(pwadmin(broken.path, {"--add", "--stdin", "bob"}, "new\n"), 3, "already");
+    CHECK(pwadmin(broken.path, {"--remove", "bob"}).status == 0);
+    CHECK(broken.content() == joe);
+    CHECK(users.content() == before);
+    check_error(run({.argv = {built("pwadmin"), "-f", users.path, "-m", "bcrypt", "-c", "4", "--stdin", "bob"},
+                     .input = std::string(73, 'x')}),
+                3, "longer than 72 bytes");
+}
+
+TEST_CASE("exit values are passwd's, for usage too") {
+    const Users users;
+    const auto status = [&](const std::vector<std::string>& more) {
+        return pwadmin(users.path, more, "new\n").status;
+    };
+    CHECK(status({"-x", "joe"}) == 2);
+    CHECK(status({"--nonsense"}) == 2);
+    CHECK(status({"joe", "ann"}) == 2);
+    CHECK(status({"--add", "--remove", "joe"}) == 2);
+    CHECK(status({"--remove", "--stdin", "joe"}) == 2);
+    CHECK(status({"-F", "nis", "joe"}) == 6);
+    CHECK(status({"-m", "rot13", "joe"}) == 6);
+    CHECK(status({"-c", "1", "joe"}) == 6);
+    CHECK(status({"-c", "x", "joe"}) == 6);
+    CHECK(status({"--help"}) == 0);
+    CHECK(status({"--version"}) == 0);
+    CHECK(users.content() == ann + joe + zoe);
+    if (missing(::geteuid() == 0, "root")) return;
+    auto stranger = Program{.argv = words(users.path, {"--stdin", "joe"}), .input = "new\n"};
+    stranger.as = nobody;
+    check_error(run(stranger), 1, "Permission denied");
+}
+
+TEST_CASE("a locked file is busy") {
+    const Users users;
+    const Fd lock{::open((users.path + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    REQUIRE(::fcntl(lock.get(), F_OFD_SETLK, &whole) == 0);
+    check_error(pwadmin(users.path, {"--remove", "joe"}), 5, "Resource temporarily unavailable");
+    CHECK(users.content() == ann + joe + zoe);
+}
+
+TEST_CASE("without a name it is the caller's own password") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const Users users{"root:" + hash + ":19000:0:99999:7:::\n"};
+    CHECK(pwadmin(users.path, {"--stdin"}, "new\n").status == 0);
+    CHECK(is_password(users.path, "root", "new"));
+}
+
+TEST_CASE("set-user-ID it does not run") {
+    if (missing(::geteuid() == 0, "root")) return;
+#ifdef POPPASS_SANITIZED
+    if (missing(false, "a build that is not sanitized")) return; // it has words of its own
+#endif
+    const Users users;
+    struct statvfs mount {};
+    REQUIRE(::statvfs(users.path.c_str(), &mount) == 0);
+    if (missing((mount.f_flag & ST_NOSUID) == 0, "set-user-ID files in /tmp")) return;
+    const auto copy = users.directory.file("pwadmin");
+    write_file(copy, read_file(built("pwadmin")), 0755);
+    REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
+    REQUIRE(::chmod(copy.c_str(), 04755) == 0);
+    Program program{.argv = {copy, "-f", users.path, "--remove", "joe"}, .as = nobody};
+    check_error(run(program), 1, "set-user-ID");
+    REQUIRE(::chmod(copy.c_str(), 02755) == 0);
+    check_error(run(program), 1, "set-user-ID");
+    CHECK(users.content() == ann + joe + zoe);
+}
+
+TEST_CASE("at a terminal it asks twice, without echo") {
+    const Users users;
+    AtTerminal pwadmin{words(users.path, {"joe"})};
+    REQUIRE(pwadmin.shows("New password: "));
+    CHECK_FALSE(pwadmin.echoes());
+    pwadmin.type("typed pass\n");
+    REQUIRE(pwadmin.shows("New password again: "));
+    CHECK_FALSE(pwadmin.echoes());
+    pwadmin.type("typed pass\n");
+    CHECK(pwadmin.shows("password changed"));
+    CHECK(pwadmin.echoes());
+    CHECK(pwadmin.wait() == 0);
+    CHECK(pwadmin.shown().find("typed") == std::string::npos);
+    CHECK(is_password(users.path, "joe", "typed pass"));
+}
+
+TEST_CASE("at a terminal: two that differ, none, one too long") {
+    const Users users;
+    const struct {
+        std::string first;
+        std::string second;
+        std::string text;
+    } cases[] = {
+        {"one\n", "two\n", "differ"},
+        {"\n", "\n", "empty"},
+        {"\x04", "", "there is none"},
+        {std::string(600, 'x') + "\n", "", "too long"},
+    };
+    for (const auto& [first, second, text] : cases) {
+        CAPTURE(text);
+        AtTerminal pwadmin{words(users.path, {"joe"})};
+        REQUIRE(pwadmin.shows("New password: "));
+        pwadmin.type(first);
+        if (!second.empty()) {
+            REQUIRE(pwadmin.shows("again: "));
+            pwadmin.type(second);
+        }
+        CHECK(pwadmin.shows(text));
+        CHECK(pwadmin.echoes());
+        CHECK(pwadmin.wait() == 3);
+    }
+    CHECK(users.content() == ann + joe + zoe);
+}
+
+TEST_CASE("at a terminal: signals end it with echo back on") {
+    const Users users;
+    const struct {
+        std::string keys; // what is typed, or
+        int sent;         // the signal
+        int end;
+    } cases[] = {{"\x03", 0, SIGINT}, {"\x1c", 0, SIGQUIT}, {"", SIGTERM, SIGTERM}, {"", SIGHUP, SIGHUP},
+                 {"abc\x03", 0, SIGINT}};
+    for (const auto& [keys, sent, end] : cases) {
+        AtTerminal pwadmin{words(users.path, {"joe"})};
+        REQUIRE(pwadmin.shows("New password: "));
+        if (sent != 0) ::kill(pwadmin.pid(), sent);
+        pwadmin.type(keys);
+        CHECK(pwadmin.wait() == -end);
+        CHECK(pwadmin.echoes());
+    }
+    CHECK(users.content() == ann + joe + zoe);
+}
+
+TEST_CASE("at a terminal: after ^Z it asks again") {
+    const Users users;
+    AtTerminal pwadmin{words(users.path, {"joe"})};
+    REQUIRE(pwadmin.shows("New password: "));
+    pwadmin.type("half a pass");
+    pwadmin.shown().clear();
+    // Without a shell to wake it up, the kernel does not let it sleep; all else is the same.
+    ::kill(pwadmin.pid(), SIGTSTP);
+    REQUIRE(pwadmin.shows("New password: "));
+    CHECK_FALSE(pwadmin.echoes());
+    pwadmin.type("typed\n");
+    REQUIRE(pwadmin.shows("again: "));
+    pwadmin.type("typed\n");
+    CHECK(pwadmin.wait() == 0);
+    CHECK(is_password(users.path, "joe", "typed"));
+}
