@@ -21,6 +21,9 @@ bool take_ids(uid_t uid, gid_t gid) { return ::setgid(gid) == 0 && ::setuid(uid)
 
 Result<void> become_user(uid_t uid, gid_t gid, const std::vector<gid_t>& groups) {
     if (uid == 0) return trouble("become uid 0: not allowed");
+    // To the system calls these mean: leave it as it is.
+    if (uid == static_cast<uid_t>(-1) || gid == static_cast<gid_t>(-1))
+        return trouble("become uid or gid -1: there is none");
     // Groups and gid first: without root they could not be given up.
     if (::setgroups(groups.size(), groups.data()) != 0 || !take_ids(uid, gid))
         return system_trouble("become uid", std::to_string(uid));

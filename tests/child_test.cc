@@ -173,10 +173,9 @@ TEST_CASE("where nobody takes its output it inherits our descriptor 1") {
 TEST_CASE("as somebody else: uid, gid, and no other groups") {
     if (missing(::geteuid() == 0, "root")) return;
     const TemporaryDirectory directory;
-    REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
-    write_file(directory.file("next-link"), read_file(built("next-link")), 0755);
+    const auto program = reachable("next-link", directory);
     const auto run_as_somebody = [&] {
-        return run_words({directory.file("next-link")}, "record", seconds{20}, Errors::taken,
+        return run_words({program}, "record", seconds{20}, Errors::taken,
                          [](Child& child) {
                              child.identity = Identity{64'001, 64'002};
                          });
@@ -187,7 +186,7 @@ TEST_CASE("as somebody else: uid, gid, and no other groups") {
     CHECK(link.groups.empty());
     CHECK(link.record == "record");
     // What it may not run is not run as us either.
-    REQUIRE(::chmod(directory.file("next-link").c_str(), 0700) == 0);
+    REQUIRE(::chmod(program.c_str(), 0700) == 0);
     const auto refused = run_as_somebody().end;
     CHECK(refused.how == How::not_started);
     CHECK(refused.value == EACCES);

@@ -381,6 +381,12 @@ void write_file(const std::string& path, std::string_view bytes, mode_t mode) {
     if (!write_whole(fd.get(), bytes) || ::fchmod(fd.get(), mode) != 0) fail("write " + path);
 }
 
+std::string reachable(std::string_view name, const TemporaryDirectory& directory) {
+    if (::chmod(directory.path().c_str(), 0755) != 0) fail("open " + directory.path());
+    write_file(directory.file(name), read_file(built(name)), 0755);
+    return directory.file(name);
+}
+
 namespace {
 
 void put_variable(const std::string& name, const std::optional<std::string>& value) {

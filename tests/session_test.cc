@@ -311,8 +311,8 @@ const Command all_commands[] = {
     {Verb::pass, Argument::forbidden, "\r"},
     {Verb::newpass, Argument::too_long, "x"},
     {Verb::unknown, Argument::good, "x"},
-    {Verb::quit, Argument::empty, ""},
     // From here on for shorter walks.
+    {Verb::quit, Argument::empty, ""},
     line(Verb::user, huge),
     line(Verb::pass, huge),
     line(Verb::pass, large),
@@ -326,7 +326,7 @@ const Command all_commands[] = {
     {Verb::unknown, Argument::too_long, ""},
     {Verb::quit, Argument::too_long, "x"},
 };
-constexpr std::size_t few = 9;
+constexpr std::size_t few = 8;
 
 // Not a CHECK: there are millions of these.
 void must(bool holds, const char* what) {
@@ -458,17 +458,19 @@ TEST_CASE("all sequences of commands and verdicts: no change without an accepted
         std::size_t commands;
         int length;
         int tries;
-        long least; // sequences, so that nobody narrows this unseen
+        // So that nobody narrows this unseen.
+        long sequences;
+        long changes;
     };
-    for (const auto& [commands, length, tries, least] :
-         {Length{few, 7, 3, 1'000'000}, Length{few, 6, 1, 100'000},
-          Length{std::size(all_commands), 5, 2, 1'000'000}}) {
+    for (const auto& [commands, length, tries, sequences, changes] :
+         {Length{few, 7, 3, 1'000'000, 5'000}, Length{few, 6, 1, 100'000, 500},
+          Length{std::size(all_commands), 4, 2, 100'000, 40}}) {
         const Walk walk = walk_all(std::span{all_commands}.first(commands), length, tries);
         const auto replies = std::count(walk.replies.begin(), walk.replies.end(), true);
-        CHECK(walk.sequences >= least);
+        CHECK(walk.sequences >= sequences);
         CHECK(walk.checks > 1000);
-        CHECK(walk.changes > 500);
-        CHECK(replies >= 18);
+        CHECK(walk.changes >= changes);
+        CHECK(replies >= 15);
     }
 }
 
