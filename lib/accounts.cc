@@ -18,8 +18,7 @@ struct Close {
 bool is_nis(const char* name) { return name[0] == '+' || name[0] == '-'; }
 
 // Hands each entry of the file to `take`, until that returns true.
-template <class Next, class Take>
-Result<void> each_entry(const char* path, Next next, Take take) {
+template <class Next, class Take> Result<void> each_entry(const char* path, Next next, Take take) {
     const std::unique_ptr<FILE, Close> file{std::fopen(path, "re")};
     if (!file) {
         if (errno == ENOENT) return {};

@@ -1,5 +1,5 @@
-// The system's accounts as /etc/passwd and /etc/group list them, without NSS, so that static programs
-// can ask. Accounts that only sssd, LDAP or the like know are unknown here.
+// The system's accounts as /etc/passwd and /etc/group list them, without NSS, so that static
+// programs can ask. Accounts that only sssd, LDAP or the like know are unknown here.
 #pragma once
 
 #include "result.hh"

@@ -27,8 +27,8 @@ Result<void> become_user(uid_t uid, gid_t gid, const std::vector<gid_t>& groups)
     // Groups and gid first: without root they could not be given up.
     if (::setgroups(groups.size(), groups.data()) != 0 || !take_ids(uid, gid))
         return system_trouble("become uid", std::to_string(uid));
-    const bool is_user = ::getuid() == uid && ::geteuid() == uid && ::getgid() == gid &&
-                         ::getegid() == gid;
+    const bool is_user =
+        ::getuid() == uid && ::geteuid() == uid && ::getgid() == gid && ::getegid() == gid;
     const bool root_again = ::setuid(0) == 0 || ::seteuid(0) == 0;
     if (!is_user || root_again)
         return trouble("become uid " + std::to_string(uid) + ": root could be had back");

@@ -9,7 +9,6 @@ namespace poppass {
 
 namespace {
 
-constexpr std::string_view separators = ":|";
 constexpr std::size_t shadow_fields = 9;
 
 struct Scheme {
@@ -63,12 +62,11 @@ bool parse_days(std::string_view text, std::optional<Days>& into) {
 std::optional<Aging> parse_aging(const ShadowFields& fields) {
     Aging aging;
     std::optional<Days> reserved;
-    const bool good = parse_days(fields[2], aging.changed) &&
-                      parse_days(fields[3], aging.minimum) &&
-                      parse_days(fields[4], aging.maximum) &&
-                      parse_days(fields[5], aging.warning) &&
-                      parse_days(fields[6], aging.inactive) &&
-                      parse_days(fields[7], aging.expires) && parse_days(fields[8], reserved);
+    const bool good =
+        parse_days(fields[2], aging.changed) && parse_days(fields[3], aging.minimum) &&
+        parse_days(fields[4], aging.maximum) && parse_days(fields[5], aging.warning) &&
+        parse_days(fields[6], aging.inactive) && parse_days(fields[7], aging.expires) &&
+        parse_days(fields[8], reserved);
     return good ? std::optional{aging} : std::nullopt;
 }
 
@@ -94,7 +92,7 @@ std::optional<Entry> parse_shadow(std::string_view line) {
 }
 
 std::optional<Entry> parse_passwd_file(std::string_view line) {
-    const std::size_t first = line.find_first_of(separators);
+    const std::size_t first = find_separator(line);
     if (first == line.npos) return std::nullopt;
     Entry entry{.format = Format::passwd_file, .separator = line[first], .line = line};
     std::string_view rest = line;
@@ -107,6 +105,7 @@ std::optional<Entry> parse_passwd_file(std::string_view line) {
         hash.remove_prefix(end + 1);
     }
     set_hash(entry, hash);
+    if (entry.separator != ':') return entry; // docker-mailserver goes on with attributes
     entry.uid = take_field(rest, entry.separator);
     entry.gid = take_field(rest, entry.separator);
     take_field(rest, entry.separator); // gecos
@@ -115,7 +114,8 @@ std::optional<Entry> parse_passwd_file(std::string_view line) {
     return entry;
 }
 
-// On a machine that lost its clock the day is 0, which would mean that the password must be changed.
+// On a machine that lost its clock the day is 0, which would mean that the password must be
+// changed.
 std::string date_of_change(Days today) { return today > 0 ? std::to_string(today) : std::string{}; }
 
 const Scheme* find_scheme(std::string_view written) {
@@ -131,14 +131,18 @@ const Scheme* find_scheme(std::string_view written) {
 
 } // namespace
 
-bool has_shadow_form(std::string_view line) {
-    const auto fields = split_shadow(line);
-    return fields && !(*fields)[1].starts_with('{') && parse_aging(*fields);
+std::size_t find_separator(std::string_view line) {
+    std::size_t at = 0; // names are short: quicker than a search for one of two
+    while (at < line.size() && line[at] != ':' && line[at] != '|') ++at;
+    return at < line.size() ? at : line.npos;
 }
 
-bool is_credential_line(std::string_view line) {
-    const std::size_t end = line.find_first_of(separators);
-    return end != line.npos && end > 0 && !line.starts_with('#');
+bool has_shadow_form(std::string_view line) {
+    // Most lines of other files are told by their hash alone.
+    const std::size_t hash = line.find(':') + 1;
+    if (hash == 0 || line.substr(hash).starts_with('{')) return false;
+    const auto fields = split_shadow(line);
+    return fields && parse_aging(*fields);
 }
 
 std::optional<Entry> parse_entry(std::string_view line, Format format) {
@@ -150,7 +154,7 @@ std::optional<Entry> parse_entry(std::string_view line, Format format) {
 bool is_login(std::string_view name) {
     constexpr std::string_view not_in_front = "#+-";
     return !name.empty() && not_in_front.find(name.front()) == name.npos &&
-           name.find_first_of(separators) == name.npos && !has_control(name);
+           find_separator(name) == name.npos && !has_control(name);
 }
 
 bool is_crypt_scheme(std::string_view scheme) {

@@ -36,21 +36,30 @@ struct Entry {
     bool locked;             // a `!` before the hash
     std::string_view hash;   // without scheme and `!`s
     Aging aging;             // shadow
-    std::string_view uid;    // passwd-file: empty where missing
+    std::string_view uid;    // passwd-file with `:`; empty where missing
     std::string_view gid;
     std::string_view home;
     std::string_view shell;
 };
 
 // Where a field stands in a line; the first two are the same in both formats.
-enum class Field : std::size_t { name, hash, changed, minimum, maximum, warning, inactive, expires };
+enum class Field : std::size_t {
+    name,
+    hash,
+    changed,
+    minimum,
+    maximum,
+    warning,
+    inactive,
+    expires
+};
 
 // Whether a line has the form of shadow(5): nine fields, those after the hash empty or numbers, and
 // no passwd-file scheme.
 bool has_shadow_form(std::string_view line);
 
-// Whether a line may be somebody's: not a comment, and a separator after a name that is not empty.
-bool is_credential_line(std::string_view line);
+// Where the name ends: the first of both separators; npos where there is none.
+std::size_t find_separator(std::string_view line);
 
 // A line without its line feed, as one of this format. Nothing where it is not: a wrong number of
 // fields, a date that is no number, a byte below 32 in name or hash, a name that is no login.

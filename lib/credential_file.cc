@@ -1,13 +1,10 @@
 #include "credential_file.hh"
 
-#include "accounts.hh"
-#include "become_user.hh"
 #include "clock.hh"
 #include "file_attributes.hh"
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <fcntl.h>
 #include <memory>
 #include <unistd.h>
@@ -16,14 +13,14 @@ namespace poppass {
 
 namespace {
 
+using Opened = LocatedFile::Opened;
+
 constexpr std::chrono::seconds longest_wait{10};
 constexpr timespec pause_between_tries{0, 5'000'000};
 
 #ifdef POPPASS_LINUX
-constexpr int path_only = O_PATH; // a reader needs no right to list the directory
 constexpr int set_lock = F_OFD_SETLK;
 #else
-constexpr int path_only = O_RDONLY;
 constexpr int set_lock = F_SETLK;
 #endif
 
@@ -51,25 +48,6 @@ private:
     sigset_t mask_{};
     struct sigaction over_size_ {};
 };
-
-bool is_mount_point([[maybe_unused]] int fd) {
-#ifdef STATX_ATTR_MOUNT_ROOT
-    struct statx status {};
-    return retried([&] { return ::statx(fd, "", AT_EMPTY_PATH, 0, &status); }) == 0 &&
-           (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-#else
-    return false;
-#endif
-}
-
-bool same_file(const struct stat& a, const struct stat& b) {
-    return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
-           a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
-}
-
-bool others_write(const struct stat& status) {
-    return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-}
 
 // The bytes [at, at + cut) of the old file become `insert`.
 struct Splice {
@@ -108,150 +86,57 @@ Result<void> copy_bytes(int old_file, int new_file, off_t from, off_t to) {
 
 } // namespace
 
-// The parts of the path, and the directory's descriptor.
-Result<void> CredentialFile::resolve() {
-    const auto real = [](const std::string& path) {
-        return std::unique_ptr<char, decltype(&std::free)>{::realpath(path.c_str(), nullptr),
-                                                           &std::free};
-    };
-    const std::string& path = options_.path;
-    if (const auto found = real(path)) {
-        path_ = found.get();
-    } else {
-        struct stat status {};
-        // A symbolic link that leads nowhere is not missing.
-        if (errno != ENOENT || !options_.may_be_missing || ::lstat(path.c_str(), &status) == 0)
-            return Error{ExitStatus::temporary, "find " + path, errno};
-        const std::size_t slash = path.rfind('/') + 1;
-        const auto directory = real(path.substr(0, slash) + ".");
-        if (!directory) return system_trouble("find the directory of", path);
-        path_ = std::string{directory.get()} + "/" + path.substr(slash);
-    }
-    const std::size_t slash = path_.rfind('/');
-    name_ = path_.substr(slash + 1);
-    if (name_.empty() || name_ == "." || name_ == "..") return trouble(path + " names no file");
-    new_name_ = name_ + ".new";
-    // To shadow-utils, shadow.lock would be a lock of theirs that nobody ever lets go.
-    lock_name_ = is_system() ? ".pwd.lock" : name_ + ".lock";
-    directory_.reset(retried([&] {
-        return ::open(path_.substr(0, slash + 1).c_str(), path_only | O_DIRECTORY | O_CLOEXEC);
-    }));
-    if (!directory_) return system_trouble("open the directory of", path_);
-    return {};
-}
-
-Result<struct stat> CredentialFile::look() const {
-    struct stat status {};
-    if (retried([&] {
-            return ::fstatat(directory_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW);
-        }) != 0)
-        return system_trouble("look at", path_);
-    return status;
-}
-
-// The rules that a file must keep to; its links are counted once it is open.
-Result<void> CredentialFile::check(const struct stat& file) const {
-    struct stat directory {};
-    if (retried([&] { return ::fstat(directory_.get(), &directory); }) != 0)
-        return system_trouble("look at the directory of", path_);
-    if (!S_ISREG(file.st_mode)) return trouble(path_ + " is not a regular file");
-    if ((file.st_mode & S_IWOTH) != 0) return trouble(path_ + " can be written by everybody");
-    if (directory.st_uid != 0 && directory.st_uid != file.st_uid)
-        return trouble("the directory of " + path_ + " belongs to somebody else than the file");
-    if (others_write(directory))
-        return trouble("the directory of " + path_ + " can be written by others than its owner");
-    return {};
-}
-
-Result<void> CredentialFile::become_owner(const struct stat& file) const {
-    const auto account = find_account(file.st_uid);
-    if (!account) return account.error();
-    if (!*account) return become_user(file.st_uid, file.st_gid, {file.st_gid});
-    const auto groups = find_groups((*account)->name, (*account)->gid);
-    if (!groups) return groups.error();
-    return become_user(file.st_uid, (*account)->gid, *groups);
-}
-
-Result<CredentialFile> CredentialFile::open(CredentialFileOptions options) {
-    CredentialFile file;
-    file.options_ = std::move(options);
-    if (auto done = file.resolve(); !done) return done.error();
-    struct stat owned {};
-    if (const auto found = file.look()) {
-        owned = *found;
-        if (auto good = file.check(owned); !good) return good.error();
-    } else {
-        if (found.error().system_error != ENOENT || !file.options_.may_be_missing)
-            return found.error();
-        // A new file belongs to whom its directory belongs to.
-        if (retried([&] { return ::fstat(file.directory_.get(), &owned); }) != 0)
-            return system_trouble("look at the directory of", file.path_);
-        if (others_write(owned))
-            return trouble("the directory of " + file.path_ + " can be written by others");
-    }
-    if (file.options_.become_owner && ::geteuid() == 0 && owned.st_uid != 0)
-        if (auto done = file.become_owner(owned); !done) return done.error();
-    file.owner_ = owned.st_uid;
-    return file;
-}
-
-// Nothing where there is no file and need not be one.
-Result<std::optional<CredentialFile::Opened>> CredentialFile::open_file() const {
-    // A file that is replaced after it was opened has no links; there is a new one to open.
-    for (int tries = 0; tries < 100; ++tries) {
-        Opened opened{};
-        // Not blocking, should it have become a pipe.
-        opened.fd.reset(retried([&] {
-            return ::openat(directory_.get(), name_.c_str(),
-                            O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        }));
-        if (!opened.fd && errno == ENOENT && options_.may_be_missing)
-            return std::optional<Opened>{};
-        if (!opened.fd) return system_trouble("open", path_);
-        if (retried([&] { return ::fstat(opened.fd.get(), &opened.status); }) != 0)
-            return system_trouble("look at", path_);
-        if (opened.status.st_nlink == 0) continue;
-        if (auto good = check(opened.status); !good) return good.error();
-        if (opened.status.st_uid != owner_) return trouble(path_ + " changed its owner");
-        if (opened.status.st_nlink > 1) return trouble(path_ + " has more than one name");
-        if (is_mount_point(opened.fd.get()))
-            return trouble(path_ + " is a mount point: mount its directory instead");
-        return std::optional<Opened>{std::move(opened)};
-    }
-    return trouble(path_ + " is replaced all the time");
-}
-
 Days today() {
     using Day = std::chrono::duration<Days, std::ratio<86400>>;
     return std::chrono::floor<Day>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-Result<Found> CredentialFile::find(std::string_view login) const {
-    const auto file = open_file();
+Result<CredentialFile> CredentialFile::open(const CredentialFileOptions& options) {
+    auto file = LocatedFile::find(options.path, {.become_owner = options.become_owner,
+                                                 .may_be_missing = options.may_be_missing});
     if (!file) return file.error();
-    if (!*file) return Found{.format = options_.format.value_or(Format::shadow)};
-    auto scan = scan_credentials((*file)->fd.get(), login, options_.format);
-    if (!scan) return about(path_, scan.error());
-    return std::move(scan->found);
+    return CredentialFile{std::move(*file), options.format};
+}
+
+CredentialFile::CredentialFile(LocatedFile file, std::optional<Format> format)
+    : file_(std::move(file)), told_(format), new_name_(file_.name() + ".new"),
+      // To shadow-utils, shadow.lock would be a lock of theirs that nobody ever lets go.
+      lock_name_(is_system() ? ".pwd.lock" : file_.name() + ".lock") {}
+
+Result<Scan> CredentialFile::scan(const Opened* opened, std::string_view login) const {
+    if (opened == nullptr) return Scan{.found = {.format = told_.value_or(Format::shadow)}};
+    auto scanned = scan_credentials(opened->fd.get(), login, told_);
+    if (!scanned) return about(path(), scanned.error());
+    return scanned;
+}
+
+Result<Found> CredentialFile::find(std::string_view login) const {
+    const auto opened = file_.open();
+    if (!opened) return opened.error();
+    auto scanned = scan(*opened ? &**opened : nullptr, login);
+    if (!scanned) return scanned.error();
+    return std::move(scanned->found);
 }
 
 // The lock goes with the descriptor.
 Result<Fd> CredentialFile::lock() const {
-    const std::string path = path_.substr(0, path_.size() - name_.size()) + lock_name_;
+    const std::string lock_path =
+        path().substr(0, path().size() - file_.name().size()) + lock_name_;
     Fd fd{retried([&] {
-        return ::openat(directory_.get(), lock_name_.c_str(),
+        return ::openat(file_.directory(), lock_name_.c_str(),
                         O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
     })};
-    if (!fd) return system_trouble("open", path);
+    if (!fd) return system_trouble("open", lock_path);
     struct flock whole {};
     whole.l_type = F_WRLCK;
     whole.l_whence = SEEK_SET;
-    // Trying again and again wants neither a timer nor a handler, which the next link could inherit.
+    // Trying again and again wants neither a timer nor a handler, which the next link could
+    // inherit.
     const auto deadline = Clock::now() + longest_wait;
     while (::fcntl(fd.get(), set_lock, &whole) != 0) {
         if (errno == EINTR) continue;
         const bool held = errno == EAGAIN || errno == EACCES;
-        if (!held || Clock::now() >= deadline) return system_trouble("lock", path);
+        if (!held || Clock::now() >= deadline) return system_trouble("lock", lock_path);
         ::nanosleep(&pause_between_tries, nullptr);
     }
     return fd;
@@ -261,7 +146,7 @@ Result<Fd> CredentialFile::lock() const {
 Result<void> CredentialFile::write_new(const Opened* old, const Scan& scan,
                                        const Edit& edit) const {
     const Fd file{retried([&] {
-        return ::openat(directory_.get(), new_name_.c_str(),
+        return ::openat(file_.directory(), new_name_.c_str(),
                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     })};
     if (!file) return system_trouble("create");
@@ -283,21 +168,11 @@ Result<void> CredentialFile::write_new(const Opened* old, const Scan& scan,
     return {};
 }
 
-// Whoever changes the file by other means takes no lock; what they wrote must not be lost.
-Result<void> CredentialFile::check_unchanged(const Opened* old) const {
-    const auto now = look();
-    if (!now && (old != nullptr || now.error().system_error != ENOENT)) return now.error();
-    if (old == nullptr ? static_cast<bool>(now) : !same_file(old->status, *now))
-        return trouble(path_ + " was changed meanwhile by another program");
-    return {};
-}
-
 Result<Change> CredentialFile::change(std::string_view login, const Editor& editor) const {
     // Now, while nothing has been done: afterwards it must be there to be synced.
-    const Fd directory{retried([&] {
-        return ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    })};
-    if (!directory) return system_trouble("open the directory of", path_);
+    const Fd directory{retried(
+        [&] { return ::openat(file_.directory(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); })};
+    if (!directory) return system_trouble("open the directory of", path());
     const auto locked = lock();
     if (!locked) return locked.error();
     const SignalsHeld held;
@@ -305,34 +180,31 @@ Result<Change> CredentialFile::change(std::string_view login, const Editor& edit
         return retried([&] { return ::unlinkat(directory.get(), new_name_.c_str(), 0); });
     };
     // Left over by a change that was killed.
-    if (remove_new() != 0 && errno != ENOENT) return system_trouble("remove", path_ + ".new");
+    if (remove_new() != 0 && errno != ENOENT) return system_trouble("remove", path() + ".new");
 
-    const auto file = open_file();
-    if (!file) return file.error();
-    const Opened* const old = *file ? &**file : nullptr;
-    Scan scan;
-    scan.found.format = options_.format.value_or(Format::shadow);
-    if (old != nullptr) {
-        auto scanned = scan_credentials(old->fd.get(), login, options_.format);
-        if (!scanned) return about(path_, scanned.error());
-        scan = std::move(*scanned);
-    }
-    const auto edit = editor(scan.found);
+    const auto opened = file_.open();
+    if (!opened) return opened.error();
+    const Opened* const old = *opened ? &**opened : nullptr;
+    const auto scanned = scan(old, login);
+    if (!scanned) return scanned.error();
+    const auto edit = editor(scanned->found);
     if (!edit) return edit.error();
     if (edit->what == Edit::What::keep) return Change::none;
 
-    auto done = write_new(old, scan, *edit);
-    if (!done) done = about(path_ + ".new", done.error());
-    if (done) done = check_unchanged(old);
+    auto done = write_new(old, *scanned, *edit);
+    if (!done) done = about(path() + ".new", done.error());
+    // Who changes the file by other means takes no lock; what they wrote must not be lost.
+    if (done) done = file_.check_unchanged(old);
     if (done && retried([&] {
-            return ::renameat(directory.get(), new_name_.c_str(), directory.get(), name_.c_str());
-        }) != 0)
-        done = system_trouble("replace", path_);
+                    return ::renameat(directory.get(), new_name_.c_str(), directory.get(),
+                                      file_.name().c_str());
+                }) != 0)
+        done = system_trouble("replace", path());
     if (!done) {
         (void)remove_new();
         return done.error();
     }
-    // On the disk the new name may still be the old file.
+    // On the disk the name may still be the old file's.
     if (retried([&] { return ::fsync(directory.get()); }) != 0) return Change::unsynced;
     return Change::made;
 }

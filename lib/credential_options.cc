@@ -1,5 +1,7 @@
 #include "credential_options.hh"
 
+#include "accounts.hh"
+#include "login_defs.hh"
 #include "settings.hh"
 
 namespace poppass {
@@ -29,6 +31,22 @@ Result<void> CredentialOptions::take(int option, std::string_view value) {
 
 Result<void> CredentialOptions::check() const {
     return method == nullptr ? Result<void>{} : check_cost(*method, cost);
+}
+
+Result<bool> CredentialOptions::serves(const CredentialFile& opened, std::string_view login) const {
+    if (!opened.is_system()) return true;
+    const auto account = find_account(login);
+    if (!account) return account.error();
+    return *account && (*account)->uid >= min_uid;
+}
+
+Result<void> CredentialOptions::follow_login_defs(const CredentialFile& opened) {
+    if (!opened.is_system() || method != nullptr) return {};
+    const auto choice = read_login_defs();
+    if (!choice) return choice.error();
+    method = choice->method;
+    if (cost == 0) cost = choice->cost;
+    return check();
 }
 
 Result<CredentialFileOptions> CredentialOptions::choose_file() const {

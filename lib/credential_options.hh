@@ -25,6 +25,13 @@ struct CredentialOptions {
     // tells the method.
     Result<void> check() const;
 
+    // Whether the user may be served at all: of /etc/shadow itself only accounts that /etc/passwd
+    // lists with a uid from --min-uid on. Any other is to be treated as unknown.
+    Result<bool> serves(const CredentialFile& opened, std::string_view login) const;
+
+    // For /etc/shadow itself, and without -m: the method and cost that login.defs(5) asks for.
+    Result<void> follow_login_defs(const CredentialFile& opened);
+
     // What to open: -f, else $POPPASS_FILE, else `users` in the configuration directory.
     Result<CredentialFileOptions> choose_file() const;
 };

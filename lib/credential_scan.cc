@@ -16,21 +16,22 @@ constexpr std::size_t block_size = 65536;
 // Takes the lines one by one and keeps what the result needs of them.
 class Lines {
 public:
-    Lines(std::string_view login, std::optional<Format> format) : login_(login), told_(format) {}
+    Lines(std::string_view login, std::optional<Format> format)
+        : login_(login), wanted_(is_login(login)), told_(format) {}
 
     void take(std::string_view line, bool ends) {
         const off_t at = scan_.size;
         const auto size = static_cast<off_t>(line.size());
         scan_.size += size + (ends ? 1 : 0);
         scan_.file_ends = ends;
-        if (!is_credential_line(line)) return;
-        const std::size_t name_end = line.find_first_of(":|");
+        const std::size_t name_end = find_separator(line);
+        if (name_end == line.npos || name_end == 0 || line.front() == '#') return;
         if (!first_separator_) first_separator_ = line[name_end];
         if (!any_shadow_) any_shadow_ = has_shadow_form(line);
         if (!usual_.full())
             if (const auto entry = parse_entry(line, Format::passwd_file))
                 usual_.see(hash_to_verify(entry));
-        if (scan_.found.line || !is_login(login_) || line.substr(0, name_end) != login_) return;
+        if (scan_.found.line || !wanted_ || line.substr(0, name_end) != login_) return;
         scan_.found.line = line;
         scan_.line_at = at;
         scan_.line_size = size;
@@ -48,6 +49,7 @@ public:
 
 private:
     std::string_view login_;
+    bool wanted_;
     std::optional<Format> told_;
     std::optional<char> first_separator_;
     bool any_shadow_ = false;

@@ -13,10 +13,10 @@ namespace poppass {
 
 // What a look-up found.
 struct Found {
-    Format format = Format::shadow; // the file's
-    char separator = ':';           // the file's: what an added line gets
+    Format format = Format::shadow;  // the file's
+    char separator = ':';            // the file's: what an added line gets
     std::optional<std::string> line; // the user's first line, without its line feed
-    std::string usual;              // a hash of the file's usual method, for users without one
+    std::string usual;               // a hash of the file's usual method, for users without one
 
     // The fields of the line. Nothing where there is no line, or none of the file's format.
     std::optional<Entry> entry() const { return line ? parse_entry(*line, format) : std::nullopt; }
@@ -25,17 +25,17 @@ struct Found {
 // What it found, and where.
 struct Scan {
     Found found;
-    off_t line_at = 0;         // where the user's line begins
-    off_t line_size = 0;       // without its line feed
-    bool line_ends = false;    // it has one
-    off_t size = 0;            // of the file
-    bool file_ends = true;     // the file is empty, or its last byte is a line feed
+    off_t line_at = 0;      // where the user's line begins
+    off_t line_size = 0;    // without its line feed
+    bool line_ends = false; // it has one
+    off_t size = 0;         // of the file
+    bool file_ends = true;  // the file is empty, or its last byte is a line feed
 };
 
 // Reads all of the descriptor, from its current offset, whether and wherever it finds the user, so
-// that all users cost the same time. A file is of the format shadow if any line has that form, or if
-// it has none at all; else it is a passwd-file. `format` overrules that. A line longer than 64 kB is
-// trouble: no user has one.
+// that all users cost the same time. A file is of the format shadow if any line has that form, or
+// if it has none at all; else it is a passwd-file. `format` overrules that. A line longer than 64
+// kB is trouble: no user has one.
 Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format);
 
 } // namespace poppass

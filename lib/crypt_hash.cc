@@ -28,8 +28,8 @@ constexpr HashMethod methods[] = {
     {"descrypt", "", 0, 0, 8, true},
 };
 
-// crypt_data is 32 kB and may hold traces of the password: on pages of a Secret, wiped with it. They
-// begin as zeros, as crypt_r wants them.
+// crypt_data is 32 kB and may hold traces of the password: on pages of a Secret, wiped with it.
+// They begin as zeros, as crypt_r wants them.
 class Crypt {
 public:
     // What crypt(3) makes of password and setting. Empty where the setting is none; or where there
@@ -128,9 +128,8 @@ Result<std::string> make_hash(std::string_view password, const HashMethod& metho
     if (count_bytes_read(method, password) < password.size())
         return Error{ExitStatus::rejected, "your new password is longer than " +
                                                std::to_string(method.longest) + " bytes"};
-    if (method.seven_bit && std::any_of(password.begin(), password.end(), [](char c) {
-            return static_cast<unsigned char>(c) > 127;
-        }))
+    if (method.seven_bit && std::any_of(password.begin(), password.end(),
+                                        [](char c) { return static_cast<unsigned char>(c) > 127; }))
         return Error{ExitStatus::rejected, "your new password must be plain ASCII"};
 
     const auto setting = make_setting(method, cost);

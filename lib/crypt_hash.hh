@@ -13,12 +13,12 @@ namespace poppass {
 
 // A method that new hashes may be made with.
 struct HashMethod {
-    std::string_view name;    // as crypt(5) calls it
-    std::string_view prefix;  // what its hashes begin with
-    std::int64_t least_cost;  // both 0: its cost cannot be chosen
+    std::string_view name;   // as crypt(5) calls it
+    std::string_view prefix; // what its hashes begin with
+    std::int64_t least_cost; // both 0: its cost cannot be chosen
     std::int64_t most_cost;
-    std::size_t longest;      // how many bytes of a password it reads; 0: all
-    bool seven_bit;           // it ignores the highest bit of each byte
+    std::size_t longest; // how many bytes of a password it reads; 0: all
+    bool seven_bit;      // it ignores the highest bit of each byte
 };
 
 // The method of that name; nullptr where libcrypt or we make no such hashes.
@@ -41,9 +41,10 @@ std::int64_t cost_not_below(const HashMethod& method, std::string_view old_hash)
 Result<std::string> make_hash(std::string_view password, const HashMethod& method,
                               std::int64_t cost);
 
-// Whether `hash` is of this password. A hash that is empty, locked or otherwise none matches nothing
-// and costs as much as `usual`, another hash; where that is none either, as a preferred one. Trouble
-// only where not even that can be computed, so that trouble does not depend on the hash.
+// Whether `hash` is of this password. A hash that is empty, locked or otherwise none matches
+// nothing and costs as much as `usual`, another hash; where that is none either, as a preferred
+// one. Trouble only where not even that can be computed, so that trouble does not depend on the
+// hash.
 Result<bool> verify_hash(std::string_view password, const std::string& hash,
                          const std::string& usual);
 

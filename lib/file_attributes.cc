@@ -61,9 +61,8 @@ Result<void> copy_extended(int from, int to) {
         // Some can only be set by the kernel, which has done so.
         const auto same = present->find(name);
         if (same != present->end() && same->second == value) continue;
-        if (retried([&] {
-                return ::fsetxattr(to, name.c_str(), value.data(), value.size(), 0);
-            }) != 0)
+        if (retried([&] { return ::fsetxattr(to, name.c_str(), value.data(), value.size(), 0); }) !=
+            0)
             return system_trouble("keep the attribute", name);
     }
     for (const auto& attribute : *present) {

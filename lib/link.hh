@@ -7,11 +7,12 @@
 
 namespace poppass {
 
-// Opens the standard descriptors and forbids core dumps and tracing; no password may be read before.
+// Opens the standard descriptors and forbids core dumps and tracing; no password may be read
+// before.
 Result<void> prepare_link();
 
-// Prepares, and runs `body`, whose error becomes a line on descriptor 2. Returns the exit status; an
-// exception is temporary trouble.
+// Prepares, and runs `body`, whose error becomes a line on descriptor 2. Returns the exit status;
+// an exception is temporary trouble.
 int run_link(std::string_view program, int argc, char** argv,
              Result<ExitStatus> (*body)(int argc, char** argv));
 

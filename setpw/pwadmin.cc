@@ -23,9 +23,12 @@ constexpr std::string_view usage =
     "[--add | --remove] [USER]";
 
 constexpr option long_options[] = {
-    {"stdin", no_argument, nullptr, 's'}, {"add", no_argument, nullptr, 'a'},
-    {"remove", no_argument, nullptr, 'r'}, {"quiet", no_argument, nullptr, 'q'},
-    {"help", no_argument, nullptr, 'h'},   {"version", no_argument, nullptr, 'V'},
+    {"stdin", no_argument, nullptr, 's'},
+    {"add", no_argument, nullptr, 'a'},
+    {"remove", no_argument, nullptr, 'r'},
+    {"quiet", no_argument, nullptr, 'q'},
+    {"help", no_argument, nullptr, 'h'},
+    {"version", no_argument, nullptr, 'V'},
     {},
 };
 
@@ -105,8 +108,8 @@ Result<Edit> edit(const Request& request, const Found& found, const NewHash& has
     const auto entry = found.entry();
     if (request.deed == Deed::add) {
         if (found.line) return trouble(request.user + " is in the file already");
-        return Edit{Edit::What::write, make_line(found.format, found.separator, request.user,
-                                                 hash.hash, today())};
+        return Edit{Edit::What::write,
+                    make_line(found.format, found.separator, request.user, hash.hash, today())};
     }
     if (!found.line) return trouble(request.user + " is not in the file");
     if (request.deed == Deed::remove) return Edit{Edit::What::remove};
@@ -114,12 +117,13 @@ Result<Edit> edit(const Request& request, const Found& found, const NewHash& has
     return Edit{Edit::What::write, replace_hash(*entry, hash.scheme, hash.hash, today())};
 }
 
-Exit carry_out(const Request& request) {
+Exit carry_out(Request request) {
     auto where = request.options.choose_file();
     if (!where) return fail(where.error());
     where->may_be_missing = request.deed == Deed::add;
     const auto file = CredentialFile::open(*where);
     if (!file) return fail(file.error());
+    if (auto done = request.options.follow_login_defs(*file); !done) return fail(done.error());
     const auto found = file->find(request.user);
     if (!found) return fail(found.error());
     // What cannot be done is said before a password is asked for.
@@ -134,8 +138,8 @@ Exit carry_out(const Request& request) {
         if (!made) return fail(made.error());
         hash = *made;
     }
-    const auto changed = file->change(
-        request.user, [&](const Found& now) { return edit(request, now, hash); });
+    const auto changed =
+        file->change(request.user, [&](const Found& now) { return edit(request, now, hash); });
     if (!changed) return fail(changed.error());
     if (*changed == Change::unsynced)
         return fail(Exit::failure, "done, but it may not have reached the disk");
@@ -148,7 +152,8 @@ Exit pwadmin(int argc, char** argv) {
     int deeds = 0;
     opterr = 0;
     for (int c; (c = ::getopt_long(argc, argv, ":f:F:m:c:qhV", long_options, nullptr)) != -1;) {
-        if (c == 'h') return show_usage(usage) == ExitStatus::accepted ? Exit::success : Exit::failure;
+        if (c == 'h')
+            return show_usage(usage) == ExitStatus::accepted ? Exit::success : Exit::failure;
         if (c == 'V')
             return show_version("pwadmin") == ExitStatus::accepted ? Exit::success : Exit::failure;
         if (c == '?' || c == ':')

@@ -58,7 +58,9 @@ Result<Outcome> change(const CredentialFile& file, const SetRecord& record,
                        const CredentialOptions& options) {
     const auto found = file.find(record.login);
     if (!found) return found.error();
-    const auto entry = found->entry();
+    const auto served = options.serves(file, record.login);
+    if (!served) return served.error();
+    const auto entry = *served ? found->entry() : std::nullopt;
     const auto right = verify_hash(record.old_password, hash_to_verify(entry), found->usual);
     if (!right) return right.error();
     if (!entry) return Outcome::not_known;
@@ -82,9 +84,10 @@ Result<Outcome> change(const CredentialFile& file, const SetRecord& record,
 }
 
 Result<Outcome> change_password(const CredentialFileOptions& where, const SetRecord& record,
-                                const CredentialOptions& options) {
+                                CredentialOptions options) {
     const auto file = CredentialFile::open(where);
     if (!file) return file.error();
+    if (auto done = options.follow_login_defs(*file); !done) return done.error();
     for (int tries = 0; tries < 20; ++tries) {
         auto outcome = change(*file, record, options);
         if (!outcome || *outcome != Outcome::stale) return outcome;

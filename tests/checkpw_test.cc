@@ -71,11 +71,12 @@ TEST_CASE("right, wrong and unknown") {
 }
 
 TEST_CASE("odd logins are unknown, whatever the file says") {
-    const Users users{"#joe:" + hash + ":::::::\n:" + hash + ":::::::\n+:" + hash + ":::::::\n-joe:" +
-                      hash + ":::::::\n+joe:" + hash + ":::::::\njoe:" + hash + ":::::::\n"};
-    for (const auto& login : std::vector<std::string>
-         {"", "#joe", "#", "+", "+joe", "-joe", "-", "joe:", ":", "joe\n", "\n", "joe:" + hash,
-          "joe\t", " joe", "joe|", "Joe", std::string(400, 'j')}) {
+    const Users users{"#joe:" + hash + ":::::::\n:" + hash + ":::::::\n+:" + hash +
+                      ":::::::\n-joe:" + hash + ":::::::\n+joe:" + hash + ":::::::\njoe:" + hash +
+                      ":::::::\n"};
+    for (const auto& login : std::vector<std::string>{
+             "", "#joe", "#", "+", "+joe", "-joe", "-", "joe:", ":", "joe\n", "\n", "joe:" + hash,
+             "joe\t", " joe", "joe|", "Joe", std::string(400, 'j')}) {
         CAPTURE(login);
         check_silent(run(checkpw(users, record(login, "old"))), 1);
     }
@@ -84,15 +85,15 @@ TEST_CASE("odd logins are unknown, whatever the file says") {
 
 TEST_CASE("an entry that is refused is so with the right and the wrong password") {
     const std::string refused[] = {
-        "!" + hash + ":19000::::::",                                  // locked
+        "!" + hash + ":19000::::::", // locked
         "!!" + hash + ":19000::::::",
         "!:19000::::::",
         "*:19000::::::",
         "*" + hash + ":19000::::::",
-        ":19000::::::",                                               // an empty hash
-        hash + ":19000:0:99999:7::" + ago(0) + ":",                   // expired
+        ":19000::::::",                             // an empty hash
+        hash + ":19000:0:99999:7::" + ago(0) + ":", // expired
         hash + ":19000:0:99999:7::1:",
-        hash + ":" + ago(20) + ":0:10:7:5::",                         // inactive
+        hash + ":" + ago(20) + ":0:10:7:5::", // inactive
     };
     for (const auto& fields : refused) {
         CAPTURE(fields);
@@ -101,7 +102,8 @@ TEST_CASE("an entry that is refused is so with the right and the wrong password"
             check_silent(run(checkpw(users, record("joe", password))), 1);
             check_silent(run(checkpw(users, record("joe", password), {"--allow-expired"})), 1);
             // Also where a next link would accept.
-            const auto next = run(checkpw(users, record("joe", password), {built("next-link"), "0", "false"}));
+            const auto next =
+                run(checkpw(users, record("joe", password), {built("next-link"), "0", "false"}));
             check_silent(next, 1);
         }
     }
@@ -114,7 +116,8 @@ TEST_CASE("a password that must be changed is good only for a password change se
         check_silent(run(checkpw(users, record("joe", "wrong"))), 1);
         check_silent(run(checkpw(users, record("joe", "old"), {"--allow-expired"})), 0);
         check_silent(run(checkpw(users, record("joe", "wrong"), {"--allow-expired"})), 1);
-        const auto next = run(checkpw(users, record("joe", "wrong"), {built("next-link"), "0", "false"}));
+        const auto next =
+            run(checkpw(users, record("joe", "wrong"), {built("next-link"), "0", "false"}));
         check_silent(next, 1);
     }
 }
@@ -164,7 +167,8 @@ TEST_CASE("the next link sees what it should, and only where it should") {
     }
     SUBCASE("wrong, and unknown: it is, with the same record") {
         for (const std::string login : {"joe", "nobody", "#joe", ""}) {
-            const std::string bytes_of_record = record(login, "bad", "stamp") + std::string{"\0x\0", 3};
+            const std::string bytes_of_record =
+                record(login, "bad", "stamp") + std::string{"\0x\0", 3};
             const auto outcome = run(checkpw(users, bytes_of_record, chain));
             CHECK(outcome.status == 0);
             CHECK(outcome.err.empty());
@@ -185,14 +189,15 @@ TEST_CASE("the next link sees what it should, and only where it should") {
         check_silent(run(checkpw(users, record("nobody", "bad"), {"false"})), 1);
     }
     SUBCASE("--, and words that look like options") {
-        const auto outcome = run(checkpw(users, record("nobody", "bad"),
-                                         {"--", built("next-link"), "0", "-f", "x", "--native", "false"}));
+        const auto outcome =
+            run(checkpw(users, record("nobody", "bad"),
+                        {"--", built("next-link"), "0", "-f", "x", "--native", "false"}));
         CHECK(parse_next_link(outcome.out).argv ==
               std::vector<std::string>{built("next-link"), "0", "-f", "x", "--native", "false"});
     }
     SUBCASE("one that does not exist is misuse") {
-        check_trouble(run(checkpw(users, record("nobody", "bad"), {"/nonexistent/link", "false"})), 2,
-                      "/nonexistent/link");
+        check_trouble(run(checkpw(users, record("nobody", "bad"), {"/nonexistent/link", "false"})),
+                      2, "/nonexistent/link");
     }
 }
 
@@ -252,7 +257,8 @@ TEST_CASE("no memory for a hash is 111 for everybody, not a wrong password") {
 #ifdef POPPASS_SANITIZED
     if (missing(false, "a build that is not sanitized")) return;
 #endif
-    const Users users{"joe:$y$j9T$W4EmNPrh3KCFWEIVZdGUA1$yUKcaHiRcYgcyXpFkLpgdNXmNj8yTHsfHpbJfnXFwI5:::::::\n"};
+    const Users users{
+        "joe:$y$j9T$W4EmNPrh3KCFWEIVZdGUA1$yUKcaHiRcYgcyXpFkLpgdNXmNj8yTHsfHpbJfnXFwI5:::::::\n"};
     for (const std::string login : {"joe", "nobody"}) {
         auto program = checkpw(users, record(login, "old"));
         program.argv.insert(program.argv.begin(), {"prlimit", "--as=14000000"});
@@ -296,9 +302,16 @@ TEST_CASE("usage") {
         CHECK(outcome.status == 0);
         CHECK(outcome.out.starts_with("checkpw "));
     }
-    for (const auto& wrong :
-         {std::vector<std::string>{"-x"}, {"--nonsense"}, {"-f"}, {"-F", "nis"}, {"-F", ""},
-          {"--min-uid", "x"}, {"--min-uid", "-1"}, {"--min-uid"}, {"--native=1"}, {"-m", "bcrypt"}})
+    for (const auto& wrong : {std::vector<std::string>{"-x"},
+                              {"--nonsense"},
+                              {"-f"},
+                              {"-F", "nis"},
+                              {"-F", ""},
+                              {"--min-uid", "x"},
+                              {"--min-uid", "-1"},
+                              {"--min-uid"},
+                              {"--native=1"},
+                              {"-m", "bcrypt"}})
         check_trouble(answer(wrong), 2, "");
 }
 
@@ -308,8 +321,10 @@ TEST_CASE("a file of another account is read as that account, and by nobody else
     REQUIRE(::chown(users.directory.path().c_str(), 64001, 64002) == 0);
     REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
     check_silent(run(checkpw(users, record("joe", "old"))), 0);
+    const TemporaryDirectory open_to_all;
+    const auto link = reachable("next-link", open_to_all);
     const auto next =
-        parse_next_link(run(checkpw(users, record("nobody", "bad"), {built("next-link"), "0", "false"})).out);
+        parse_next_link(run(checkpw(users, record("nobody", "bad"), {link, "0", "false"})).out);
     CHECK(next.uids == std::vector<uid_t>{64001, 64001, 64001});
     CHECK(next.gids == std::vector<gid_t>{64002, 64002, 64002});
     CHECK(next.groups == std::vector<gid_t>{64002});
@@ -329,8 +344,10 @@ TEST_CASE("closed descriptors do no harm") {
 
 TEST_CASE("a user who is there, one who is not, and one who is locked take the same time") {
     // 4 ms a hash.
-    const std::string slow = "$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA";
-    const Users users{"joe:" + slow + ":::::::\nann:!:::::::\nzoe:!" + slow + ":::::::\nbob:x:::::::\n"};
+    const std::string slow =
+        "$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA";
+    const Users users{"joe:" + slow + ":::::::\nann:!:::::::\nzoe:!" + slow +
+                      ":::::::\nbob:x:::::::\n"};
     // Of the processor, which other work on the machine does not stretch.
     const auto spent = [] {
         rusage usage{};

@@ -90,8 +90,9 @@ bool is_root() { return ::geteuid() == 0; }
 } // namespace
 
 TEST_CASE("find: a user's first line, and nobody else's") {
-    const Users users{"# joe:comment:::::::\n\nann:a:1::::::\njoe:first:2::::::\njoe:second:3::::::\n"
-                      "joeb:b:4::::::\n:x:::::::\nlast:l:5::::::"};
+    const Users users{
+        "# joe:comment:::::::\n\nann:a:1::::::\njoe:first:2::::::\njoe:second:3::::::\n"
+        "joeb:b:4::::::\n:x:::::::\nlast:l:5::::::"};
     const auto hash = [&](std::string_view login) -> std::string {
         const auto found = users.find(login);
         REQUIRE(found);
@@ -102,8 +103,8 @@ TEST_CASE("find: a user's first line, and nobody else's") {
     CHECK(hash("joe") == "first");
     CHECK(hash("joeb") == "b");
     CHECK(hash("last") == "l");
-    for (const std::string nobody : {"", "jo", "joe:", "joe:first", "# joe", "#", "a", "JOE", "joe ",
-                                     " joe", "ann\njoe", "first", "last:l", "+", "-"}) {
+    for (const std::string nobody : {"", "jo", "joe:", "joe:first", "# joe", "#", "a", "JOE",
+                                     "joe ", " joe", "ann\njoe", "first", "last:l", "+", "-"}) {
         CAPTURE(nobody);
         CHECK(hash(nobody) == "(none)");
     }
@@ -159,7 +160,8 @@ TEST_CASE("find: a format that was told overrules the lines") {
 
 TEST_CASE("find: the usual hash is there for users who are not") {
     const std::string yescrypt = "$y$j9T$salt$0123456789";
-    const Users users{"ann:" + yescrypt + ":::::::\nbob:!" + yescrypt + ":::::::\njoe:*:::::::\n"
+    const Users users{"ann:" + yescrypt + ":::::::\nbob:!" + yescrypt +
+                      ":::::::\njoe:*:::::::\n"
                       "zoe:$6$salt$01234567890:::::::\n"};
     CHECK(users.find("nobody")->usual == yescrypt);
     CHECK(users.find("joe")->usual == yescrypt);
@@ -174,9 +176,12 @@ TEST_CASE("find: lines are put together across the blocks of reading") {
     for (int shift = -40; shift <= 20; ++shift) {
         CAPTURE(shift);
         std::string content;
-        while (content.size() < 65'000) content += "u" + std::to_string(content.size()) + ":x:::::::\n";
-        content += "filler:" + std::string(static_cast<std::size_t>(65'536 + shift) - content.size() - 15, 'x') +
-                   ":::::::\n";
+        while (content.size() < 65'000)
+            content += "u" + std::to_string(content.size()) + ":x:::::::\n";
+        content +=
+            "filler:" +
+            std::string(static_cast<std::size_t>(65'536 + shift) - content.size() - 15, 'x') +
+            ":::::::\n";
         const auto at = content.size();
         content += joe + "\nzoe:z:::::::\n" + std::string(100'000, '\n') + "end:e:::::::";
         const Users users{content};
@@ -270,10 +275,12 @@ TEST_CASE("change: the editor sees what find sees, and may keep or refuse") {
 
 TEST_CASE("change: a large file is copied in blocks") {
     std::string content;
-    while (content.size() < 3'000'000) content += "u" + std::to_string(content.size()) + ":x:::::::\n";
+    while (content.size() < 3'000'000)
+        content += "u" + std::to_string(content.size()) + ":x:::::::\n";
     const auto at = content.size();
     content += "joe:j:::::::\n";
-    while (content.size() < 5'000'000) content += "v" + std::to_string(content.size()) + ":x:::::::\n";
+    while (content.size() < 5'000'000)
+        content += "v" + std::to_string(content.size()) + ":x:::::::\n";
     const Users users{content};
     REQUIRE(users.write("joe", "joe:longer:::::::"));
     CHECK(users.content() == content.replace(at, 12, "joe:longer:::::::"));
@@ -290,7 +297,9 @@ TEST_CASE("a symbolic link is followed once, and stays one") {
     // Where it leads later does not matter.
     REQUIRE(::unlink(link.c_str()) == 0);
     REQUIRE(::symlink("/etc/passwd", link.c_str()) == 0);
-    REQUIRE(file->change("joe", [](const Found&) { return Edit{Edit::What::write, "joe:new:::::::"}; }));
+    REQUIRE(file->change("joe", [](const Found&) {
+        return Edit{Edit::What::write, "joe:new:::::::"};
+    }));
     CHECK(users.content() == "ann:a:::::::\njoe:new:::::::\nzoe:z:::::::\n");
     CHECK(S_ISLNK(status_of(link).st_mode));
 }
@@ -316,7 +325,8 @@ TEST_CASE("what is no plain file of its own is refused, for readers and writers"
         CHECK(error.status == ExitStatus::temporary);
         CHECK_MESSAGE(error.message().find(words) != std::string::npos, error.message());
         if (!file) return;
-        const auto changed = file->change("joe", [](const Found&) { return Edit{Edit::What::remove}; });
+        const auto changed =
+            file->change("joe", [](const Found&) { return Edit{Edit::What::remove}; });
         CHECK_FALSE(changed);
     };
     const auto make = [&](const char* name) { return users.directory.file(name); };
@@ -355,10 +365,11 @@ TEST_CASE("what is no plain file of its own is refused, for readers and writers"
         refused(users.path, "written by others");
     }
     SUBCASE("a directory that an ACL lets somebody write") {
-        auto bytes = acl(65534, 6);
+        auto bytes = acl(64006, 6);
+        bytes[4 + 2] = 7;         // its owner may enter it
         bytes[4 + 8 * 2 + 2] = 0; // no rights for the group itself
-        REQUIRE(::setxattr(users.directory.path().c_str(), acl_name, bytes.data(), bytes.size(), 0) ==
-                0);
+        REQUIRE(::setxattr(users.directory.path().c_str(), acl_name, bytes.data(), bytes.size(),
+                           0) == 0);
         refused(users.path, "written by others");
     }
     CHECK(users.content() == Users{}.content());
@@ -388,9 +399,11 @@ TEST_CASE("a mount point is refused, with a hint") {
     const Users users;
     const Users other;
     const int status = in_child([&] {
-        if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+        if (::unshare(CLONE_NEWNS) != 0 ||
+            ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
             return 77;
-        if (::mount(other.path.c_str(), users.path.c_str(), nullptr, MS_BIND, nullptr) != 0) return 77;
+        if (::mount(other.path.c_str(), users.path.c_str(), nullptr, MS_BIND, nullptr) != 0)
+            return 77;
         const auto found = users.find("joe");
         const auto changed = users.remove("joe");
         const auto hint = [](const Error& error) {
@@ -425,7 +438,9 @@ TEST_CASE("root becomes the account that owns the file, for good") {
         for (const gid_t id : gids)
             if (id != 64002) return false;
         return file && count == 1 && groups[0] == 64002 && ::setuid(0) != 0 &&
-               file->change("joe", [](const Found&) { return Edit{Edit::What::write, "joe:n:::::::"}; });
+               file->change("joe", [](const Found&) {
+                   return Edit{Edit::What::write, "joe:n:::::::"};
+               });
     }));
     CHECK(users.content() == "ann:a:::::::\njoe:n:::::::\nzoe:z:::::::\n");
     CHECK(status_of(users.path).st_uid == 64001);
@@ -487,7 +502,9 @@ TEST_CASE("a directory's default ACL gives the new file nothing") {
     const auto fresh = users.directory.file("fresh");
     const auto file = CredentialFile::open({.path = fresh, .may_be_missing = true});
     REQUIRE(file);
-    REQUIRE(file->change("joe", [](const Found&) { return Edit{Edit::What::write, "joe:new:::::::"}; }));
+    REQUIRE(file->change("joe", [](const Found&) {
+        return Edit{Edit::What::write, "joe:new:::::::"};
+    }));
     CHECK((status_of(fresh).st_mode & 07777) == 0600);
 }
 
@@ -600,8 +617,9 @@ TEST_CASE("a missing file holds nobody and is made by a change, where that is as
     REQUIRE(::chown(directory.path().c_str(), 64001, 64002) == 0);
     CHECK(exits_with_0([&] {
         const auto theirs = open(directory.file("theirs"));
-        return theirs && ::geteuid() == 64001 &&
-               theirs->change("joe", [](const Found&) { return Edit{Edit::What::write, "joe:n:::::::"}; });
+        return theirs && ::geteuid() == 64001 && theirs->change("joe", [](const Found&) {
+            return Edit{Edit::What::write, "joe:n:::::::"};
+        });
     }));
     CHECK(status_of(directory.file("theirs")).st_uid == 64001);
 }

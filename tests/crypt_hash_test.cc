@@ -15,8 +15,9 @@ struct Known {
 
 // Made by others: the test vectors of the SHA-crypt specification and of bcrypt, openssl, descrypt.
 const Known known[] = {
-    {"Hello world!", "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLi"
-                     "BFdcbYEdFCoEOfaS35inz1"},
+    {"Hello world!",
+     "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLi"
+     "BFdcbYEdFCoEOfaS35inz1"},
     {"Hello world!", "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"},
     {"Hello world!",
      "$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA"},
@@ -59,11 +60,34 @@ TEST_CASE("hashes of other programs are verified") {
 }
 
 TEST_CASE("what is no hash matches nothing, not even a failure of crypt(3)") {
-    for (const std::string hash :
-         {"", "*", "*0", "*1", "!", "!!", "x", "NP", "LK", "*LK*", "$", "$$", "$6$", "$6$salt",
-          "$5$rounds=1000$abcdefgh", "$5$rounds=1000$abcdefgh$", "$y$", "$y$j9T$", "$y$j9T$abc$",
-          "$2b$05$", "$2b$99$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "$9$a$b", "_",
-          "_J9..", "$7$", "$3$", "$5$rounds=abc$x$y", "{SHA}x"}) {
+    for (const std::string hash : {"",
+                                   "*",
+                                   "*0",
+                                   "*1",
+                                   "!",
+                                   "!!",
+                                   "x",
+                                   "NP",
+                                   "LK",
+                                   "*LK*",
+                                   "$",
+                                   "$$",
+                                   "$6$",
+                                   "$6$salt",
+                                   "$5$rounds=1000$abcdefgh",
+                                   "$5$rounds=1000$abcdefgh$",
+                                   "$y$",
+                                   "$y$j9T$",
+                                   "$y$j9T$abc$",
+                                   "$2b$05$",
+                                   "$2b$99$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+                                   "$9$a$b",
+                                   "_",
+                                   "_J9..",
+                                   "$7$",
+                                   "$3$",
+                                   "$5$rounds=abc$x$y",
+                                   "{SHA}x"}) {
         CAPTURE(hash);
         for (const char* const password : {"", "old", "*0", "*1", "x"})
             CHECK_FALSE(verify(password, hash));
@@ -82,12 +106,18 @@ TEST_CASE("every method makes hashes that it verifies, and each of its own") {
         std::int64_t cost;
         std::string prefix;
     } methods[] = {
-        {"yescrypt", 1, "$y$"},         {"gost-yescrypt", 1, "$gy$"},
-        {"scrypt", 6, "$7$"},           {"bcrypt", 4, "$2b$04$"},
-        {"bcrypt-y", 4, "$2y$04$"},     {"bcrypt-a", 4, "$2a$04$"},
-        {"sha512crypt", 1000, "$6$rounds=1000$"}, {"sha256crypt", 1001, "$5$rounds=1001$"},
-        {"sha1crypt", 100, "$sha1$"},   {"sunmd5", 4096, "$md5"},
-        {"md5crypt", 0, "$1$"},         {"bsdicrypt", 1, "_"},
+        {"yescrypt", 1, "$y$"},
+        {"gost-yescrypt", 1, "$gy$"},
+        {"scrypt", 6, "$7$"},
+        {"bcrypt", 4, "$2b$04$"},
+        {"bcrypt-y", 4, "$2y$04$"},
+        {"bcrypt-a", 4, "$2a$04$"},
+        {"sha512crypt", 1000, "$6$rounds=1000$"},
+        {"sha256crypt", 1001, "$5$rounds=1001$"},
+        {"sha1crypt", 100, "$sha1$"},
+        {"sunmd5", 4096, "$md5"},
+        {"md5crypt", 0, "$1$"},
+        {"bsdicrypt", 1, "_"},
         {"descrypt", 0, ""},
     };
     for (const auto& method : methods) {
@@ -123,10 +153,18 @@ TEST_CASE("costs outside the method's are misuse") {
         std::int64_t cost;
         bool good;
     } cases[] = {
-        {"yescrypt", 0, true},     {"yescrypt", 12, false},     {"yescrypt", -1, false},
-        {"bcrypt", 3, false},      {"bcrypt", 4, true},         {"bcrypt", 31, true},
-        {"bcrypt", 32, false},     {"sha512crypt", 999, false}, {"sha512crypt", 1'000'000'000, false},
-        {"md5crypt", 1, false},    {"descrypt", 25, false},     {"scrypt", 5, false},
+        {"yescrypt", 0, true},
+        {"yescrypt", 12, false},
+        {"yescrypt", -1, false},
+        {"bcrypt", 3, false},
+        {"bcrypt", 4, true},
+        {"bcrypt", 31, true},
+        {"bcrypt", 32, false},
+        {"sha512crypt", 999, false},
+        {"sha512crypt", 1'000'000'000, false},
+        {"md5crypt", 1, false},
+        {"descrypt", 25, false},
+        {"scrypt", 5, false},
         {"sha256crypt", 1000, true},
     };
     for (const auto& [name, cost, good] : cases) {

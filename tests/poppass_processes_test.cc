@@ -418,13 +418,13 @@ TEST_CASE("secrets: once a change is answered, no memory holds a password") {
         CHECK(traces(client.monitor(), old));
         CHECK_FALSE(traces(client.network(), old));
         CHECK(client.ask("newpass " + fresh) == changed);
-        CHECK(no_traces(client, {old, fresh}));
+        REQUIRE(no_traces(client, {old, fresh}));
         for (const pid_t pid : {client.network(), client.monitor()})
             for (const auto& password : {old, fresh})
                 for (const char* const file : {"cmdline", "environ"})
                     CHECK_FALSE(has(read_file(proc(pid, file)), password));
         CHECK(client.ask("user joe") == password_please);
-        CHECK(no_traces(client, {old, fresh}));
+        REQUIRE(no_traces(client, {old, fresh}));
         CHECK(client.ask("quit") == "200 Bye.");
         const auto log = client.end().err;
         CHECK_FALSE(has(log, old));
@@ -447,7 +447,7 @@ TEST_CASE("secrets: nor once the session is back at user, by whatever way") {
             Conversation client{Service{.check = telling(status)}};
             CHECK(client.ask("user joe") == password_please);
             CHECK(client.ask("pass " + old).starts_with("500 "));
-            CHECK(no_traces(client, {old}));
+            REQUIRE(no_traces(client, {old}));
         }
         // A change that was not made and takes no other try.
         for (const char* const status : {"2", "111", "255"}) {
@@ -455,7 +455,7 @@ TEST_CASE("secrets: nor once the session is back at user, by whatever way") {
             CHECK(client.ask("user joe") == password_please);
             CHECK(client.ask("pass " + old) == new_password_please);
             CHECK(client.ask("newpass " + fresh).starts_with("500 "));
-            CHECK(no_traces(client, {old, fresh}));
+            REQUIRE(no_traces(client, {old, fresh}));
         }
         // Errors of the client's own.
         const auto again = random_password(size);
@@ -468,9 +468,9 @@ TEST_CASE("secrets: nor once the session is back at user, by whatever way") {
             CHECK(client.ask("pass " + old) == new_password_please);
             CHECK(client.ask("newpass " + fresh).starts_with("500 "));
             CHECK(traces(client.monitor(), old));
-            CHECK(no_traces(client, {fresh}));
+            REQUIRE(no_traces(client, {fresh}));
             CHECK(client.ask(line).starts_with("500 "));
-            CHECK(no_traces(client, {old, fresh, again, much}));
+            REQUIRE(no_traces(client, {old, fresh, again, much}));
         }
         // Out of turn, malformed, too long; and in one write with what follows.
         Conversation client{Service{.check = telling("1")}};
@@ -478,7 +478,7 @@ TEST_CASE("secrets: nor once the session is back at user, by whatever way") {
                          "\nuser joe\npass " + old + "\nnewpass " + much + "\nquux\n";
         client.send(bad);
         for (int i = 0; i < 7; ++i) (void)client.reply();
-        CHECK(no_traces(client, {old, fresh, again, much}));
+        REQUIRE(no_traces(client, {old, fresh, again, much}));
     }
 }
 
@@ -498,7 +498,7 @@ TEST_CASE("secrets: the monitor never sees a line, the network side forgets it w
     CHECK_FALSE(traces(client.network(), fresh));
     write_file(go, "");
     CHECK(client.reply() == changed);
-    CHECK(no_traces(client, {old, fresh}));
+    REQUIRE(no_traces(client, {old, fresh}));
     CHECK_FALSE(traces(client.monitor(), later));
 }
 

@@ -161,10 +161,7 @@ Process::Process(const Program& program)
     for (const Fd* const end : {&in_, &out_, &err_}) ::fcntl(end->get(), F_SETFL, O_NONBLOCK);
 }
 
-Process::~Process() {
-    if (!ended_) ::kill(-pid_, SIGKILL);
-    reap();
-}
+Process::~Process() { reap(); }
 
 void Process::signal(int number) const {
     if (!ended_) ::kill(pid_, number);

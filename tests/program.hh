@@ -148,8 +148,8 @@ private:
 std::string read_file(const std::string& path);
 void write_file(const std::string& path, std::string_view bytes, mode_t mode = 0600);
 
-// A copy of a program of this build in a directory that is opened to all: another user may not reach
-// the build. Its path.
+// A copy of a program of this build in a directory that is opened to all: another user may not
+// reach the build. Its path.
 std::string reachable(std::string_view name, const TemporaryDirectory& directory);
 
 // Sets a variable of our own environment, or unsets it, and puts the old value back.

@@ -54,8 +54,8 @@ void check_error(const Outcome& outcome, int status, std::string_view text) {
 }
 
 bool is_password(const std::string& path, const std::string& login, const std::string& password) {
-    const auto outcome =
-        run({.argv = {built("checkpw"), "-f", path}, .record = login + '\0' + password + bytes("\0\0\0")});
+    const auto outcome = run({.argv = {built("checkpw"), "-f", path},
+                              .record = login + '\0' + password + bytes("\0\0\0")});
     REQUIRE(outcome.err.empty());
     return outcome.status == 0;
 }
@@ -189,7 +189,8 @@ TEST_CASE("users are added") {
 
 TEST_CASE("names that cannot be are refused before a password is asked for") {
     const Users users;
-    for (const auto& name : std::vector<std::string>{"", "#joe", "+joe", "-joe", "j:e", "j|e", "joe\n", "j\te"}) {
+    for (const auto& name :
+         std::vector<std::string>{"", "#joe", "+joe", "-joe", "j:e", "j|e", "joe\n", "j\te"}) {
         CAPTURE(name);
         for (const std::string deed : {"--add", "--remove"})
             check_error(pwadmin(users.path, {deed, "--", name}, ""), 6, "cannot be a name");
@@ -220,7 +221,8 @@ TEST_CASE("a missing file is made by --add alone") {
     REQUIRE(::stat(path.c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0600);
     CHECK(is_password(path, "joe", "new"));
-    check_error(pwadmin(directory.file("no/users"), {"--add", "--stdin", "joe"}, "new\n"), 4, "directory");
+    check_error(pwadmin(directory.file("no/users"), {"--add", "--stdin", "joe"}, "new\n"), 4,
+                "directory");
 }
 
 TEST_CASE("the formats of files and of new lines") {
@@ -231,7 +233,8 @@ TEST_CASE("the formats of files and of new lines") {
     CHECK(pwadmin(mailserver.path, {"--add", "--stdin", "joe@example.org"}, "new\n").status == 0);
     CHECK(mailserver.content().find("\njoe@example.org|{CRYPT}$5$") != std::string::npos);
     const Users empty{""};
-    CHECK(pwadmin(empty.path, {"-F", "passwd-file", "--add", "--stdin", "joe"}, "new\n").status == 0);
+    CHECK(pwadmin(empty.path, {"-F", "passwd-file", "--add", "--stdin", "joe"}, "new\n").status ==
+          0);
     CHECK(empty.content().starts_with("joe:{CRYPT}$5$"));
 }
 
@@ -246,7 +249,8 @@ TEST_CASE("what cannot be changed is said") {
     CHECK(pwadmin(broken.path, {"--remove", "bob"}).status == 0);
     CHECK(broken.content() == joe);
     CHECK(users.content() == before);
-    check_error(run({.argv = {built("pwadmin"), "-f", users.path, "-m", "bcrypt", "-c", "4", "--stdin", "bob"},
+    check_error(run({.argv = {built("pwadmin"), "-f", users.path, "-m", "bcrypt", "-c", "4",
+                              "--stdin", "bob"},
                      .input = std::string(73, 'x')}),
                 3, "longer than 72 bytes");
 }
@@ -361,7 +365,10 @@ TEST_CASE("at a terminal: signals end it with echo back on") {
         std::string keys; // what is typed, or
         int sent;         // the signal
         int end;
-    } cases[] = {{"\x03", 0, SIGINT}, {"\x1c", 0, SIGQUIT}, {"", SIGTERM, SIGTERM}, {"", SIGHUP, SIGHUP},
+    } cases[] = {{"\x03", 0, SIGINT},
+                 {"\x1c", 0, SIGQUIT},
+                 {"", SIGTERM, SIGTERM},
+                 {"", SIGHUP, SIGHUP},
                  {"abc\x03", 0, SIGINT}};
     for (const auto& [keys, sent, end] : cases) {
         AtTerminal pwadmin{words(users.path, {"joe"})};

@@ -103,8 +103,8 @@ TEST_CASE("the new password takes the old one's place, and the date is today's")
 TEST_CASE("passwords of all bytes, and as long as a record allows") {
     std::string all;
     for (int byte = 1; byte < 256; ++byte) all += static_cast<char>(byte);
-    for (const auto& password :
-         std::vector<std::string>{" ", " a b ", ":", "|", "!", "*", "\xc3\xa9", all, std::string(501, 'x')}) {
+    for (const auto& password : std::vector<std::string>{" ", " a b ", ":", "|", "!", "*",
+                                                         "\xc3\xa9", all, std::string(501, 'x')}) {
         CAPTURE(password);
         const Users users = plain_users();
         REQUIRE(run(setpw(users.path, record("joe", "old", password))).status == 0);
@@ -138,8 +138,8 @@ TEST_CASE("wrong and unknown are refused alike, and change nothing") {
     const auto before = users.content();
     for (const std::string old : {"", "bad", "old ", "new"})
         check_refused(run(setpw(users.path, record("joe", old, "new"))), wrong);
-    for (const auto& login : std::vector<std::string>{"nobody", "", "#joe", "+", "-joe", "joe:", "joe|",
-                                                      "joe\n", "joe:" + hash}) {
+    for (const auto& login : std::vector<std::string>{"nobody", "", "#joe", "+", "-joe",
+                                                      "joe:", "joe|", "joe\n", "joe:" + hash}) {
         CAPTURE(login);
         check_refused(run(setpw(users.path, record(login, "old", "new"))), wrong);
     }
@@ -157,8 +157,10 @@ TEST_CASE("refusals by policy say why to who knows the password, and run no next
         {hash + ":19000:::::1:", "your account has expired", true},
         {hash + ":19000:::::" + ago(0) + ":", "your account has expired", true},
         {hash + ":" + ago(20) + ":0:10:7:5::", "your password has expired for too long", true},
-        {hash + ":" + ago(0) + ":1:99999::::", "you must wait longer to change your password", false},
-        {hash + ":" + ago(9) + ":10:99999::::", "you must wait longer to change your password", false},
+        {hash + ":" + ago(0) + ":1:99999::::", "you must wait longer to change your password",
+         false},
+        {hash + ":" + ago(9) + ":10:99999::::", "you must wait longer to change your password",
+         false},
         {hash + ":19000:10:9::::", "your password cannot be changed", false},
     };
     for (const auto& [fields, words, also_wrong] : cases) {
@@ -185,9 +187,9 @@ TEST_CASE("refusals by policy say why to who knows the password, and run no next
 }
 
 TEST_CASE("a password that must be changed, or could long since be, can be changed") {
-    for (const auto& fields : std::vector<std::string>
-         {":0:0:99999:7:::", ":0:10:99999:7:::", ":19000:0:10:7:::", ":19000:10:99999::::",
-          "::10:99999::::", ":" + ago(-5) + ":10:99999::::"}) {
+    for (const auto& fields : std::vector<std::string>{
+             ":0:0:99999:7:::", ":0:10:99999:7:::", ":19000:0:10:7:::", ":19000:10:99999::::",
+             "::10:99999::::", ":" + ago(-5) + ":10:99999::::"}) {
         CAPTURE(fields);
         const Users users{hash + fields};
         CHECK(run(setpw(users.path, record("joe", "old", "new"))).status == 0);
@@ -223,7 +225,7 @@ TEST_CASE("the record: anything but four good strings is misuse, and changes not
         check_misused(run(setpw(users.path, bytes_of_record)), words);
         check_misused(run(setpw(users.path, bytes_of_record, chain)), words);
     };
-    misused(bytes("joe\0old\0new\0"), "no new password");           // three strings
+    misused(bytes("joe\0old\0new\0"), "no new password"); // three strings
     misused(bytes("joe\0old\0new\0\0"), "response");
     misused(bytes("joe\0old\0resp\0new\0"), "response");
     misused(bytes("joe\0old\0\0\0"), "empty new password");
@@ -233,7 +235,8 @@ TEST_CASE("the record: anything but four good strings is misuse, and changes not
     misused(bytes("joe old new\n"), "no login");
     misused(std::string(512, 'x'), "no login");
     misused(std::string(513, 'x'), "longer than 512 bytes");
-    misused(record("joe", "old", std::string(502, 'n')) + std::string(512, '\0'), "longer than 512");
+    misused(record("joe", "old", std::string(502, 'n')) + std::string(512, '\0'),
+            "longer than 512");
     misused(record("joe", "old", std::string(503, 'n')), "longer than 512 bytes");
     auto closed = setpw(users.path, "");
     closed.record = std::nullopt;
@@ -267,8 +270,10 @@ TEST_CASE("the next link sees what it should, and only where it should") {
 TEST_CASE("a chain that does not end in false is misuse, native or not") {
     const Users users = plain_users();
     const auto before = users.content();
-    for (const auto& chain :
-         {std::vector<std::string>{"true"}, {built("next-link"), "0"}, {"false", "true"}, {"--native"}})
+    for (const auto& chain : {std::vector<std::string>{"true"},
+                              {built("next-link"), "0"},
+                              {"false", "true"},
+                              {"--native"}})
         for (const auto& environment :
              {Environment{}, {{"NATIVE_CHECKPASSWORD", "1"}}, {{"DOVECOT_VERSION", "2.3"}}}) {
             auto program = setpw(users.path, record("joe", "old", "new"), chain);
@@ -345,10 +350,19 @@ TEST_CASE("a symbolic link stays, and its target is changed") {
 
 TEST_CASE("usage") {
     const Users users = plain_users();
-    for (const auto& options :
-         {std::vector<std::string>{"-x"}, {"-F", "nis"}, {"-m", "md4"}, {"-m", ""}, {"-c", "0"}, {"-c", "x"},
-          {"-c", "999"}, {"-m", "bcrypt", "-c", "32"}, {"-m"}, {"--min-uid", "x"}, {"-f", ""},
-          {"--allow-expired"}, {"-e"}})
+    for (const auto& options : {std::vector<std::string>{"-x"},
+                                {"-F", "nis"},
+                                {"-m", "md4"},
+                                {"-m", ""},
+                                {"-c", "0"},
+                                {"-c", "x"},
+                                {"-c", "999"},
+                                {"-m", "bcrypt", "-c", "32"},
+                                {"-m"},
+                                {"--min-uid", "x"},
+                                {"-f", ""},
+                                {"--allow-expired"},
+                                {"-e"}})
         check_misused(run(setpw(users.path, record("joe", "old", "new"), options)), "");
     CHECK(is_password(users.path, "joe", "old"));
     const auto help = run({.argv = {built("setpw"), "--help"}});
