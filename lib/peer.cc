@@ -21,11 +21,11 @@ std::optional<std::string> address_text(const in6_addr& address) {
     return address_text(AF_INET6, &address);
 }
 
-std::optional<std::string> socket_peer(int fd) {
+// Of either end of the socket `fd`, as `get` (getpeername, getsockname) tells.
+std::optional<std::string> socket_address(int fd, int (*get)(int, sockaddr*, socklen_t*)) {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
-    auto* const address = reinterpret_cast<sockaddr*>(&storage);
-    if (::getpeername(fd, address, &size) != 0) return std::nullopt;
+    if (get(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
     if (storage.ss_family == AF_INET)
         return address_text(AF_INET, &reinterpret_cast<sockaddr_in*>(&storage)->sin_addr);
     if (storage.ss_family == AF_INET6)
@@ -55,7 +55,9 @@ std::optional<std::string> find_peer(int fd) {
          {remote_ip.c_str(), "REMOTE_HOST", "REMOTE_ADDR", "SOCAT_PEERADDR"})
         if (const auto value = environment(name))
             if (auto address = parse_address(*value)) return address;
-    return socket_peer(fd);
+    return socket_address(fd, ::getpeername);
 }
+
+std::optional<std::string> local_address(int fd) { return socket_address(fd, ::getsockname); }
 
 } // namespace poppass

@@ -15,4 +15,7 @@ std::optional<std::string> parse_address(std::string_view text);
 // SOCAT_PEERADDR, the first of them that is an address; else the peer of the socket `fd`.
 std::optional<std::string> find_peer(int fd);
 
+// Our own address on the socket `fd`.
+std::optional<std::string> local_address(int fd);
+
 } // namespace poppass

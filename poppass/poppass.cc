@@ -8,6 +8,7 @@
 #include "peer.hh"
 #include "reply.hh"
 #include "secret.hh"
+#include "setup_check.hh"
 
 #include <cstdlib>
 #include <fcntl.h>
@@ -21,6 +22,7 @@ using namespace poppass;
 namespace {
 
 constexpr std::string_view usage = "usage: poppass HOST CHECKPROGRAM [ARG...]\n"
+                                   "       poppass --check [--json] HOST CHECKPROGRAM [ARG...]\n"
                                    "       poppass --help | --version\n";
 
 int say(int fd, std::string_view text, ExitStatus status) {
@@ -95,6 +97,13 @@ int serve(std::vector<std::string> words) {
     return run_monitor(*configuration, log, peer, std::move(network_end), network);
 }
 
+int look_over(const std::vector<std::string>& words, bool json) {
+    const auto findings = check_setup(words);
+    const bool shown =
+        static_cast<bool>(write_whole(STDOUT_FILENO, json ? show_as_json(findings) : show_as_text(findings)));
+    return shown ? exit_status(findings) : static_cast<int>(ExitStatus::temporary);
+}
+
 } // namespace
 
 int main(int argc, char** argv) try {
@@ -104,10 +113,13 @@ int main(int argc, char** argv) try {
     if (first == "-h" || first == "--help") return say(STDOUT_FILENO, usage, ExitStatus::accepted);
     if (first == "-V" || first == "--version")
         return say(STDOUT_FILENO, "poppass " POPPASS_VERSION "\n", ExitStatus::accepted);
-    const int host = first == "--" ? 2 : 1;
-    if (argc < host + 2 || (host == 1 && first.starts_with('-')))
+    const bool check = first == "--check";
+    const bool json = check && argc > 2 && std::string_view{argv[2]} == "--json";
+    const int host = json ? 3 : check || first == "--" ? 2 : 1;
+    if (argc < host + 2 || (first != "--" && *argv[host] == '-'))
         return say(STDERR_FILENO, usage.substr(0, usage.find('\n') + 1), ExitStatus::misused);
-    return serve({argv + host, argv + argc});
+    std::vector<std::string> words{argv + host, argv + argc};
+    return check ? look_over(words, json) : serve(std::move(words));
 } catch (const std::exception&) {
     return static_cast<int>(ExitStatus::temporary);
 }

@@ -145,4 +145,13 @@ Result<void> give_power_away(const std::optional<Identity>& identity) {
     return {};
 }
 
+std::optional<bool> kernel_has_filter() {
+#if defined(POPPASS_LINUX) && !defined(POPPASS_SANITIZED)
+    const std::uint32_t action = SECCOMP_RET_KILL_PROCESS;
+    return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+#else
+    return std::nullopt;
+#endif
+}
+
 } // namespace poppass

@@ -4,6 +4,8 @@
 #include "configuration.hh"
 #include "result.hh"
 
+#include <optional>
+
 namespace poppass {
 
 // What the network side does before it reads a byte. As root, with `identity`: no groups, an empty
@@ -14,5 +16,8 @@ namespace poppass {
 //
 // Only Linux has the last three; elsewhere, and under sanitizers (no filter), they are left out.
 Result<void> give_power_away(const std::optional<Identity>& identity);
+
+// Whether the kernel can install the filter; nothing where this build has none.
+std::optional<bool> kernel_has_filter();
 
 } // namespace poppass

@@ -231,6 +231,19 @@ TEST_CASE("find_peer: else the other end of the socket") {
     }
 }
 
+TEST_CASE("local_address: ours, whatever the variables say") {
+    const PeerVariables set{{{"TCPREMOTEIP", "192.0.2.1"}}};
+    const auto v4 = connect_v4();
+    REQUIRE(v4.server);
+    CHECK(local_address(v4.server.get()) == "127.0.0.1");
+    CHECK(local_address(v4.client.get()) == "127.0.0.1");
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    const Fd one{ends[0]}, other{ends[1]};
+    CHECK_FALSE(local_address(one.get()));
+    CHECK_FALSE(local_address(-1));
+}
+
 TEST_CASE("find_peer: IPv6 sockets, and IPv4 clients of them") {
     const PeerVariables none{{}};
     const auto v6 = connect_v6("::1");
