@@ -1,0 +1,260 @@
+// checkpw-throttle: a guard before any checkpassword chain. Counts an attempt as a failure first,
+// then runs the chain, so that a crash buys no free guess; takes it back where the chain says so.
+
+#include "charged_attempt.hh"
+#include "child.hh"
+#include "holder.hh"
+#include "link.hh"
+#include "log.hh"
+#include "native_chain.hh"
+#include "native_user.hh"
+#include "peer.hh"
+#include "program.hh"
+#include "record.hh"
+#include "settings.hh"
+
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <getopt.h>
+#include <memory>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace poppass;
+
+namespace {
+
+using Outcome = ChargedAttempt::Outcome;
+
+constexpr std::string_view program = "checkpw-throttle";
+
+constexpr std::string_view usage =
+    "checkpw-throttle [-d DIRECTORY] [-n TRIES] [-w SECONDS] [-x ADDRESS[/LENGTH]]... [--native] "
+    "[--] "
+    "PROG ARG..., or [-d DIRECTORY] --list | --clear KEY, or --passed FD [--] PROG ARG...";
+
+constexpr option long_options[] = {
+    {"native", no_argument, nullptr, 'N'},
+    {"list", no_argument, nullptr, 'l'},
+    {"clear", required_argument, nullptr, 'c'},
+    {"passed", required_argument, nullptr, 'p'},
+    {"help", no_argument, nullptr, 'h'},
+    {"version", no_argument, nullptr, 'V'},
+    {},
+};
+
+struct Options {
+    std::string directory = "/run/checkpw-throttle";
+    ThrottleLimits limits = {};
+    std::vector<AddressRange> spared = {};
+    bool native = false;
+    bool list = false;
+    std::optional<std::string> clear = {};
+    std::optional<int> passed = {};
+};
+
+Result<void> take_option(Options& options, int c, std::string_view value) {
+    if (c == 'd') options.directory = value;
+    if (c == 'N') options.native = true;
+    if (c == 'l') options.list = true;
+    if (c == 'c') options.clear = value;
+    if (c == 'n') {
+        const auto tries = parse_number("-n", value, 1, most_tries);
+        if (!tries) return tries.error();
+        options.limits.tries = static_cast<std::uint32_t>(*tries);
+    }
+    if (c == 'w') {
+        const auto window = parse_number("-w", value, least_window, most_window);
+        if (!window) return window.error();
+        options.limits.window = static_cast<Seconds>(*window);
+    }
+    if (c == 'x') {
+        const auto range = AddressRange::parse(value);
+        if (!range) return misuse("-x: " + range.error().message());
+        options.spared.push_back(*range);
+    }
+    if (c == 'p') {
+        const auto number = parse_number("--passed", value, 3, 1'000'000);
+        if (!number) return number.error();
+        options.passed = static_cast<int>(*number);
+    }
+    return {};
+}
+
+// The rest of the chain finds the record where we found it. Wipes our copy.
+Result<void> put_back(Secret& record) {
+    auto pipe = make_pipe();
+    if (!pipe) return pipe.error();
+    // 3 is the lowest that is free.
+    if (pipe->read_end.get() != 3) return trouble("descriptor 3 is not free");
+    // A pipe holds at least 4096 bytes, so this never waits for a reader.
+    if (auto done = write_whole(pipe->write_end.get(), record.view()); !done) return done;
+    record.wipe();
+    if (::fcntl(3, F_SETFD, 0) != 0) return system_trouble("prepare descriptor 3");
+    pipe->read_end.release();
+    return {};
+}
+
+// Over the limit. In a native chain descriptor 1 is the client, who speaks another protocol.
+ExitStatus refuse(const Attempt& attempt, Seconds wait, Convention convention) {
+    if (convention == Convention::native) {
+        LogLine line;
+        line.word("user", attempt.login).word("ip", attempt.address).word("wait", wait);
+        complain(program, "too many attempts: " + std::string{line.text()});
+    } else {
+        std::signal(SIGPIPE, SIG_IGN); // nobody may be listening; the status says it all the same
+        (void)write_whole(STDOUT_FILENO, "454-Too many attempts, try again in " +
+                                             std::to_string(wait) + " seconds (#4.7.0)\r\n");
+    }
+    return ExitStatus::temporary;
+}
+
+// Runs the rest as a child, in our process group, and hands on the signals that would have been
+// its. Its exit status; nothing where a signal ended it.
+Result<std::optional<int>> run_rest(Chain next) {
+    sigset_t before;
+    ::sigprocmask(SIG_BLOCK, nullptr, &before);
+    prepare_for_children();
+    sigset_t handed;
+    ::sigemptyset(&handed);
+    for (const int number : {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2})
+        ::sigaddset(&handed, number);
+    ::sigprocmask(SIG_BLOCK, &handed, nullptr);
+    const pid_t pid = ::fork();
+    if (pid < 0) return system_trouble("start a process");
+    if (pid == 0) {
+        ::sigprocmask(SIG_SETMASK, &before, nullptr);
+        const Error error = run_next(next);
+        complain(program, error.message());
+        ::_exit(static_cast<int>(error.status));
+    }
+    ::close(3);
+    for (;;) {
+        int number = 0;
+        if (::sigwait(&handed, &number) != 0) continue;
+        if (number != SIGCHLD) {
+            ::kill(pid, number);
+            continue;
+        }
+        int status = 0;
+        if (::waitpid(pid, &status, WNOHANG) != pid) continue;
+        if (WIFEXITED(status)) return std::optional{WEXITSTATUS(status)};
+        complain(program, "the chain was ended by signal " + std::to_string(WTERMSIG(status)));
+        return std::optional<int>{};
+    }
+}
+
+// A fallback chain's outcome is its exit status.
+Result<ExitStatus> guard_fallback(Chain next, const ChargedAttempt& attempt) {
+    const auto status = run_rest(next);
+    if (!status) {
+        attempt.settle(Outcome::not_judged);
+        return status.error();
+    }
+    if (!*status) return ExitStatus::temporary;
+    const auto exit = static_cast<ExitStatus>(**status);
+    if (exit == ExitStatus::accepted) attempt.settle(Outcome::right);
+    if (exit == ExitStatus::misused || exit == ExitStatus::temporary)
+        attempt.settle(Outcome::not_judged);
+    return exit;
+}
+
+// In a native chain the outcome is known only to what runs last: it says so to the holder.
+Result<ExitStatus> guard_native(MarkedChain& marked, const ChargedAttempt& attempt) {
+    auto end = start_holder([&] { attempt.settle(Outcome::right); });
+    const Error error = end ? run_next(marked.with_number(end->get())) : end.error();
+    attempt.settle(Outcome::not_judged);
+    return error;
+}
+
+// Links run us again, as the user and elsewhere: by a path that does not depend on where.
+Result<std::string> own_path(const char* name) {
+    const auto found = find_program(name);
+    if (!found) return found.error();
+    const std::unique_ptr<char, decltype(&std::free)> path{::realpath(found->c_str(), nullptr),
+                                                           &std::free};
+    if (!path) return system_trouble("find", *found);
+    return std::string{path.get()};
+}
+
+Result<ExitStatus> guard(const Options& options, Chain next, const char* name) {
+    const bool asked = dovecot_lookup() != DovecotLookup::none;
+    if (next.empty()) return misuse("nothing to guard; usage: " + std::string{usage});
+    const auto convention = choose_convention(next, options.native || environment_is_native());
+    if (!convention) return convention.error();
+    Result<MarkedChain> marked{MarkedChain{}};
+    if (*convention == Convention::native) {
+        const auto path = own_path(name);
+        if (!path) return path.error();
+        marked = MarkedChain::make(next, *path);
+        if (!marked) return marked.error();
+    }
+
+    Secret bytes{longest_record + 1};
+    if (auto done = read_record(3, bytes); !done) return done.error();
+    ::close(3);
+    const auto record = parse_check_record(bytes.view());
+    if (!record) return record.error();
+    ChargedAttempt attempt{options.directory, options.limits,
+                           make_attempt(record->login, find_peer(STDIN_FILENO), options.spared)};
+    const bool is_lookup = asked && record->password.empty();
+    if (auto done = put_back(bytes); !done) return done.error();
+    if (is_lookup) return run_next(next); // no password, no guess
+
+    const auto wait = attempt.charge();
+    if (!wait) return wait.error();
+    if (*wait > 0) return refuse(attempt.who(), *wait, *convention);
+    if (*convention == Convention::native) return guard_native(*marked, attempt);
+    return guard_fallback(next, attempt);
+}
+
+Result<ExitStatus> list(const Options& options) {
+    auto state = ThrottleState::open(options.directory);
+    if (!state) return state.error();
+    std::string text;
+    for (const auto& waiting : state->throttle(options.limits).list(state->now())) {
+        LogLine line;
+        if (waiting.kind != Kind::address) line.word("user", waiting.login);
+        if (waiting.kind != Kind::login) line.word("ip", waiting.address);
+        line.word("failures", waiting.failures).word("wait", waiting.wait);
+        text.append(line.text()).append("\n");
+    }
+    if (auto done = write_whole(STDOUT_FILENO, text); !done) return done.error();
+    return ExitStatus::accepted;
+}
+
+Result<ExitStatus> clear(const Options& options, const std::string& key) {
+    auto state = ThrottleState::open(options.directory);
+    if (!state) return state.error();
+    if (state->throttle(options.limits).clear(key, state->now())) return ExitStatus::accepted;
+    return Error{ExitStatus::rejected, "no failures are counted for " + key, 0};
+}
+
+Result<ExitStatus> checkpw_throttle(int argc, char** argv) {
+    Options options;
+    opterr = 0;
+    for (int c; (c = ::getopt_long(argc, argv, "+:d:n:w:x:hV", long_options, nullptr)) != -1;) {
+        if (c == 'h') return show_usage(usage);
+        if (c == 'V') return show_version(program);
+        if (c == '?' || c == ':') return wrong_option(c, argv, usage);
+        if (auto taken = take_option(options, c, optarg == nullptr ? "" : optarg); !taken)
+            return taken.error();
+    }
+    const Chain next{argv + optind, static_cast<std::size_t>(argc - optind)};
+    const int deeds = options.list + options.clear.has_value() + options.passed.has_value();
+    if (deeds > 1 || ((options.list || options.clear) && !next.empty()))
+        return misuse("--list, --clear and --passed exclude each other, and the first two a chain");
+    if (options.passed) {
+        if (next.empty()) return misuse("--passed needs a program to run");
+        if (auto told = tell_holder(*options.passed); !told) return told.error();
+        return run_next(next);
+    }
+    if (options.list) return list(options);
+    if (options.clear) return clear(options, *options.clear);
+    return guard(options, next, argv[0]);
+}
+
+} // namespace
+
+int main(int argc, char** argv) { return run_link(program, argc, argv, checkpw_throttle); }
