@@ -1,0 +1,38 @@
+// The options that the programs of the directory share.
+#pragma once
+
+#include "ldap_session.hh"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace poppass {
+
+struct LdapOptions {
+    std::vector<LdapUri> servers;      // -H
+    std::string user_dn;               // -D
+    std::string base;                  // -b
+    std::string filter;                // -q
+    std::string service_dn;            // -w
+    std::string service_password_file; // -y
+    LdapSecurity security;             // --starttls, --ca
+    std::chrono::seconds limit{0};     // -t: how long one server may take
+    bool native = false;
+    bool allow_expired = false;
+
+    static constexpr const char* letters = "+:H:D:b:q:w:y:t:hV";
+    static constexpr int starttls_option = 256;
+    static constexpr int ca_option = 257;
+    static constexpr int native_option = 258;
+    static constexpr int allow_expired_option = 259;
+
+    // Takes an option as getopt_long returned it; a bad value is misuse.
+    Result<void> take(int option, std::string_view value);
+
+    // After the last option: whether they fit together, and defaults for those not given.
+    Result<void> complete();
+};
+
+} // namespace poppass
