@@ -506,6 +506,8 @@ TEST_CASE("secrets: as kept pages, where the limits allow") {
     if (missing(::geteuid() == 0, "root")) return;
     Conversation client{Service{}};
     CHECK(std::stol(process_status(client.network(), "VmLck")) >= 8);
+    CHECK(client.ask("user joe") == password_please);
+    CHECK(client.ask("pass old") == new_password_please); // the monitor is past its start by then
     CHECK(std::stol(process_status(client.monitor(), "VmLck")) >= 8);
     // And without them it works the same.
     Service poor;
@@ -515,8 +517,10 @@ TEST_CASE("secrets: as kept pages, where the limits allow") {
             ::_exit(126);
     };
     Conversation other{poor};
+    CHECK(other.ask("user joe") == password_please);
+    CHECK(other.ask("pass old") == new_password_please);
     CHECK(process_status(other.monitor(), "VmLck") == "0");
-    converse(other);
+    CHECK(other.ask("newpass new") == changed);
 }
 
 TEST_CASE("narrow limits, as softlimit sets them") {

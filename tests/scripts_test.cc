@@ -119,3 +119,14 @@ TEST_CASE("check-man: a page that warns fails") {
     CHECK(bad.status != 0);
     CHECK(bad.out.find("man/bad.8:7") != std::string::npos);
 }
+
+TEST_CASE("every suite is in the list that is built and run") {
+    const auto list = read_file(beside_tests("meson.build"));
+    for (const auto& entry : fs::directory_iterator{beside_tests("")}) {
+        const auto name = entry.path().filename().string();
+        const std::string_view end = "_test.cc";
+        if (!name.ends_with(end)) continue;
+        CAPTURE(name);
+        CHECK(list.find("'" + name.substr(0, name.size() - end.size()) + "'") != list.npos);
+    }
+}
