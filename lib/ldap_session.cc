@@ -24,6 +24,12 @@ struct PolicyRequest {
     LDAPControl* list[2] = {&control, nullptr};
 };
 
+// libldap takes an answer of any type for any request's. A search's begins with what it found.
+bool is_of_type(int kind, int type) {
+    const bool found = kind == LDAP_RES_SEARCH_ENTRY || kind == LDAP_RES_SEARCH_REFERENCE;
+    return kind == type || (type == LDAP_RES_SEARCH_RESULT && found);
+}
+
 std::string code_text(int code, const std::string& text) {
     std::string words = ::ldap_err2string(code);
     if (!text.empty()) words += ": " + clean_server_text(text);
@@ -94,7 +100,7 @@ Result<void> LdapSession::ask_for_tls() {
     int id = 0;
     const int code = ::ldap_start_tls(ld_.get(), nullptr, nullptr, &id);
     if (code != LDAP_SUCCESS) return library_trouble("StartTLS", code);
-    const auto message = wait(id);
+    const auto message = wait(id, LDAP_RES_EXTENDED);
     if (!message) return server_trouble("StartTLS", message.error().message());
     const auto answer = read_answer(*message);
     if (!answer) return answer.error();
@@ -112,12 +118,13 @@ Result<void> LdapSession::start_tls(const LdapSecurity& security) {
                           wire_->is_late() ? std::strerror(ETIMEDOUT) : certificate_words(*wrong));
 }
 
-Result<LdapSession::Message> LdapSession::wait(int id) {
+Result<LdapSession::Message> LdapSession::wait(int id, int type) {
     timeval left = time_left(wire_->deadline());
     LDAPMessage* message = nullptr;
     const int kind = ::ldap_result(ld_.get(), id, LDAP_MSG_ALL, &left, &message);
     Message owner{message};
-    if (kind > 0) return owner;
+    if (kind > 0 && is_of_type(kind, type)) return owner;
+    if (kind > 0) return trouble("an answer of the wrong type");
     if (kind == 0 || wire_->is_late()) return Error{ExitStatus::temporary, "no answer", ETIMEDOUT};
     int code = LDAP_SERVER_DOWN;
     ::ldap_get_option(ld_.get(), LDAP_OPT_RESULT_CODE, &code);
@@ -161,7 +168,7 @@ Result<LdapBound> LdapSession::bind(const std::string& dn, std::string_view pass
     const int code = ::ldap_sasl_bind(ld_.get(), dn.c_str(), LDAP_SASL_SIMPLE, &credential,
                                       policy.list, nullptr, &id);
     if (code != LDAP_SUCCESS) return library_trouble("bind", code);
-    const auto message = wait(id);
+    const auto message = wait(id, LDAP_RES_BIND);
     if (!message) return server_trouble("bind", message.error().message());
     const auto answer = read_answer(*message);
     if (!answer) return answer.error();
@@ -204,7 +211,7 @@ Result<LdapSession::Found> LdapSession::search(const std::string& base, int scop
                                        0, nullptr, nullptr, &limit, most, &id);
     if (code == LDAP_FILTER_ERROR) return misuse("not a filter: " + filter);
     if (code != LDAP_SUCCESS) return library_trouble("search", code);
-    const auto message = wait(id);
+    const auto message = wait(id, LDAP_RES_SEARCH_RESULT);
     if (!message) return server_trouble("search", message.error().message());
     auto answer = read_answer(*message);
     if (!answer) return answer.error();
@@ -253,7 +260,7 @@ LdapChange LdapSession::change_password(std::string_view old_password,
     const int code =
         ::ldap_passwd(ld_.get(), nullptr, &old_value, &new_value, policy.list, nullptr, &id);
     if (code != LDAP_SUCCESS) return {How::lost, ::ldap_err2string(code), {}};
-    const auto message = wait(id);
+    const auto message = wait(id, LDAP_RES_EXTENDED);
     if (!message)
         return {message.error().system_error == ETIMEDOUT ? How::late : How::lost,
                 message.error().message(),

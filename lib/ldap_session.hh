@@ -100,7 +100,8 @@ private:
     Result<void> set_options(const LdapSecurity& security);
     Result<void> ask_for_tls();
     Result<void> start_tls(const LdapSecurity& security);
-    Result<Message> wait(int id); // ETIMEDOUT: no answer in time
+    // The answer to a request, of this type (LDAP_RES_...). ETIMEDOUT: none came in time.
+    Result<Message> wait(int id, int type);
     Result<Answer> read_answer(const Message& message);
     Error server_trouble(std::string_view deed, std::string_view words) const;
     Error library_trouble(std::string_view deed, int code) const;

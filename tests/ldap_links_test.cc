@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 using namespace poppass::test;
 
@@ -520,6 +521,26 @@ TEST_CASE("servers are tried in turn, each for its time, and unreachable is trou
 
     CHECK(session(service(Words{"-H", closed} + rest), "joe", "old", "x") ==
           "500 Temporary failure: try again later.");
+}
+
+TEST_CASE("a server that talks nonsense, or half of something, is one that cannot be asked") {
+    for (const std::string& answer :
+         {bytes("\x30\x0c\x02\x01"),                         // and then nothing
+          bytes("\x30\x84\x7f\xff\xff\xff\x02\x01\x01\x61"), // two gigabytes to come
+          bytes("\x30\x0c\x02\x01\x07\x61\x07\x0a\x01\x00\x04\x00\x04\x00"), // of another request
+          bytes("\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00"), // to a search
+          bytes("\x30\x05\x02\x01\x01\x61\x00"), // without a result code
+          std::string{"HTTP/1.1 400 Bad Request\r\n\r\n"}, std::string(300, '\xff')}) {
+        const Listener server;
+        std::thread talk{[&] { server.talk_once(answer, milliseconds{3000}); }};
+        const auto begin = Clock::now();
+        const auto asked = check({"-H", server.uri(), "-D", dn_template, "-t", "1"}, "joe", "old");
+        CHECK(Clock::now() - begin < std::chrono::seconds{4});
+        talk.join();
+        CAPTURE(answer);
+        CHECK(asked.status == 111);
+        CHECK(has(asked.err, "checkpw-ldap: " + server.uri() + ": "));
+    }
 }
 
 TEST_CASE("a change whose answer is lost is settled by trying the new password, then the old one") {

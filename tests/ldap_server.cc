@@ -309,8 +309,8 @@ std::vector<std::string> attribute(const std::string& uri, const std::string& dn
 
 LdapServerPlan multi_provider(int number, const LdapServer& other, const std::string& entries) {
     const std::string id = std::to_string(number);
-    // A checkpoint with each change: killed before one, a server never tells the other of the changes
-    // since the last.
+    // A checkpoint with each change: killed before one, a server never tells the other of the
+    // changes since the last.
     return {.global = "serverID " + id + "\n",
             .database = "syncrepl rid=00" + id + " provider=" + other.uri() +
                         " type=refreshAndPersist retry=\"1 +\" searchbase=" + suffix +

@@ -641,3 +641,73 @@ TEST_CASE("POPPASS_AFTER: not run unless a change was made, and its failure is f
     CHECK(has(event_line(log, "after"), "status=overtime"));
     CHECK(has(event_line(log, "end"), "result=quit "));
 }
+
+TEST_CASE("POPPASS_STRIP: the domain is gone before any link sees the login") {
+    struct Case {
+        const char* strip;
+        const char* typed;
+        const char* seen;
+    };
+    const Case cases[] = {
+        {"example.org", "joe@example.org", "joe"},   {"example.org", "joe@EXAMPLE.ORG", "joe"},
+        {"example.org", "joe@example.net", "joe@example.net"},
+        {"example.org", "joe", "joe"},               {"*", "joe@example.net", "joe"},
+        {"*", "a@b@c", "a@b"},                       {"*", "@example.net", "@example.net"},
+    };
+    for (const auto& [strip, typed, seen] : cases) {
+        CAPTURE(std::string{typed});
+        TemporaryDirectory directory;
+        Service service{.check = fixture({"record", directory.file("checks")}),
+                        .change = quoted(fixture({"record", directory.file("changes")}))};
+        service.environment["POPPASS_STRIP"] = strip;
+        Conversation client{service};
+        CHECK(client.ask("user " + std::string{typed}) == "200 Your password please.");
+        CHECK(client.ask("pass old") == "200 Your new password please.");
+        CHECK(client.ask("newpass new") == "200 Password changed, thank-you.");
+        CHECK(read_file(directory.file("checks")) == seen + bytes("\0old\0\0\0"));
+        CHECK(read_file(directory.file("changes")) == seen + bytes("\0old\0\0new\0"));
+        CHECK(client.log_has("user=" + std::string{seen} + " "));
+    }
+}
+
+TEST_CASE("POPPASS_AFTER: runs once a change was answered, with no password near it") {
+    TemporaryDirectory directory;
+    const std::string report = directory.file("report");
+    write_file(directory.file("after"),
+               "#!/bin/sh\n{ id -u; echo \"$USER $TCPREMOTEIP\"; cat; ls /proc/$$/fd; env; } >" +
+                   report + "\n",
+               0755);
+    REQUIRE(::chmod(directory.path().c_str(), 0777) == 0); // it runs as another account
+    Service service;
+    service.environment["POPPASS_AFTER"] = directory.file("after");
+    service.environment["TCPREMOTEIP"] = "192.0.2.7";
+    service.environment["USER"] = "somebody";
+    Conversation client{service};
+    CHECK(client.ask("user joe") == "200 Your password please.");
+    CHECK(client.ask("pass 0ld-s3cret") == "200 Your new password please.");
+    CHECK(client.ask("newpass n3w-s3cret") == "200 Password changed, thank-you.");
+    CHECK(client.log_has("event=after result=done user=joe "));
+    const std::string seen = read_file(report);
+    const std::string ids = ::geteuid() == 0 ? "65534\n" : std::to_string(::geteuid()) + "\n";
+    CHECK(seen.find("\njoe 192.0.2.7\n") != std::string::npos);
+    if (::geteuid() == 0) CHECK(seen.starts_with(ids));
+    CHECK(seen.find("s3cret") == std::string::npos);
+    CHECK(seen.find("\n3\n") == std::string::npos); // no record
+}
+
+TEST_CASE("POPPASS_AFTER: its failure is logged and the change stands; no change, no run") {
+    Service service{.change = quoted(fixture({"exit", "1"}))};
+    service.environment["POPPASS_AFTER"] = quoted(fixture({"exit", "3"}));
+    Conversation refused{service};
+    CHECK(refused.ask("user joe") == "200 Your password please.");
+    CHECK(refused.ask("pass old") == "200 Your new password please.");
+    CHECK(refused.ask("newpass new") == "500 Password change failed.");
+    CHECK(refused.end().err.find("event=after") == std::string::npos);
+    service.change = quoted(fixture());
+    Conversation client{service};
+    CHECK(client.ask("user joe") == "200 Your password please.");
+    CHECK(client.ask("pass old") == "200 Your new password please.");
+    CHECK(client.ask("newpass new") == "200 Password changed, thank-you.");
+    CHECK(client.log_has("event=after result=failed user=joe "));
+    CHECK(client.log_has(" status=3"));
+}
