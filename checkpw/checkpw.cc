@@ -63,7 +63,12 @@ Result<NativeUser> find_user(const CredentialFile& file, const Entry& entry) {
     if (entry.format == Format::shadow) {
         const auto account = find_account(entry.name);
         if (!account) return account.error();
-        return *account ? native_user(entry.name, **account) : user;
+        if (!*account) return user;
+        // Whoever may write the file could add any account's name.
+        if (file.owner() != 0 && file.owner() != (*account)->uid)
+            return trouble("become " + user.login + ": " + file.path() +
+                           " belongs neither to root nor to that account");
+        return native_user(entry.name, **account);
     }
     if (file.owner() != 0) return user;
     user.home = entry.home;

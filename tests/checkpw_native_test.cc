@@ -255,8 +255,24 @@ TEST_CASE("in native mode root does not become the file's owner") {
     if (!system.usable()) return;
     REQUIRE(::chown(system.path("/users").c_str(), 64020, 64020) == 0);
     REQUIRE(::chown(system.path("/users/shadow").c_str(), 64020, 64020) == 0);
-    CHECK(parse_next_link(system.check("shadow", "joe", "old").out).uids ==
-          std::vector<uid_t>{64001, 64001, 64001});
+    CHECK(parse_next_link(system.check("shadow", "virtual", "old").out).uids ==
+          std::vector<uid_t>{0, 0, 0});
+}
+
+TEST_CASE("who owns a shadow file makes nobody but the owner of it") {
+    const System system;
+    if (!system.usable()) return;
+    // Else its owner could add a line for any account, and become that.
+    const std::string file = system.path("/users/shadow");
+    REQUIRE(::chown(file.c_str(), 64011, 64011) == 0);
+    for (const auto& environment : {Environment{}, dovecot}) {
+        const auto outcome = system.check("shadow", "joe", "old", {"--native"}, environment);
+        check_refused(outcome, 111);
+        CHECK(outcome.err.find("joe") != std::string::npos);
+    }
+    check_refused(system.check("shadow", "joe", "wrong"), 1);
+    REQUIRE(::chown(file.c_str(), 64001, 64002) == 0); // joe's own
+    CHECK(system.check("shadow", "joe", "old").status == 0);
 }
 
 TEST_CASE("Dovecot: nothing is become, the environment says who, and descriptor 4 stays") {
