@@ -228,8 +228,8 @@ TEST_CASE("daemontools, runit and s6: the run scripts") {
         Words needed;
     };
     for (const auto& [kind, needed] :
-         {Case{"daemontools", {"envdir", "supervise"}}, Case{"runit", {"chpst", "tcpsvd", "runsv"}},
-          Case{"s6", {"s6-envdir", "s6-supervise"}}}) {
+         {Case{"daemontools", {"envdir"}}, Case{"runit", {"chpst", "tcpsvd"}},
+          Case{"s6", {"s6-envdir"}}}) {
         CAPTURE(kind);
         bool all = true;
         for (const auto& program : needed) all = all && have_program(program);
@@ -237,7 +237,8 @@ TEST_CASE("daemontools, runit and s6: the run scripts") {
         LiveService service;
         const auto port = free_port();
         const auto directory = service_directory(service, kind, port);
-        service.start({needed.back(), directory}, port);
+        // Not under a supervisor, which puts it in a group of its own that would outlive the test.
+        service.start({"/bin/sh", "-c", "cd \"$0\" && exec ./run", directory}, port);
         check_change(service);
         CHECK(run({.argv = {"/bin/sh", "-n", beside_tests("../services/" + kind + "/log/run")}})
                   .status == 0);
