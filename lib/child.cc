@@ -155,7 +155,7 @@ ChildEnd run_child(const Child& child) {
         if (Clock::now() >= deadline) {
             overtime = true;
             ::kill(-pid, next_signal);
-            ::kill(pid, next_signal); // it may have left its group
+            if (::getpgid(pid) != pid) ::kill(pid, next_signal); // it has left its group
             next_signal = SIGKILL;
             deadline = Clock::now() + grace_after_term;
         }

@@ -1,5 +1,5 @@
-// The system's accounts as its name service lists them: /etc/passwd, sssd, a directory. Not for static
-// programs.
+// The system's accounts as its name service lists them: /etc/passwd, sssd, a directory. Not for
+// static programs.
 #pragma once
 
 #include "accounts.hh"

@@ -43,8 +43,8 @@ bool has_word(std::string_view text, std::initializer_list<std::string_view> wor
 }
 
 bool asks_again(std::string_view prompt) {
-    return has_word(prompt, {"retype", "re-type", "reenter", "re-enter", "again", "verify", "confirm",
-                             "repeat"});
+    return has_word(prompt, {"retype", "re-type", "reenter", "re-enter", "again", "verify",
+                             "confirm", "repeat"});
 }
 
 bool asks_for_old(std::string_view prompt) {
@@ -82,7 +82,8 @@ PamAnswer PamRules::take(int style, std::string_view text, OldToken token) {
     if (ended_) return PamAnswer::end;
     if (style == PAM_TEXT_INFO) return PamAnswer::nothing;
     if (style == PAM_PROMPT_ECHO_OFF) return take_hidden_prompt(text, token);
-    if (style != PAM_ERROR_MSG) return break_off("a module asks for something else than a password");
+    if (style != PAM_ERROR_MSG)
+        return break_off("a module asks for something else than a password");
     // Before the password was right, no reason is anybody's to know.
     if (phase_ != PamPhase::authenticate && reason_.empty()) reason_ = clean(text);
     ended_ = gave_new();
@@ -99,12 +100,12 @@ PamAnswer PamRules::take_hidden_prompt(std::string_view text, OldToken token) {
     }
     if (token == OldToken::another)
         return break_off("a module has another old password than the one it was given");
-    // Where the modules have the old password before they asked for it, the order begins later; only the
-    // words can tell a module that asks all the same.
+    // Where the modules have the old password before they asked for it, the order begins later;
+    // only the words can tell a module that asks all the same.
     const bool begins_later = token == OldToken::ours && !asks_for_old(text);
     if (!given_old_ && !begins_later && given_new_ == 0) return give_old();
-    // Nobody took the first answer for the old password, and this prompt repeats the first: that one
-    // was for the new password.
+    // Nobody took the first answer for the old password, and this prompt repeats the first: that
+    // one was for the new password.
     if (given_new_ == 0 && token == OldToken::none && asks_again(text))
         return break_off("the modules do not ask for the old password");
     if (given_new_ == 2) return break_off("the modules ask for a new password more than once");
@@ -180,9 +181,10 @@ int PamConversation::converse(int count, const pam_message** messages, pam_respo
 
 int PamConversation::answer(int count, const pam_message** messages, pam_response* answers,
                             bool room) {
-    for (int i = 0; i < count; ++i)
-        if (const int code = answer(messages[i], &answers[i], room); code != PAM_SUCCESS) return code;
-    return PAM_SUCCESS;
+    int code = PAM_SUCCESS;
+    for (int i = 0; i < count && code == PAM_SUCCESS; ++i)
+        code = answer(messages[i], &answers[i], room);
+    return code;
 }
 
 int PamConversation::answer(const pam_message* message, pam_response* into, bool room) {

@@ -1,5 +1,5 @@
-// Answers what PAM's modules ask, from the passwords of a record: by the order of the questions. What a
-// module calls its prompts is its own business.
+// Answers what PAM's modules ask, from the passwords of a record: by the order of the questions.
+// What a module calls its prompts is its own business.
 #pragma once
 
 #include <security/pam_appl.h>
@@ -31,10 +31,10 @@ public:
 
     // A module's message, of a style of PAM's (PAM_PROMPT_ECHO_OFF, ...).
     //
-    // To authenticate, the one hidden prompt is for the password. At a change the first is for the old
-    // password and the next two are for the new one. Any other prompt ends the conversation, and so does
-    // an error message once the new password was given: it is the refusal. Once it has ended, it stays
-    // so for the phase.
+    // To authenticate, the one hidden prompt is for the password. At a change the first is for the
+    // old password and the next two are for the new one. Any other prompt ends the conversation,
+    // and so does an error message once the new password was given: it is the refusal. Once it has
+    // ended, it stays so for the phase.
     PamAnswer take(int style, std::string_view text, OldToken token);
 
     // Ends the phase's conversation over what is wrong with the modules or the system.
@@ -47,8 +47,8 @@ public:
     // Why the modules are to blame for the end, for the log; empty where they are not.
     const std::string& complaint() const { return complaint_; }
 
-    // The phase's first error message: one line of at most `longest_reason` bytes without control bytes;
-    // empty where there was none, and in authentication.
+    // The phase's first error message: one line of at most `longest_reason` bytes without control
+    // bytes; empty where there was none, and in authentication.
     const std::string& reason() const { return reason_; }
     static constexpr std::size_t longest_reason = 200;
 
@@ -69,8 +69,8 @@ class PamConversation {
 public:
     using Trace = std::function<void(std::string_view)>;
 
-    // The passwords are borrowed. The new one is empty where none will be set. `trace` hears of each
-    // message and what was answered, without passwords; it may be empty.
+    // The passwords are borrowed. The new one is empty where none will be set. `trace` hears of
+    // each message and what was answered, without passwords; it may be empty.
     PamConversation(std::string_view old_password, std::string_view new_password, Trace trace);
     PamConversation(const PamConversation&) = delete;
     PamConversation& operator=(const PamConversation&) = delete;

@@ -28,7 +28,8 @@ constexpr int deepest_include = 32; // as deep as libpam goes, or deeper
 using Directories = std::span<const char* const>;
 
 bool same_word(std::string_view left, std::string_view right) {
-    return left.size() == right.size() && ::strncasecmp(left.data(), right.data(), left.size()) == 0;
+    return left.size() == right.size() &&
+           ::strncasecmp(left.data(), right.data(), left.size()) == 0;
 }
 
 Result<Fd> open_first(std::string_view name, Directories directories) {
@@ -81,7 +82,8 @@ std::string_view take_word(std::string_view& line) {
 }
 
 // Whether a file gives a rule of the type, itself or through what it includes.
-Result<bool> gives(std::string_view name, std::string_view type, Directories directories, int depth) {
+Result<bool> gives(std::string_view name, std::string_view type, Directories directories,
+                   int depth) {
     if (depth > deepest_include) return trouble(std::string{name} + " is included too deeply");
     const auto file = read_first(name, directories);
     if (!file) return file.error();

@@ -71,7 +71,8 @@ Result<PamOutcome> PamSession::step(PamPhase phase, const char* name, int flags,
 Result<PamOutcome> PamSession::authenticate() {
     constexpr const char* name = "authentication";
     // An empty hash would let any password pass.
-    auto outcome = step(PamPhase::authenticate, name, PAM_DISALLOW_NULL_AUTHTOK, ::pam_authenticate);
+    auto outcome =
+        step(PamPhase::authenticate, name, PAM_DISALLOW_NULL_AUTHTOK, ::pam_authenticate);
     if (outcome && *outcome == PamOutcome::done && !conversation_.rules().gave_old())
         return trouble_at(name, "accepted without a question for the password; the modules (is "
                                 "pam_rootok or pam_permit one of them?) would accept any");
@@ -79,7 +80,8 @@ Result<PamOutcome> PamSession::authenticate() {
 }
 
 Result<PamOutcome> PamSession::account() {
-    return step(PamPhase::account, "account management", PAM_DISALLOW_NULL_AUTHTOK, ::pam_acct_mgmt);
+    return step(PamPhase::account, "account management", PAM_DISALLOW_NULL_AUTHTOK,
+                ::pam_acct_mgmt);
 }
 
 Result<PamOutcome> PamSession::change() {

@@ -38,8 +38,8 @@ public:
 
     Result<PamOutcome> account();
 
-    // A change that modules made without having asked for the new password is trouble. A refusal does
-    // not wait.
+    // A change that modules made without having asked for the new password is trouble. A refusal
+    // does not wait.
     Result<PamOutcome> change();
 
     // The user as the modules know it by now; some map a login to another account.

@@ -27,15 +27,16 @@ public:
     // After check() was done or must_change.
     Result<PamOutcome> change() { return session_->change(); }
 
-    // In place of check(), where nobody has a password to show: `wrong` where the name service knows
-    // no such account, or it is below the least uid; else `done`, or with `managed` what account
-    // management says of it.
+    // In place of check(), where nobody has a password to show: `wrong` where the name service
+    // knows no such account, or it is below the least uid; else `done`, or with `managed` what
+    // account management says of it.
     Result<PamOutcome> look_up(const std::optional<std::string>& peer, bool managed);
 
     // The login, or what the modules made of it.
     const std::string& name() const { return name_; }
 
-    // The account, once checked, as the name service has it; nothing for a user whom only PAM knows.
+    // The account, once checked, as the name service has it; nothing for a user whom only PAM
+    // knows.
     const std::optional<Account>& account() const { return account_; }
 
     // Whether the old password was right, whatever became of the rest.

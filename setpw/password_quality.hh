@@ -23,17 +23,17 @@ struct Person {
 class PasswordQuality {
 public:
     // From pam_passwdqc's words (min=..., config=FILE, ...). Misuse names a word that is unknown or
-    // wrong, and also a policy that no password chosen by a user could satisfy; a file of the policy
-    // that cannot be read is trouble.
+    // wrong, and also a policy that no password chosen by a user could satisfy; a file of the
+    // policy that cannot be read is trouble.
     static Result<PasswordQuality> parse(std::span<char* const> words);
 
-    // Why the password is weak; empty: it is good. `old_password` may be null. What cannot be judged is
-    // trouble. The answer is libpasswdqc's and lasts for ever.
+    // Why the password is weak; empty: it is good. `old_password` may be null. What cannot be
+    // judged is trouble. The answer is libpasswdqc's and lasts for ever.
     Result<std::string_view> weakness(const char* new_password, const char* old_password,
                                       const Person& person) const;
 
-    // A password that is not weak, of the size that `random=` gave; false, and empty, where none was
-    // asked for or the policy refuses all that were tried.
+    // A password that is not weak, of the size that `random=` gave; false, and empty, where none
+    // was asked for or the policy refuses all that were tried.
     [[nodiscard]] bool generate(Secret& into, const char* old_password, const Person& person) const;
 
     bool enforced() const { return (policy_->pam.flags & F_ENFORCE_USERS) != 0; }

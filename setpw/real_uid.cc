@@ -40,8 +40,8 @@ Result<void> take_real_uid(uid_t uid, const std::string& user) {
 } // namespace poppass
 
 // Stands before the C library's for the modules too. libcrack, and with it pam_pwquality and
-// pam_cracklib, compares the new password with the account of the real uid, and refuses every password
-// where there is none. The account that it is to be compared with is the user's.
+// pam_cracklib, compares the new password with the account of the real uid, and refuses every
+// password where there is none. The account that it is to be compared with is the user's.
 extern "C" int getpwuid_r(uid_t uid, passwd* entry, char* buffer, size_t size, passwd** result) {
     using poppass::taken;
     static const auto look_up =

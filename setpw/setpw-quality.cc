@@ -1,4 +1,5 @@
-// setpw-quality: runs the rest of a set chain only where libpasswdqc is content with the new password.
+// setpw-quality: runs the rest of a set chain only where libpasswdqc is content with the new
+// password.
 
 #include "chain.hh"
 #include "link.hh"

@@ -114,7 +114,7 @@ TEST_CASE("every failure of credentials is one status without words") {
     }
 }
 
-TEST_CASE("a password that must be changed needs --allow-expired; an account that expired is no better") {
+TEST_CASE("a password that must be changed needs --allow-expired, which serves no expired account") {
     if (no_root()) return;
     const Checker must{Rules{.account = "return=12"}};
     is(must.check(), 1);
@@ -217,7 +217,8 @@ TEST_CASE("misuse, before the record is read") {
 TEST_CASE("records that are none") {
     if (no_root()) return;
     const Checker checker{Rules{}};
-    for (const auto& bad : {std::string{}, bytes("joe\0old\0"), bytes("joe\0old"), std::string(513, 'x')}) {
+    for (const auto& bad :
+         {std::string{}, bytes("joe\0old\0"), bytes("joe\0old"), std::string(513, 'x')}) {
         const auto end = checker.check({}, bad);
         CHECK(end.status == 2);
         CHECK(end.out == "");
@@ -271,7 +272,8 @@ TEST_CASE("odd modules that can be served") {
     if (no_root()) return;
     for (const auto* const words :
          {"null-text want=old", "many=32 ask=? want=old", "no-room-info ask=? want=old",
-          "info=One info=Two error=Three ask=? info=Four want=old", "ask=Neues_Passwort: want=old"}) {
+          "info=One info=Two error=Three ask=? info=Four want=old",
+          "ask=Neues_Passwort: want=old"}) {
         CAPTURE(words);
         const Checker checker{Rules{.authenticate = words}};
         is(checker.check(), 0);
@@ -292,7 +294,8 @@ TEST_CASE("a service that is not there, or not whole, falls through to no other"
     const PamService half{fixture_rule("auth required", "ask=?")};
     is(end_of(half.name()), 111,
        "checkpw-pam: PAM service " + half.name() + ": its file has no line for account\n");
-    const PamService module{"auth required /nonexistent/module.so\naccount required pam_permit.so\n"};
+    const PamService module{"auth required /nonexistent/module.so\n"
+                            "account required pam_permit.so\n"};
     is(end_of(module.name()), 111,
        "checkpw-pam: PAM service " + module.name() + ", authentication: Module is unknown\n");
     const PamService include{"@include pptest-none-such\n"};
@@ -401,7 +404,8 @@ TEST_CASE("Dovecot: nothing is become; look-ups need no password") {
     const Checker checker{Rules{}};
     const SystemAccount account{"old"};
     const poppass::Fd reply{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
-    const auto as_dovecot = [&](const Checker& by, const std::string& bytes, Environment more = {}) {
+    const auto as_dovecot = [&](const Checker& by, const std::string& bytes,
+                                Environment more = {}) {
         auto program = by.program({built("next-link"), "6"}, bytes);
         program.environment["DOVECOT_VERSION"] = "2.3.19";
         for (auto& [name, value] : more) program.environment[name] = value;

@@ -400,6 +400,16 @@ TEST_CASE("the directory must be root's or the file's owner's") {
     }));
 }
 
+TEST_CASE("a file that changed its owner after it was found is refused") {
+    if (missing(is_root(), "root")) return;
+    const Users users;
+    const auto file = CredentialFile::open({.path = users.path, .become_owner = false});
+    REQUIRE(file);
+    REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
+    CHECK_FALSE(file->find("joe"));
+    CHECK_FALSE(file->change("joe", [](const Found&) { return Edit{Edit::What::remove}; }));
+}
+
 TEST_CASE("a mount point is refused, with a hint") {
     if (missing(is_root(), "root")) return;
     const Users users;
@@ -691,6 +701,13 @@ TEST_CASE("a lock of somebody else is waited for ten seconds") {
         ::pause();
         ::_exit(0);
     }
+    const struct Ended {
+        pid_t pid;
+        ~Ended() {
+            ::kill(pid, SIGKILL);
+            ::waitpid(pid, nullptr, 0);
+        }
+    } ended{holder};
     char byte;
     REQUIRE(::read(ready->read_end.get(), &byte, 1) == 1);
     CHECK(users.find("joe")); // readers do not ask
@@ -715,7 +732,6 @@ TEST_CASE("a lock of somebody else is waited for ten seconds") {
     CHECK(users.write("joe", "joe:new:::::::"));
     CHECK(Clock::now() - begin < std::chrono::seconds{2});
     release.join();
-    ::waitpid(holder, nullptr, 0);
 }
 
 TEST_CASE("readers see whole files while writers replace them") {

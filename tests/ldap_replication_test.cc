@@ -10,6 +10,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <functional>
 #include <thread>
 
 using namespace poppass::test;
@@ -96,32 +97,35 @@ TEST_CASE("with either server dead, frozen or restarting, changes go on within t
     Pair pair{1};
     std::string password = "old-password";
     int count = 0;
-    const auto change_while = [&](const char* what) {
+    // Changes the password while something goes on, from before it begins.
+    const auto change_while = [&](const char* what, const std::function<void()>& deed) {
         CAPTURE(what);
         const std::string fresh = "password-" + std::to_string(++count);
         const auto begin = Clock::now();
-        CHECK(change(pair.service(), "user0", password, fresh) == changed);
+        std::string reply;
+        std::thread client{[&] { reply = change(pair.service(), "user0", password, fresh); }};
+        deed();
+        client.join();
+        CHECK(reply == changed);
         // One limit at the check and one at the change; the second server answers at once.
         CHECK(milliseconds_since(begin) < 2 * limit * 1000 + 3000);
         password = fresh;
     };
     for (auto* const victim : {&pair.one, &pair.two}) {
         victim->end(SIGKILL);
-        change_while("dead");
+        change_while("dead", [] {});
         victim->start();
         CHECK(in_step(pair.one, pair.two));
 
         victim->freeze();
-        change_while("frozen");
+        change_while("frozen", [] {});
         victim->thaw();
         CHECK(in_step(pair.one, pair.two));
 
-        std::thread restart{[&] {
+        change_while("restarting", [&] {
             victim->end(SIGTERM);
             victim->start();
-        }};
-        change_while("restarting");
-        restart.join();
+        });
         CHECK(in_step(pair.one, pair.two));
         for (const auto* const server : {&pair.one, &pair.two})
             CHECK(can_bind(server->uri(), user_dn("user0"), password));

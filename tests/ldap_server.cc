@@ -6,6 +6,7 @@
 #include <ldap.h>
 #include <poll.h>
 #include <stdexcept>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <thread>
@@ -260,7 +261,8 @@ void LdapServer::start() {
     if (tls_) listen += " " + tls_uri();
     process_ = std::make_unique<Process>(
         Program{.argv = {slapd, "-f", directory_.file("slapd.conf"), "-h", listen, "-d", "0"},
-                .timeout = milliseconds{300'000}});
+                .timeout = milliseconds{300'000},
+                .before_exec = [] { ::prctl(PR_SET_PDEATHSIG, SIGKILL); }});
     const bool answers = wait_until(milliseconds{10'000}, [&] {
         if (has_ended(process_->pid(), milliseconds{0}))
             throw std::runtime_error{"slapd ended: " + process_->wait().err};

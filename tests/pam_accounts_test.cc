@@ -146,7 +146,8 @@ const std::string changed = "200 Password changed, thank-you.";
 const std::string refused = "500 Old password is incorrect.";
 
 // One session of a user with a right password; the answer to the new one.
-std::string change(const Server& server, const SystemAccount& account, const std::string& password) {
+std::string change(const Server& server, const SystemAccount& account,
+                   const std::string& password) {
     Client client{server};
     CHECK(client.log_in(account.name(), old_password) == accepted);
     return client.ask("newpass " + password);
@@ -387,9 +388,9 @@ TEST_CASE("an empty hash lets nobody in, nullok or not") {
     Client client{server};
     CHECK(client.log_in(account.name(), "anything") == refused);
     // Nor the setter by itself, with or without an old password.
-    for (const auto& record : {account.name() + bytes("\0anything\0\0") + new_password + bytes("\0"),
-                               account.name() + bytes("\0\0\0") + new_password + bytes("\0")}) {
-        const auto end = run({.argv = {built("setpw-pam"), "-s", service.name()}, .record = record});
+    for (const auto& old : {bytes("\0anything\0\0"), bytes("\0\0\0")}) {
+        const auto end = run({.argv = {built("setpw-pam"), "-s", service.name()},
+                              .record = account.name() + old + new_password + bytes("\0")});
         CHECK(end.status == 1);
         CHECK(end.out == "553 Sorry, old password is incorrect (#5.7.1)\n");
     }
@@ -413,7 +414,8 @@ TEST_CASE("server trouble is told as such, to the user and in the log") {
     CHECK(told("pptest-none-such", {},
                "checkpw-pam: PAM service pptest-none-such: there is no file "
                "/etc/pam.d/pptest-none-such\n") == later);
-    const PamService hanging{unix_check + fixture_rule("password required", "ask=? update ask=? hang")};
+    const PamService hanging{unix_check +
+                             fixture_rule("password required", "ask=? update ask=? hang")};
     CHECK(told(hanging.name(), {.environment = {{"POPPASS_RUN", "1"}}}, "result=unknown") ==
           "500 Result unknown: try the new password, then the old one.");
     const PamService asleep{fixture_rule("auth required", "ask=? hang") + unix_change +
@@ -421,8 +423,8 @@ TEST_CASE("server trouble is told as such, to the user and in the log") {
     CHECK(told(asleep.name(), {.environment = {{"POPPASS_RUN", "1"}}}, "status=overtime") == later);
     const PamService echo{fixture_rule("auth required", "echo=login: return=7") + unix_change +
                           "account required pam_unix.so\n"};
-    CHECK(told(echo.name(), {}, "authentication: a module asks for something else than a password") ==
-          later);
+    CHECK(told(echo.name(), {},
+               "authentication: a module asks for something else than a password") == later);
     const PamService permit{unix_check + "password required pam_permit.so\n"};
     CHECK(told(permit.name(), {}, "success without a question for the new password") ==
           "500 Temporary failure: Sorry, there is trouble on the server; nothing was changed");

@@ -80,7 +80,7 @@ TEST_CASE("authentication: one password, whatever the prompt says") {
         CHECK(take(rules, PAM_TEXT_INFO, "Bye") == PamAnswer::end);
         CHECK(rules.ended());
         CHECK(rules.complaint() == "the modules ask for a password more than once");
-        CHECK(rules.reason() == ""); // what modules say before the password was right is not for users
+        CHECK(rules.reason() == ""); // before the password was right, there is none for users
         CHECK_FALSE(rules.gave_new());
     }
 }
@@ -221,7 +221,8 @@ TEST_CASE("answers are copies for the module, one for each prompt") {
         CHECK(talk.ask(hidden, "New: ") == "error " + std::to_string(PAM_CONV_ERR));
     }
     SUBCASE("all at once") {
-        CHECK(talk.ask({&information, &prompt, &prompt, &information, &prompt}) == "- old new - new");
+        CHECK(talk.ask({&information, &prompt, &prompt, &information, &prompt}) ==
+              "- old new - new");
     }
     SUBCASE("one too many at once: no answer at all") {
         CHECK(talk.ask({&prompt, &prompt, &prompt, &prompt}) ==

@@ -1,5 +1,5 @@
-// What the suites of PAM need of the system: services and accounts of their own. All of it goes with
-// this process, however that ends.
+// What the suites of PAM need of the system: services and accounts of their own. All of it goes
+// with this process, however that ends.
 #pragma once
 
 #include "program.hh"
@@ -9,7 +9,8 @@
 
 namespace poppass::test {
 
-// A line of rules with the module of pam-fixture.cc: fixture_rule("auth required", "into=/x ask=?").
+// A line of rules with the module of pam-fixture.cc: fixture_rule("auth required", "into=/x
+// ask=?").
 std::string fixture_rule(const std::string& type_and_control, const std::string& words = {});
 
 // A file in /etc/pam.d; needs root.
@@ -26,8 +27,8 @@ private:
     std::string name_;
 };
 
-// An account of the system, with useradd's own idea of uid and groups unless `options` (useradd's) say
-// more; needs root. Its home directory does not exist.
+// An account of the system, with useradd's own idea of uid and groups unless `options` (useradd's)
+// say more; needs root. Its home directory does not exist.
 class SystemAccount {
 public:
     explicit SystemAccount(const std::string& password, std::vector<std::string> options = {});

@@ -1,6 +1,6 @@
-// PAM's programs without root: pam_wrapper, uid_wrapper and nss_wrapper around them, and pam_matrix as
-// the module. The service is called `login`, which has a file of its own everywhere; pam_wrapper puts
-// ours in its place.
+// PAM's programs without root: pam_wrapper, uid_wrapper and nss_wrapper around them, and pam_matrix
+// as the module. The service is called `login`, which has a file of its own everywhere; pam_wrapper
+// puts ours in its place.
 #include "program.hh"
 
 #include <doctest/doctest.h>
@@ -99,7 +99,8 @@ private:
 
 } // namespace
 
-// First, for pam_wrapper cleans up after a program that became another one when the next one starts.
+// First, for pam_wrapper cleans up after a program that became another one when the next one
+// starts.
 TEST_CASE("without root: the next link gets the record") {
     if (lacks_wrappers()) return;
     const World world;
@@ -144,7 +145,7 @@ TEST_CASE("without root: the change") {
     CHECK(world.check(bytes("joe\0new one\0\0\0")) == 0);
 }
 
-TEST_CASE("without root: messages without room for an answer are survived, prompts with echo are not") {
+TEST_CASE("without root: messages that take no answer are survived, prompts with echo are not") {
     if (lacks_wrappers()) return;
     World world; // its modules tell success and failure so, being verbose
     CHECK(world.check(bytes("joe\0old\0\0\0")) == 0);

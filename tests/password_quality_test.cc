@@ -99,7 +99,8 @@ TEST_CASE("documented rules") {
     CHECK(weakness({"max=10"}, "Vx7!hq.Zmore") == "too long");
     CHECK(weakness({}, std::string(100, 'x').c_str()) == "too long");
     // The kinds: one class, two, three, four.
-    CHECK(weakness({}, "kzwpqmvxjhgt") == "not enough different characters or classes for this length");
+    CHECK(weakness({}, "kzwpqmvxjhgt") ==
+          "not enough different characters or classes for this length");
     CHECK(weakness({"min=12,12,12,12,12", "match=0"}, "kzwpqmvxjhgt") == "");
     CHECK(weakness({}, "kzwpq7mvxjh") != "");
     CHECK(weakness({"match=0"}, "kzwpq7mvxjhgtbn5dfsyrlcw") == "");

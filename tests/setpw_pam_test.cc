@@ -11,7 +11,8 @@ using namespace poppass::test;
 namespace {
 
 const std::string record = bytes("joe\0old\0\0new\0");
-const std::string trouble = "454 Sorry, there is trouble on the server; nothing was changed (#4.3.0)\n";
+const std::string trouble =
+    "454 Sorry, there is trouble on the server; nothing was changed (#4.3.0)\n";
 const std::string not_known =
     "454 Sorry, there is trouble on the server; the new password may or may not be set (#4.3.0)\n";
 const std::string wrong = "553 Sorry, old password is incorrect (#5.7.1)\n";
@@ -38,7 +39,9 @@ public:
             program.environment[name] = std::nullopt;
         return program;
     }
-    Outcome set(std::vector<std::string> words = {}) const { return run(program(std::move(words))); }
+    Outcome set(std::vector<std::string> words = {}) const {
+        return run(program(std::move(words)));
+    }
 
     // What the modules told.
     std::string told() const { return read_file(log()); }
@@ -277,7 +280,8 @@ TEST_CASE("a module that maps the login to an account below the least uid") {
 
 TEST_CASE("the real uid during the change is nobody's, and TERM, INT and HUP wait") {
     if (no_root()) return;
-    const Setter setter{Rules{.authenticate = "ask=? ids", .change = "ids block update ask=? ask=? ids"}};
+    const Setter setter{
+        Rules{.authenticate = "ask=? ids", .change = "ids block update ask=? ask=? ids"}};
     const auto ids = [&](std::vector<std::string> words) {
         write_file(setter.log(), "");
         CHECK(setter.set(std::move(words)).status == 0);
@@ -355,7 +359,8 @@ TEST_CASE("success of modules that never asked for the new password is none") {
 
 TEST_CASE("modules that accept without asking would accept any password") {
     if (no_root()) return;
-    for (const auto* const rule : {"auth sufficient pam_rootok.so\n", "auth required pam_permit.so\n"}) {
+    for (const auto* const rule :
+         {"auth sufficient pam_rootok.so\n", "auth required pam_permit.so\n"}) {
         const PamService service{rule + fixture_rule("account required") +
                                  fixture_rule("password required", "ask=? update ask=? ask=?")};
         const auto end =
@@ -513,7 +518,8 @@ TEST_CASE("services that are not there, or not whole, are the server's fault") {
     CHECK(end.out == trouble);
     CHECK(end.err == "setpw-pam: PAM service pptest-none-such: there is no file "
                      "/etc/pam.d/pptest-none-such\n");
-    const PamService half{fixture_rule("auth required", "ask=?") + fixture_rule("account required")};
+    const PamService half{fixture_rule("auth required", "ask=?") +
+                          fixture_rule("account required")};
     end = end_of(half.name());
     CHECK(end.status == 111);
     CHECK(end.out == trouble);

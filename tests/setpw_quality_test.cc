@@ -199,9 +199,10 @@ namespace {
 // Passwords of every kind: random bytes, words with additions, the old one with changes.
 std::string generated(std::mt19937& random) {
     const auto pick = [&](std::size_t end) { return random() % end; };
-    const char* const words[] = {"summer", "battery", "Wonder", "qwerty", "horse", "Staple", "2024"};
-    const std::string sets[] = {"0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-                                "!#$%&()*+,-./ :;<=>?@[]^_{|}~", "\303\244\303\266\342\202\254"};
+    const char* const words[] = {"summer", "battery", "Wonder", "qwerty",
+                                 "horse",  "Staple",  "2024"};
+    const std::string sets[] = {"0123456789", "abcdefghijklmnopqrstuvwxyz",
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "!#$%&()*+,-./ :;<=>?@[]^_{|}~", "\303\244\303\266\342\202\254"};
     std::string password;
     const auto parts = 1 + pick(5);
     for (std::size_t part = 0; part < parts; ++part) {
@@ -231,7 +232,8 @@ TEST_CASE("pwqcheck agrees on thousands of passwords") {
         lines += passwords.back() + "\n" + old_password + "\nnobody\n";
     }
     const std::vector<std::string> policy{"min=disabled,20,11,8,7", "max=40"};
-    Program check{.argv = {"pwqcheck", "--multi"}, .input = lines, .timeout = milliseconds{120'000}};
+    Program check{
+        .argv = {"pwqcheck", "--multi"}, .input = lines, .timeout = milliseconds{120'000}};
     check.argv.insert(check.argv.end(), policy.begin(), policy.end());
     const auto theirs = run(check);
     std::size_t at = 0, good_ones = 0, differences = 0;
