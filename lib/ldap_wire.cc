@@ -117,9 +117,11 @@ Result<LdapWire> LdapWire::connect(const LdapUri& server, bool clear, Clock::tim
 LDAP* LdapWire::make_handle(const LdapUri& server) {
     LDAP* ld = nullptr;
     Sockbuf* buffer = nullptr;
+    ber_len_t longest = 65536; // of an answer: all that we ask has short ones
     if (::ldap_init_fd(fd_.get(), LDAP_PROTO_EXT, server.text().c_str(), &ld) != LDAP_SUCCESS)
         return nullptr;
     if (::ldap_get_option(ld, LDAP_OPT_SOCKBUF, &buffer) == LDAP_OPT_SUCCESS &&
+        ::ber_sockbuf_ctrl(buffer, LBER_SB_OPT_SET_MAX_INCOMING, &longest) == 1 &&
         ::ber_sockbuf_add_io(buffer, &handlers, LBER_SBIOD_LEVEL_PROVIDER, this) == 0)
         return ld;
     ::ldap_unbind_ext(ld, nullptr, nullptr);

@@ -46,10 +46,11 @@ public:
     LdapServer();
     void prepare(const LdapServerPlan& plan);
 
-    void start();                                 // and waits until it answers
-    void end(int signal);                         // and waits for its end
-    void freeze() const;                          // SIGSTOP, and waits until all of it stands still
-    void thaw() const { process_->signal(18); }   // SIGCONT
+    // And waits until it answers. It ends with the thread that starts it, however that ends.
+    void start();
+    void end(int signal);                       // and waits for its end
+    void freeze() const;                        // SIGSTOP, and waits until all of it stands still
+    void thaw() const { process_->signal(18); } // SIGCONT
     bool running() const { return process_ != nullptr; }
 
     int port() const { return port_; }
