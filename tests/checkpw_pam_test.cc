@@ -114,7 +114,7 @@ TEST_CASE("every failure of credentials is one status without words") {
     }
 }
 
-TEST_CASE("a password that must be changed needs --allow-expired, which serves no expired account") {
+TEST_CASE("a password that must be changed needs --allow-expired, not for expired accounts") {
     if (no_root()) return;
     const Checker must{Rules{.account = "return=12"}};
     is(must.check(), 1);

@@ -109,8 +109,9 @@ int main(int argc, char** argv) {
             if (deed == "stubborn") std::signal(SIGTERM, SIG_IGN);
             for (;;) ::pause();
         } else if (deed == "die") {
-            std::signal(SIGABRT, SIG_DFL);
-            ::kill(::getpid(), std::atoi(word()));
+            const int number = std::atoi(word());
+            std::signal(number, SIG_DFL);
+            ::kill(::getpid(), number);
         } else if (deed == "exit") {
             return std::atoi(word());
         } else {

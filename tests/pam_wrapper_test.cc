@@ -3,6 +3,7 @@
 // puts ours in its place.
 #include "program.hh"
 
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <unistd.h>
@@ -44,6 +45,22 @@ public:
         write("passwd", "joe:x:1500:1500:Joe:/home/joe:/bin/sh\nann:x:1501:1501::/home/ann:\n"
                         "low:x:999:999::/:\n");
         write("group", "joe:x:1500:\n");
+    }
+
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
+    // pam_wrapper does not clean up after a program that became another one.
+    ~World() {
+        std::error_code ignored;
+        for (const auto& entry : std::filesystem::directory_iterator{"/tmp", ignored}) {
+            const auto path = entry.path().string();
+            if (!path.starts_with("/tmp/pam.") || ::access((path + "/pid").c_str(), R_OK) != 0)
+                continue;
+            const auto pid = static_cast<pid_t>(std::atoi(read_file(path + "/pid").c_str()));
+            if (pid > 0 && has_ended(pid, milliseconds{0}))
+                std::filesystem::remove_all(path, ignored);
+        }
     }
 
     void rules(const std::string& options) {
@@ -99,8 +116,6 @@ private:
 
 } // namespace
 
-// First, for pam_wrapper cleans up after a program that became another one when the next one
-// starts.
 TEST_CASE("without root: the next link gets the record") {
     if (lacks_wrappers()) return;
     const World world;

@@ -161,6 +161,12 @@ TEST_CASE("as root: the network side has no power, no files, and three descripto
         const gid_t groups[] = {4, 6, 27, 12'345};
         if (::setgroups(4, groups) != 0) ::_exit(126);
         for (int fd = 10; fd < 30; ++fd) ::dup2(2, fd);
+        // Capabilities that taking another uid would leave.
+        __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+        __user_cap_data_struct sets[2]{};
+        ::syscall(SYS_capget, &header, sets);
+        sets[0].inheritable = sets[0].permitted;
+        if (::syscall(SYS_capset, &header, sets) != 0) ::_exit(126);
     };
     Conversation client{service};
     const pid_t network = client.network(), monitor = client.monitor();
@@ -271,7 +277,8 @@ TEST_CASE("as an ordinary user: no new privileges and the filter; nobody looks i
     service.environment = {{"UID", "0"}, {"GID", "nonsense"}};
     Conversation client{service};
     check_powerless(client.network());
-    CHECK(numbers_of(descriptors_of(client.network())) == std::set{0, 1, 3});
+    if (::geteuid() == 0) // that user may not look, which is right
+        CHECK(numbers_of(descriptors_of(client.network())) == std::set{0, 1, 3});
     for (const pid_t pid : {client.network(), client.monitor()}) {
         CHECK(ids_of(pid, "Uid") == std::vector<unsigned>(4, uid));
         struct stat status {};
@@ -435,7 +442,7 @@ TEST_CASE("secrets: once a change is answered, no memory holds a password") {
 TEST_CASE("secrets: nor once the session is back at user, by whatever way") {
     if (missing(::geteuid() == 0, "root")) return;
     if (missing(!sanitized, "a build without sanitizers")) return;
-    for (const std::size_t size : {8, 16, 33, 240}) {
+    for (const std::size_t size : {8, 33, 240}) {
         CAPTURE(size);
         const auto old = random_password(size), fresh = random_password(size);
         // Links that say what they have read.
@@ -459,7 +466,7 @@ TEST_CASE("secrets: nor once the session is back at user, by whatever way") {
         }
         // Errors of the client's own.
         const auto again = random_password(size);
-        const auto much = random_password(3000);
+        const auto much = random_password(6000);
         Service service{.change = quoted(telling("1"))};
         for (const auto& line : {"what " + again, "pass " + again, "user " + again, again,
                                  "newpass" + again, "user " + much, "pass " + much, much}) {
@@ -551,7 +558,7 @@ TEST_CASE("no process to be had: the client is told, and the log") {
     Conversation client{service, false};
     CHECK(client.rest() == Words{server_trouble});
     const auto ended = client.end();
-    CHECK(ended.status == 111);
+    if (!sanitized) CHECK(ended.status == 111); // the look for leaks wants a process, too
     CHECK(has(ended.err, "words=fork"));
 }
 
@@ -691,6 +698,23 @@ TEST_CASE("the network side killed: the monitor logs it and ends, after the chai
     CHECK(read_file(done) == "x");
 }
 
+TEST_CASE("a network side that does not go when its time is up is ended") {
+    if (missing(::geteuid() == 0, "root")) return;
+    Service service;
+    service.environment["POPPASS_SESSION"] = "1";
+    Conversation client{service}, other{Service{}};
+    const auto before = Clock::now();
+    for (const Conversation* const each : {&client, &other}) ::kill(each->network(), SIGSTOP);
+    other.signal(SIGTERM);
+    for (Conversation* const each : {&client, &other}) {
+        CHECK(has_ended(each->monitor(), milliseconds{15'000}));
+        CHECK(has_ended(each->network()));
+    }
+    CHECK(Clock::now() - before >= std::chrono::seconds{5});
+    CHECK(has(client.end().err, "event=end result=session "));
+    CHECK(has(other.end().err, "event=end result=shutdown "));
+}
+
 TEST_CASE("both stopped and continued, in any state, go on") {
     if (missing(::geteuid() == 0, "root")) return;
     Conversation client{Service{}};
@@ -828,9 +852,10 @@ TEST_CASE("descriptor 2 is the client: nothing but replies on the wire") {
                         .change = quoted(fixture(deeds))};
         service.log_here = true;
         Conversation client{service};
-        CHECK(numbers_of(descriptors_of(client.network())) == std::set{0, 1, 3});
-        CHECK(monitors_descriptors(client, {0, 1, 2}).size() == 4);
-        CHECK(link_of(proc(client.monitor(), "fd/2")) == "/dev/null");
+        if (::geteuid() == 0) {
+            CHECK(numbers_of(descriptors_of(client.network())) == std::set{0, 1, 3});
+            CHECK(monitors_descriptors(client, {0, 1, 2}).size() == 4);
+        }
         CHECK(client.ask("user joe") == password_please);
         CHECK(client.ask("pass old") == new_password_please);
         CHECK(client.ask("newpass new") ==

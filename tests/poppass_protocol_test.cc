@@ -302,8 +302,10 @@ TEST_CASE("a line of any length gets one reply, and no memory") {
     CHECK(client.reply() == unknown);
     CHECK(peak_kb(client.network()) <= network + 64);
     CHECK(peak_kb(client.monitor()) <= monitor + 64);
+#ifndef POPPASS_SANITIZED
     CHECK(network < 8192);
     CHECK(monitor < 8192);
+#endif
     CHECK(client.ask("user joe") == password_please);
     CHECK(client.ask("quit") == bye);
 }

@@ -202,7 +202,8 @@ std::string generated(std::mt19937& random) {
     const char* const words[] = {"summer", "battery", "Wonder", "qwerty",
                                  "horse",  "Staple",  "2024"};
     const std::string sets[] = {"0123456789", "abcdefghijklmnopqrstuvwxyz",
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "!#$%&()*+,-./ :;<=>?@[]^_{|}~", "\303\244\303\266\342\202\254"};
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "!#$%&()*+,-./ :;<=>?@[]^_{|}~",
+                                "\303\244\303\266\342\202\254"};
     std::string password;
     const auto parts = 1 + pick(5);
     for (std::size_t part = 0; part < parts; ++part) {
