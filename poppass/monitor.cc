@@ -64,6 +64,15 @@ std::string_view end_text(int status) {
     return "not-started";
 }
 
+// A link that refuses a password may offer one, in double quotes: that is for the user alone.
+std::string without_quoted(std::string_view words) {
+    const auto first = words.find('"');
+    if (first == words.npos) return std::string{words};
+    const auto last = words.rfind('"');
+    const auto after = first == last ? std::string_view{} : words.substr(last);
+    return std::string{words.substr(0, first)}.append("\"...").append(after);
+}
+
 // As execve wants them; they live as long as `words`.
 std::vector<char*> pointers(const std::vector<std::string>& words) {
     std::vector<char*> pointers;
@@ -155,7 +164,7 @@ private:
         const Outcome outcome = judge(end);
         const std::string_view words = reason.words({old_password_.view(), new_password});
         log_link("change", result_text(outcome, "changed"), configuration_.change, end,
-                 Clock::now() - arrived, words);
+                 Clock::now() - arrived, without_quoted(words));
         const bool last = rules_.end_change(outcome);
         const std::string login = login_;
         if (last) forget();

@@ -44,11 +44,14 @@ using Request = std::variant<CheckRequest, ChangeRequest, ForgetRequest, StartFa
 [[nodiscard]] bool make_request(Secret& into, const Request& request);
 std::optional<Request> parse_request(std::string_view message);
 
-// A verdict or a closing, as bytes.
+// A verdict or a closing, as bytes; cleared when it goes, for words may offer a password.
 class Answer {
 public:
     explicit Answer(const Verdict& verdict);
     explicit Answer(Closing closing);
+    Answer(const Answer&) = delete;
+    Answer& operator=(const Answer&) = delete;
+    ~Answer() { wipe(bytes_); }
     std::string_view view() const { return {bytes_.data(), size_}; }
 
     static constexpr std::size_t longest = 3 + longest_words;

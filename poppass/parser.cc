@@ -66,6 +66,7 @@ private:
         reader_.drop_line();
         if (say.forget) send_request(ForgetRequest{});
         send(ReplyLine{say.reply, say.words});
+        wipe(answer_); // the words were in it
     }
 
     [[noreturn]] void perform(const SayAndClose& last) {

@@ -1,5 +1,7 @@
 #include "reply.hh"
 
+#include "secret.hh"
+
 #include <cstring>
 
 namespace poppass {
@@ -65,6 +67,8 @@ ReplyLine::ReplyLine(Reply reply, std::string_view words) {
     std::memcpy(bytes_.data() + size_, "\r\n", 2);
     size_ += 2;
 }
+
+ReplyLine::~ReplyLine() { wipe(bytes_); }
 
 void ReplyLine::put(std::string_view part) {
     constexpr std::size_t most = longest_reply - 1 - 2; // shorter than the limit, with CR LF to come

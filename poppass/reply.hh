@@ -42,11 +42,14 @@ enum class Reply {
 // The longest host name that the greeting has room for.
 inline constexpr std::size_t longest_host = 255;
 
-// A line ready to be sent.
+// A line ready to be sent. Cleared when it goes: a link's words may offer a password.
 class ReplyLine {
 public:
     // `words` take the place of the reply's own where it has a place for them.
     explicit ReplyLine(Reply reply, std::string_view words = {});
+    ReplyLine(const ReplyLine&) = delete;
+    ReplyLine& operator=(const ReplyLine&) = delete;
+    ~ReplyLine();
 
     std::string_view text() const { return {bytes_.data(), size_}; }
 

@@ -509,6 +509,29 @@ TEST_CASE("secrets: the monitor never sees a line, the network side forgets it w
     CHECK_FALSE(traces(client.monitor(), later));
 }
 
+TEST_CASE("secrets: a password that a link offers is in no log, and in no memory once it is set") {
+    if (missing(::geteuid() == 0, "root")) return;
+    if (missing(!sanitized, "a build without sanitizers")) return;
+    TemporaryDirectory directory;
+    const auto offer = random_password(40);
+    const auto link = directory.file("offer");
+    write_file(link, "#!/bin/sh\n[ -e \"$0.made\" ] && exit 0\n>\"$0.made\"\n"
+                     "echo '553 Weak password: too short; \"" + offer + "\" would do (#5.7.1)'\n"
+                     "exit 1\n");
+    std::filesystem::permissions(link, std::filesystem::perms{0755});
+    Conversation client{Service{.change = quoted({link})}};
+    CHECK(client.ask("user joe") == password_please);
+    CHECK(client.ask("pass old") == new_password_please);
+    CHECK(client.ask("newpass new") ==
+          "500 Weak password: too short; \"" + offer + "\" would do");
+    CHECK(client.ask("newpass " + offer) == changed);
+    REQUIRE(no_traces(client, {offer}));
+    CHECK(client.ask("quit") == "200 Bye.");
+    const auto log = client.end().err;
+    CHECK_FALSE(has(log, offer));
+    CHECK(has(log, R"(words=Weak\x20password:\x20too\x20short;\x20\x22...\x22\x20would\x20do)"));
+}
+
 TEST_CASE("secrets: as kept pages, where the limits allow") {
     if (missing(::geteuid() == 0, "root")) return;
     Conversation client{Service{}};
