@@ -42,12 +42,11 @@ bool is_accepted(PamOutcome outcome, bool allow_expired) {
     return outcome == PamOutcome::done || (outcome == PamOutcome::must_change && allow_expired);
 }
 
-// Whom the program of a native chain runs for. With -e it sees to that itself, as checkpassword-pam
-// has it: nothing is become.
-Result<NativeUser> find_person(const PamUser& user, const NativeOptions& start) {
+// Whom the program of a native chain runs for.
+Result<NativeUser> find_person(const PamUser& user) {
     NativeUser native{.login = user.name()};
     const auto& account = user.account();
-    if (!account || !start.environment) return native;
+    if (!account) return native;
     auto groups = find_nss_groups(*account);
     if (!groups) return groups.error();
     native.ids = UserIds{account->uid, account->gid, std::move(*groups)};
@@ -108,7 +107,7 @@ Result<ExitStatus> checkpw_pam(int argc, char** argv) {
         return run_next_with_record(next, bytes);
     }
     if (!accepted) return ExitStatus::rejected;
-    const auto person = find_person(user, start);
+    const auto person = find_person(user);
     if (!person) return person.error();
     bytes.wipe();
     return run_for_user(next, *person, start, lookup);

@@ -60,7 +60,7 @@ Result<NativeUser> native_user(std::string_view login, const Account& account) {
 
 Error run_for_user(Chain next, const NativeUser& user, NativeOptions options,
                    DovecotLookup lookup) {
-    if (!is_dovecot()) {
+    if (!is_dovecot() && options.environment) {
         if (user.ids)
             if (auto done = become(*user.ids); !done) return done.error();
         // As the user, who may enter what root may not, and the other way round.

@@ -46,7 +46,7 @@ struct NativeUser {
 Result<NativeUser> native_user(std::string_view login, const Account& account);
 
 struct NativeOptions {
-    bool environment = true; // USER, HOME and SHELL; else USER alone
+    bool environment = true; // else USER is set, and the program sees to all the rest itself
     bool change_directory = true;
 };
 
