@@ -61,25 +61,26 @@ bool is_plain_text(std::string_view text) {
 
 } // namespace
 
-Result<Configuration> read_configuration(std::vector<std::string> words) {
+Result<Configuration> read_configuration(std::vector<std::string> words,
+                                         std::vector<Error>* all_errors) {
     Configuration configuration{};
+    std::vector<Error> errors;
+    const auto take = [&](auto result, auto& into) {
+        if (result)
+            into = std::move(*result);
+        else
+            errors.push_back(result.error());
+    };
+
     configuration.host = std::move(words.front());
     if (configuration.host.empty() || configuration.host.size() > longest_host ||
         !is_plain_text(configuration.host))
-        return misuse("HOST must have 1 to 255 printable characters without spaces");
+        errors.push_back(misuse("HOST must have 1 to 255 printable characters without spaces"));
     words.erase(words.begin());
-
-    auto check = find_chain("CHECKPROGRAM", std::move(words));
-    if (!check) return check.error();
-    configuration.check = std::move(*check);
-    auto change = read_password_command();
-    if (!change) return change.error();
-    configuration.change = std::move(*change);
-    if (const auto value = environment("POPPASS_AFTER")) {
-        auto after = read_chain("POPPASS_AFTER", *value);
-        if (!after) return after.error();
-        configuration.after = std::move(*after);
-    }
+    take(find_chain("CHECKPROGRAM", std::move(words)), configuration.check);
+    take(read_password_command(), configuration.change);
+    if (const auto value = environment("POPPASS_AFTER"))
+        take(read_chain("POPPASS_AFTER", *value), configuration.after);
 
     struct Seconds {
         const char* name;
@@ -92,25 +93,24 @@ Result<Configuration> read_configuration(std::vector<std::string> words) {
           Seconds{"POPPASS_TIMEOUT", configuration.line_timeout, 120, 1},
           Seconds{"POPPASS_SESSION", configuration.session_limit, 600, 1},
           Seconds{"POPPASS_RUN", configuration.chain_limit, 60, 1}}) {
-        const auto number = number_setting(name, otherwise, least, day);
-        if (!number) return number.error();
-        value = std::chrono::seconds{*number};
+        std::int64_t number = 0;
+        take(number_setting(name, otherwise, least, day), number);
+        value = std::chrono::seconds{number};
     }
-    const auto tries = number_setting("POPPASS_TRIES", 3, 1, 1000);
-    if (!tries) return tries.error();
-    configuration.tries = static_cast<int>(*tries);
+    std::int64_t tries = 0;
+    take(number_setting("POPPASS_TRIES", 3, 1, 1000), tries);
+    configuration.tries = static_cast<int>(tries);
     if (const auto strip = environment("POPPASS_STRIP")) {
-        if (strip->empty() || strip->find('@') != strip->npos || !is_plain_text(*strip))
-            return misuse("POPPASS_STRIP must be a domain (without @), or * for any");
         configuration.strip = *strip;
+        if (strip->empty() || strip->find('@') != strip->npos || !is_plain_text(*strip))
+            errors.push_back(misuse("POPPASS_STRIP must be a domain (without @), or * for any"));
     }
+    if (::geteuid() == 0) take(read_identity(), configuration.identity);
 
-    if (::geteuid() == 0) {
-        const auto identity = read_identity();
-        if (!identity) return identity.error();
-        configuration.identity = *identity;
-    }
-    return configuration;
+    if (errors.empty()) return configuration;
+    const Error first = errors.front();
+    if (all_errors != nullptr) *all_errors = std::move(errors);
+    return first;
 }
 
 } // namespace poppass

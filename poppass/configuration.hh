@@ -32,7 +32,8 @@ struct Configuration {
 };
 
 // From the words after the options (HOST CHECKPROGRAM [ARG...]) and the environment. Every error names
-// the variable or the word.
-Result<Configuration> read_configuration(std::vector<std::string> words);
+// the variable or the word; the first one is returned, and `all_errors` gets every one.
+Result<Configuration> read_configuration(std::vector<std::string> words,
+                                         std::vector<Error>* all_errors = nullptr);
 
 } // namespace poppass

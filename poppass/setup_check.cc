@@ -57,13 +57,13 @@ std::optional<std::string> service_address() {
 class SetupCheck {
 public:
     std::vector<Finding> run(const std::vector<std::string>& words) {
-        const auto configuration = read_configuration(words);
+        std::vector<Error> errors;
+        const auto configuration = read_configuration(words, &errors);
         if (configuration) {
             ok("settings", "can be used");
             check_settings(*configuration);
-        } else {
-            fail("settings", configuration.error().message());
         }
+        for (const Error& error : errors) fail("settings", error.message());
         check_chain("check", Words{words}.subspan(1));
         if (const auto command = environment("PASSWORD_COMMAND"))
             if (const auto split = split_words(*command)) check_chain("change", *split);

@@ -58,6 +58,17 @@ TEST_CASE("a set-up that is as it should be") {
     CHECK(::access((setup.file + ".lock").c_str(), F_OK) != 0);
 }
 
+TEST_CASE("every setting that is wrong is named, not the first alone") {
+    Setup setup;
+    setup.environment = {{"POPPASS_DELAY", "-1"}, {"POPPASS_TRIES", "many"},
+                         {"POPPASS_STRIP", "@example.org"}, {"POPPASS_AFTER", "/nonexistent/after"}};
+    const auto outcome = setup.run();
+    CAPTURE(outcome.out);
+    CHECK(outcome.status == 2);
+    for (const char* const name : {"DELAY", "TRIES", "STRIP", "AFTER"})
+        CHECK(has(outcome.out, std::string{"error    settings: POPPASS_"} + name));
+}
+
 TEST_CASE("errors end in 2 and name the place") {
     struct Case {
         const char* what;
