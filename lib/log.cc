@@ -36,14 +36,17 @@ LogLine& LogLine::word(std::string_view key, std::string_view value) {
         return *this;
     }
     constexpr std::string_view cut = "...";
-    const std::size_t end = std::min(size_ + longest_value, bytes_.size()) - cut.size();
+    const auto escaped = [](char c) { return escape(c, " =\"\\"); };
+    std::size_t whole = 0;
+    for (const char c : value) whole += escaped(c).size;
+    std::size_t end = std::min(size_ + longest_value, bytes_.size());
+    if (size_ + whole > end) end -= cut.size();
     for (const char c : value) {
-        const Escaped escaped = escape(c, " =\"\\");
-        if (size_ + escaped.size > end) {
+        if (size_ + escaped(c).size > end) {
             put(cut);
             break;
         }
-        put(escaped.view());
+        put(escaped(c).view());
     }
     return *this;
 }
@@ -62,7 +65,11 @@ void complain(std::string_view program, std::string_view message) {
     };
     put(program);
     put(": ");
-    for (const char c : message) put(escape(c, {}).view());
+    for (const char c : message) {
+        const Escaped escaped = escape(c, {});
+        if (size + escaped.size > line.size() - 1) break;
+        put(escaped.view());
+    }
     line[size++] = '\n';
     // There is nobody left to tell where this fails.
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), size);

@@ -9,8 +9,8 @@
 namespace poppass {
 
 // Builds a line of `key=value` words in a buffer of its own. In a value every byte that is not
-// printable ASCII, and space, `=`, `"` and `\`, becomes \xHH; a value is cut after `longest_value`
-// bytes of output and then ends in `...`.
+// printable ASCII, and space, `=`, `"` and `\`, becomes \xHH; a value that takes more than
+// `longest_value` bytes of output is cut there, between escapes, and ends in `...`.
 class LogLine {
 public:
     static constexpr std::size_t longest = 1024;
@@ -30,7 +30,7 @@ private:
 };
 
 // Writes "PROGRAM: MESSAGE" to descriptor 2, for links and start-up errors. Control bytes and bytes
-// outside ASCII are made visible as \xHH; a longer line is cut at 1024 bytes.
+// outside ASCII are made visible as \xHH; a longer line is cut at 1024 bytes, between escapes.
 void complain(std::string_view program, std::string_view message);
 
 } // namespace poppass

@@ -72,13 +72,14 @@ TEST_CASE("hostile values forge neither a line nor a word") {
 TEST_CASE("a long value is cut, between escapes, and says so") {
     constexpr auto longest = LogLine::longest_value;
     for (const std::size_t size :
-         {std::size_t{1}, longest - 3, longest - 2, longest, longest + 1, std::size_t{5000}}) {
+         {std::size_t{1}, longest - 3, longest - 2, longest - 1, longest, longest + 1,
+          std::size_t{5000}}) {
         CAPTURE(size);
         LogLine line;
         line.word("k", std::string(size, 'x'));
         const auto value = line.text().substr(2);
         CHECK(value.size() <= longest);
-        if (size <= longest - 3)
+        if (size <= longest)
             CHECK(value == std::string(size, 'x'));
         else
             CHECK(value == std::string(longest - 3, 'x') + "...");
@@ -130,6 +131,16 @@ TEST_CASE("complain: one line, one write") {
     REQUIRE(longest.size() == 1);
     CHECK(longest[0].size() == 1024);
     CHECK(longest[0].back() == '\n');
+}
+
+TEST_CASE("complain: a long line is cut between escapes") {
+    for (std::size_t lead = 0; lead < 4; ++lead) {
+        CAPTURE(lead);
+        const auto line = writes_of("p", std::string(lead, 'x') + std::string(500, '\n')).at(0);
+        CHECK(line.size() <= 1024);
+        CHECK(line.size() > 1024 - 4);
+        CHECK(line.ends_with("\\x0a\n"));
+    }
 }
 
 TEST_CASE("complain: control bytes and what is not ASCII are made visible") {
