@@ -51,8 +51,10 @@ std::optional<std::string> parse_address(std::string_view text) {
 std::optional<std::string> find_peer(int fd) {
     const std::string proto{environment("PROTO").value_or("TCP")};
     const std::string remote_ip = proto + "REMOTEIP";
+    // Some servers call the connection TCP6 and the variables TCP.
+    const char* const also = proto == "TCP6" ? "TCPREMOTEIP" : remote_ip.c_str();
     for (const char* const name :
-         {remote_ip.c_str(), "REMOTE_HOST", "REMOTE_ADDR", "SOCAT_PEERADDR"})
+         {remote_ip.c_str(), also, "REMOTE_HOST", "REMOTE_ADDR", "SOCAT_PEERADDR"})
         if (const auto value = environment(name))
             if (auto address = parse_address(*value)) return address;
     return socket_address(fd, ::getpeername);

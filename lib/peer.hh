@@ -11,8 +11,9 @@ namespace poppass {
 // IPv4 address mapped into IPv6 is given as IPv4.
 std::optional<std::string> parse_address(std::string_view text);
 
-// Who is at the other end: ${PROTO}REMOTEIP (PROTO is TCP where unset), REMOTE_HOST, REMOTE_ADDR,
-// SOCAT_PEERADDR, the first of them that is an address; else the peer of the socket `fd`.
+// Who is at the other end: ${PROTO}REMOTEIP (PROTO is TCP where unset), under TCP6 TCPREMOTEIP too,
+// REMOTE_HOST, REMOTE_ADDR, SOCAT_PEERADDR, the first of them that is an address; else the peer of the
+// socket `fd`.
 std::optional<std::string> find_peer(int fd);
 
 // Our own address on the socket `fd`.
