@@ -21,7 +21,7 @@ constexpr KnownLink known_links[] = {
      " --service --ident --ruid --min-uid --strip "},
     {"checkpw-ldap", Next::fallback_or_none, Store::ldap, "HDbqwyt", " --ca "},
     {"setpw-ldap", Next::fallback, Store::ldap, "HDbqwyt", " --ca "},
-    {"checkpw-throttle", Next::rest, Store::none, "dnwx", " --clear --passed "},
+    {"checkpw-throttle", Next::guard, Store::none, "dnwx", " --clear --passed "},
     {"setpw-quality", Next::rest, Store::none, "", ""},
     {"vchkpass", Next::fallback_needed, Store::none, "", ""},
     {"vsetpass", Next::fallback_needed, Store::none, "", ""},

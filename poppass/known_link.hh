@@ -16,6 +16,7 @@ struct KnownLink {
         fallback,         // ours at a change: `false` at the end, or nothing
         fallback_needed,  // indimail's: wants a next link, run for users it does not know
         native_needed,    // DJB's: runs the next program for a user whose password is right
+        guard,            // ours: the rest of a check, by either convention
         rest,             // ours: runs the rest of the chain, or does not
     } next;
     enum class Store { none, file, pam, ldap } store;

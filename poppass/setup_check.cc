@@ -93,13 +93,6 @@ private:
             warn("POPPASS_DELAY", "0 does not slow guessing: 1 or more does");
         if (environment("POPPASS_RUN") && configuration.chain_limit < std::chrono::seconds{5})
             warn("POPPASS_RUN", "a chain may need more than 5 seconds on a busy machine");
-        if (environment("NATIVE_CHECKPASSWORD") && ends_in_false(configuration.check.words))
-            warn("NATIVE_CHECKPASSWORD", "is set, so that only the first link of the check is ever "
-                                         "asked: unset it, since the chain ends in false");
-    }
-
-    static bool ends_in_false(Words words) {
-        return words.size() > 1 && base_name(words.back()) == "false";
     }
 
     void check_program(std::string_view chain, const std::string& path) {
@@ -143,15 +136,20 @@ private:
 
     void check_convention(const KnownLink& link, const LinkWords& parts) {
         using Next = KnownLink::Next;
-        const bool native = link.next == Next::native_needed || has_flag(parts.options, "--native");
+        const bool either = link.next == Next::fallback_or_none || link.next == Next::guard;
+        const bool told = either && environment("NATIVE_CHECKPASSWORD");
+        const bool native =
+            told || link.next == Next::native_needed || has_flag(parts.options, "--native");
         const bool runs_true = !parts.next.empty() && base_name(parts.next.front()) == "true";
         if (native) {
             if (parts.next.empty())
                 fail(link.name, "wants a program to run for the user: /bin/true where it is only "
                                 "to check");
             else if (base_name(parts.next.back()) == "false")
-                fail(link.name, "runs the next program for right passwords, and false refuses them "
-                                "all: end the chain in /bin/true");
+                fail(link.name, told ? "is native, so that only this link is ever asked: unset "
+                                       "NATIVE_CHECKPASSWORD, since the chain ends in false"
+                                     : "runs the next program for right passwords, and false "
+                                       "refuses them all: end the chain in /bin/true");
             return;
         }
         if (runs_true)
@@ -159,10 +157,10 @@ private:
                             "them all: end the chain in /bin/false");
         else if (parts.next.empty() && link.next == Next::fallback_needed)
             fail(link.name, "wants a next link: /bin/false");
-        else if (parts.next.empty() && link.next == Next::rest)
+        else if (parts.next.empty() && (link.next == Next::rest || link.next == Next::guard))
             fail(link.name, "wants the rest of a chain to run");
-        else if ((link.next == Next::fallback || link.next == Next::fallback_or_none) &&
-                 !parts.next.empty() && base_name(parts.next.back()) != "false")
+        else if ((link.next == Next::fallback || either) && !parts.next.empty() &&
+                 base_name(parts.next.back()) != "false")
             fail(link.name, "cannot tell when to run " + quoted(parts.next.front()) +
                                 ": end the chain in /bin/false, or say --native");
     }

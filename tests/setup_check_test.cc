@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 using namespace poppass;
 using namespace poppass::test;
 
@@ -69,6 +71,33 @@ TEST_CASE("every setting that is wrong is named, not the first alone") {
         CHECK(has(outcome.out, std::string{"error    settings: POPPASS_"} + name));
 }
 
+TEST_CASE("native chains that are as they should be") {
+    if (missing(::geteuid() == 0, "root")) return;
+    Setup setup;
+    // DJB's, by its name.
+    const auto djb = setup.directory.file("checkpassword");
+    std::filesystem::copy_file("/bin/true", djb);
+    const Words ours{built("checkpw"), "-f", setup.file, "/bin/true"};
+    struct Case {
+        Words check;
+        std::optional<std::string> declared;
+    };
+    for (const auto& [check, declared] : {
+             Case{{djb, "/bin/true"}, {}},
+             Case{{built("checkpw-throttle"), "--native", djb, "/bin/true"}, {}},
+             Case{{built("checkpw-throttle"), "-n", "3", "--native", "--", djb, "/bin/true"}, {}},
+             Case{{built("checkpw-throttle"), djb, "/bin/true"}, "1"},
+             Case{ours, "1"},
+         }) {
+        CAPTURE(check.front());
+        setup.check = check;
+        setup.environment["NATIVE_CHECKPASSWORD"] = declared;
+        const auto outcome = setup.run();
+        CAPTURE(outcome.out);
+        CHECK(outcome.status == 0);
+    }
+}
+
 TEST_CASE("errors end in 2 and name the place") {
     struct Case {
         const char* what;
@@ -103,6 +132,15 @@ TEST_CASE("errors end in 2 and name the place") {
         {"native with false",
          [](Setup& s) { s.check = {built("checkpw"), "--native", "-f", s.file, "/bin/false"}; },
          "false refuses them all"},
+        {"native declared for a fallback chain",
+         [](Setup& s) { s.environment["NATIVE_CHECKPASSWORD"] = "1"; },
+         "only this link is ever asked: unset NATIVE_CHECKPASSWORD"},
+        {"a guard of a native chain, without a word of that",
+         [](Setup& s) { s.check = {built("checkpw-throttle"), s.directory.file("checkpassword"),
+                                   "/bin/true"}; },
+         "cannot tell when to run"},
+        {"a guard of nothing", [](Setup& s) { s.check = {built("checkpw-throttle")}; },
+         "wants the rest of a chain to run"},
         {"no file", [](Setup& s) { ::unlink(s.file.c_str()); }, "pwadmin --add"},
         {"a file that everybody can write", [](Setup& s) { ::chmod(s.file.c_str(), 0606); },
          "can be written by everybody"},
@@ -144,8 +182,6 @@ TEST_CASE("warnings end in 1") {
          "1 of its hashes are md5crypt"},
         {"any domain", [](Setup& s) { s.environment["POPPASS_STRIP"] = "*"; }, "POPPASS_STRIP"},
         {"no delay", [](Setup& s) { s.environment["POPPASS_DELAY"] = "0"; }, "POPPASS_DELAY"},
-        {"native declared for a fallback chain",
-         [](Setup& s) { s.environment["NATIVE_CHECKPASSWORD"] = "1"; }, "only the first link"},
         {"clear text", [](Setup& s) { s.environment["TCPLOCALIP"] = "192.0.2.1"; },
          "192.0.2.1 is not loopback"},
     };
