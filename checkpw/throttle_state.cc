@@ -1,6 +1,7 @@
 #include "throttle_state.hh"
 
 #include "clock.hh"
+#include "file_lock.hh"
 
 #include <cstddef>
 #include <fcntl.h>
@@ -15,13 +16,6 @@ namespace {
 constexpr char file_name[] = "state";
 constexpr std::string_view magic{"poppass throttle", 16};
 constexpr std::chrono::seconds longest_lock_wait{1};
-constexpr timespec pause_between_tries{0, 1'000'000};
-
-#ifdef F_OFD_SETLK
-constexpr int set_lock = F_OFD_SETLK;
-#else
-constexpr int set_lock = F_SETLK;
-#endif
 
 struct stat status_of(int fd) {
     struct stat status {};
@@ -54,21 +48,6 @@ bool is_ours(const struct stat& file) {
            (file.st_mode & (S_IRWXG | S_IRWXO)) == 0;
 }
 
-Result<void> lock_whole(int fd, const std::string& path) {
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    whole.l_whence = SEEK_SET;
-    // Trying again and again wants neither a timer nor a handler, which the chain could inherit.
-    const auto deadline = Clock::now() + longest_lock_wait;
-    while (::fcntl(fd, set_lock, &whole) != 0) {
-        if (errno == EINTR) continue;
-        const bool held = errno == EAGAIN || errno == EACCES;
-        if (!held || Clock::now() >= deadline) return system_trouble("lock", path);
-        ::nanosleep(&pause_between_tries, nullptr);
-    }
-    return {};
-}
-
 // A file of ours under `directory`, locked; what is in it is not known yet.
 Result<Fd> open_locked(int directory, const std::string& path) {
     for (int tries = 0; tries < 100; ++tries) {
@@ -83,7 +62,7 @@ Result<Fd> open_locked(int directory, const std::string& path) {
                 return system_trouble("remove", path);
             continue;
         }
-        if (auto done = lock_whole(fd.get(), path); !done) return done.error();
+        if (auto done = lock_file(fd.get(), path, longest_lock_wait); !done) return done.error();
         // It may have been taken away while we waited.
         struct stat named {};
         const auto opened = status_of(fd.get());

@@ -1,7 +1,7 @@
 #include "credential_file.hh"
 
-#include "clock.hh"
 #include "file_attributes.hh"
+#include "file_lock.hh"
 
 #include <algorithm>
 #include <csignal>
@@ -16,13 +16,6 @@ namespace {
 using Opened = LocatedFile::Opened;
 
 constexpr std::chrono::seconds longest_wait{10};
-constexpr timespec pause_between_tries{0, 5'000'000};
-
-#ifdef POPPASS_LINUX
-constexpr int set_lock = F_OFD_SETLK;
-#else
-constexpr int set_lock = F_SETLK;
-#endif
 
 // TERM, INT and HUP wait while one of these lives, and going over a file size limit is an error of
 // the call instead of the end of us.
@@ -127,18 +120,7 @@ Result<Fd> CredentialFile::lock() const {
                         O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
     })};
     if (!fd) return system_trouble("open", lock_path);
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    whole.l_whence = SEEK_SET;
-    // Trying again and again wants neither a timer nor a handler, which the next link could
-    // inherit.
-    const auto deadline = Clock::now() + longest_wait;
-    while (::fcntl(fd.get(), set_lock, &whole) != 0) {
-        if (errno == EINTR) continue;
-        const bool held = errno == EAGAIN || errno == EACCES;
-        if (!held || Clock::now() >= deadline) return system_trouble("lock", lock_path);
-        ::nanosleep(&pause_between_tries, nullptr);
-    }
+    if (auto done = lock_file(fd.get(), lock_path, longest_wait); !done) return done.error();
     return fd;
 }
 
