@@ -15,7 +15,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
 #include <getopt.h>
 #include <memory>
 #include <sys/wait.h>
@@ -79,20 +78,6 @@ Result<void> take_option(Options& options, int c, std::string_view value) {
         if (!number) return number.error();
         options.passed = static_cast<int>(*number);
     }
-    return {};
-}
-
-// The rest of the chain finds the record where we found it. Wipes our copy.
-Result<void> put_back(Secret& record) {
-    auto pipe = make_pipe();
-    if (!pipe) return pipe.error();
-    // 3 is the lowest that is free.
-    if (pipe->read_end.get() != 3) return trouble("descriptor 3 is not free");
-    // A pipe holds at least 4096 bytes, so this never waits for a reader.
-    if (auto done = write_whole(pipe->write_end.get(), record.view()); !done) return done;
-    record.wipe();
-    if (::fcntl(3, F_SETFD, 0) != 0) return system_trouble("prepare descriptor 3");
-    pipe->read_end.release();
     return {};
 }
 
@@ -199,7 +184,7 @@ Result<ExitStatus> guard(const Options& options, Chain next, const char* name) {
     ChargedAttempt attempt{options.directory, options.limits,
                            make_attempt(record->login, find_peer(STDIN_FILENO), options.spared)};
     const bool is_lookup = asked && record->password.empty();
-    if (auto done = put_back(bytes); !done) return done.error();
+    if (auto done = put_record(bytes); !done) return done.error();
     if (is_lookup) return run_next(next); // no password, no guess
 
     const auto wait = attempt.charge();

@@ -19,12 +19,11 @@ Result<Convention> choose_convention(Chain next, bool declared_native) {
                   "for a user whose password is right");
 }
 
-Error run_next_with_record(Chain next, Secret& record) {
+Result<void> put_record(Secret& record) {
     auto pipe = make_pipe();
     if (!pipe) return pipe.error();
     // A pipe holds at least 4096 bytes, so this never waits for a reader.
-    if (auto written = write_whole(pipe->write_end.get(), record.view()); !written)
-        return written.error();
+    if (auto done = write_whole(pipe->write_end.get(), record.view()); !done) return done;
     record.wipe();
     pipe->write_end.reset();
     // dup2 onto itself would leave close-on-exec set.
@@ -34,6 +33,11 @@ Error run_next_with_record(Chain next, Secret& record) {
     } else if (retried([&] { return ::dup2(pipe->read_end.get(), 3); }) != 3) {
         return system_trouble("prepare descriptor 3");
     }
+    return {};
+}
+
+Error run_next_with_record(Chain next, Secret& record) {
+    if (const auto done = put_record(record); !done) return done.error();
     return run_next(next);
 }
 

@@ -23,6 +23,10 @@ enum class Convention {
 // under the wrong convention a wrong password would start the mail server.
 Result<Convention> choose_convention(Chain next, bool declared_native);
 
+// Puts `record` on descriptor 3, in the place of what is there, for the program that is run next.
+// Wipes the record.
+Result<void> put_record(Secret& record);
+
 // Becomes the next link, which finds `record` on descriptor 3. Wipes the record. Returns only where
 // that fails.
 Error run_next_with_record(Chain next, Secret& record);
