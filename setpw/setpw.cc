@@ -4,8 +4,8 @@
 #include "link.hh"
 #include "new_hash.hh"
 #include "record.hh"
+#include "words.hh"
 
-#include <csignal>
 #include <getopt.h>
 #include <unistd.h>
 
@@ -95,25 +95,6 @@ Result<Outcome> change_password(const CredentialFileOptions& where, const SetRec
     return trouble("the user's line is changed all the time");
 }
 
-// The one line of words for the client, through the front end.
-void say(std::string_view code, std::string_view words, std::string_view tag) {
-    std::string line{code};
-    line.append(" Sorry, ").append(words).append(" (#").append(tag).append(")\n");
-    // Nobody may be listening; the status says it all the same.
-    std::signal(SIGPIPE, SIG_IGN);
-    (void)!::write(STDOUT_FILENO, line.data(), line.size());
-}
-
-ExitStatus refuse(std::string_view words) {
-    say("553", words, "5.7.1");
-    return ExitStatus::rejected;
-}
-
-Error fail(Error error, std::string_view words) {
-    if (error.status == ExitStatus::temporary) say("454", words, "4.3.0");
-    return error;
-}
-
 Result<ExitStatus> setpw(int argc, char** argv) {
     CredentialOptions options;
     opterr = 0;
@@ -136,21 +117,23 @@ Result<ExitStatus> setpw(int argc, char** argv) {
     const auto record = parse_set_record(bytes.view());
     if (!record) return record.error();
 
-    constexpr std::string_view nothing = "there is trouble on the server; nothing was changed";
+    constexpr std::string_view nothing =
+        "Sorry, there is trouble on the server; nothing was changed";
     const auto outcome = change_password(*where, *record, options);
     if (!outcome) {
-        if (outcome.error().status == ExitStatus::rejected) return refuse(outcome.error().what);
+        if (outcome.error().status == ExitStatus::rejected)
+            return refuse("Sorry, " + outcome.error().what);
         return fail(outcome.error(), nothing);
     }
     switch (*outcome) {
     case Outcome::changed: return ExitStatus::accepted;
     case Outcome::unsynced:
         return fail(trouble("the password was changed, but the directory could not be synced"),
-                    "your new password is set, but may not have reached the disk");
+                    "Sorry, your new password is set, but may not have reached the disk");
     case Outcome::stale:
     case Outcome::not_known: break;
     }
-    if (next.empty()) return refuse("old password is incorrect");
+    if (next.empty()) return refuse("Sorry, old password is incorrect");
     return fail(run_next_with_record(next, bytes), nothing);
 }
 
