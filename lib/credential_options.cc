@@ -1,7 +1,6 @@
 #include "credential_options.hh"
 
 #include "accounts.hh"
-#include "login_defs.hh"
 #include "settings.hh"
 
 namespace poppass {
@@ -40,13 +39,17 @@ Result<bool> CredentialOptions::serves(const CredentialFile& opened, std::string
     return *account && (*account)->uid >= min_uid;
 }
 
-Result<void> CredentialOptions::follow_login_defs(const CredentialFile& opened) {
-    if (!opened.is_system() || method != nullptr) return {};
-    const auto choice = read_login_defs();
+Result<LoginDefs> CredentialOptions::follow_login_defs(const CredentialFile& opened) {
+    if (!opened.is_system()) return LoginDefs{};
+    auto defs = LoginDefs::read();
+    if (!defs || method != nullptr) return defs;
+    auto choice = defs->hash_choice();
     if (!choice) return choice.error();
     method = choice->method;
     if (cost == 0) cost = choice->cost;
-    return check();
+    warning = std::move(choice->warning);
+    if (auto good = check(); !good) return good.error();
+    return defs;
 }
 
 Result<CredentialFileOptions> CredentialOptions::choose_file() const {

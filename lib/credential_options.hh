@@ -3,6 +3,7 @@
 
 #include "credential_file.hh"
 #include "crypt_hash.hh"
+#include "login_defs.hh"
 
 #include <string>
 #include <string_view>
@@ -29,8 +30,11 @@ struct CredentialOptions {
     // lists with a uid from --min-uid on. Any other is to be treated as unknown.
     Result<bool> serves(const CredentialFile& opened, std::string_view login) const;
 
-    // For /etc/shadow itself, and without -m: the method and cost that login.defs(5) asks for.
-    Result<void> follow_login_defs(const CredentialFile& opened);
+    // What login.defs(5) says, for /etc/shadow itself; of other files it says nothing. Without -m,
+    // the method and cost that it asks for are taken, and where it asks for a method that is
+    // refused, `warning` says so.
+    Result<LoginDefs> follow_login_defs(const CredentialFile& opened);
+    std::string warning = {};
 
     // What to open: -f, else $POPPASS_FILE, else `users` in the configuration directory.
     Result<CredentialFileOptions> choose_file() const;

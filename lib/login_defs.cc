@@ -6,6 +6,7 @@
 #include <charconv>
 #include <fcntl.h>
 #include <optional>
+#include <strings.h>
 
 namespace poppass {
 
@@ -22,8 +23,8 @@ struct Method {
     std::int64_t usual;
 };
 constexpr Method methods[] = {
-    {"DES", "descrypt", "", "", 0},
-    {"MD5", "md5crypt", "", "", 0},
+    {"DES", "", "", "", 0}, // no method: refused
+    {"MD5", "", "", "", 0},
     {"SHA256", "sha256crypt", "SHA_CRYPT_MIN_ROUNDS", "SHA_CRYPT_MAX_ROUNDS", 0},
     {"SHA512", "sha512crypt", "SHA_CRYPT_MIN_ROUNDS", "SHA_CRYPT_MAX_ROUNDS", 0},
     {"BCRYPT", "bcrypt", "BCRYPT_MIN_ROUNDS", "BCRYPT_MAX_ROUNDS", 13},
@@ -57,35 +58,56 @@ std::optional<std::int64_t> find_number(std::string_view text, std::string_view 
     return number;
 }
 
+HashChoice preferred_instead_of(std::string_view setting) {
+    const HashMethod& preferred = preferred_method();
+    return {&preferred, 0,
+            "login.defs: " + std::string{setting} + " is refused: new hashes are of the method " +
+                std::string{preferred.name}};
+}
+
 } // namespace
 
-Result<HashChoice> parse_login_defs(std::string_view text) {
-    const std::string_view value = find_value(text, "ENCRYPT_METHOD");
-    if (value.empty()) return HashChoice{&preferred_method(), 0};
+Result<HashChoice> LoginDefs::hash_choice() const {
+    const std::string_view value = find_value(text_, "ENCRYPT_METHOD");
+    if (value.empty())
+        return find_value(text_, "MD5_CRYPT_ENAB").empty() ? HashChoice{}
+                                                           : preferred_instead_of("MD5_CRYPT_ENAB");
     const auto* const named =
         std::find_if(std::begin(methods), std::end(methods),
                      [&](const Method& known) { return known.value == value; });
-    const HashMethod* const method =
-        named == std::end(methods) ? nullptr : find_method(named->method);
+    const bool known = named != std::end(methods);
+    if (known && named->method.empty())
+        return preferred_instead_of("ENCRYPT_METHOD " + std::string{value});
+    const HashMethod* const method = known ? find_method(named->method) : nullptr;
     if (method == nullptr)
         return trouble("ENCRYPT_METHOD of login.defs is not known here: " + std::string{value});
-    const auto least = find_number(text, named->least);
-    const auto most = find_number(text, named->most);
+    const auto least = find_number(text_, named->least);
+    const auto most = find_number(text_, named->most);
     if (!least && !most) return HashChoice{method, named->usual};
     const std::int64_t cost = std::max(least.value_or(0), most.value_or(0));
     return HashChoice{method, std::clamp(cost, method->least_cost, method->most_cost)};
 }
 
-Result<HashChoice> read_login_defs() {
+std::int64_t LoginDefs::number(std::string_view name, std::int64_t otherwise) const {
+    return find_number(text_, name).value_or(otherwise);
+}
+
+bool LoginDefs::enabled(std::string_view name, bool otherwise) const {
+    const std::string value{find_value(text_, name)};
+    return value.empty() ? otherwise : ::strcasecmp(value.c_str(), "yes") == 0;
+}
+
+Result<LoginDefs> LoginDefs::read() {
     constexpr const char* path = "/etc/login.defs";
     const Fd file{retried([] { return ::open(path, O_RDONLY | O_CLOEXEC); })};
-    if (!file && errno == ENOENT) return parse_login_defs({});
+    if (!file && errno == ENOENT) return LoginDefs{};
     if (!file) return system_trouble("open", path);
     std::string text(65536, '\0');
     const auto size = read_whole(file.get(), text);
     if (!size) return size.error();
     if (*size == text.size()) return trouble("/etc/login.defs is too long");
-    return parse_login_defs(std::string_view{text}.substr(0, *size));
+    text.resize(*size);
+    return LoginDefs{std::move(text)};
 }
 
 } // namespace poppass

@@ -123,7 +123,9 @@ Exit carry_out(Request request) {
     where->may_be_missing = request.deed == Deed::add;
     const auto file = CredentialFile::open(*where);
     if (!file) return fail(file.error());
-    if (auto done = request.options.follow_login_defs(*file); !done) return fail(done.error());
+    if (const auto defs = request.options.follow_login_defs(*file); !defs)
+        return fail(defs.error());
+    if (!request.options.warning.empty()) complain("pwadmin", request.options.warning);
     const auto found = file->find(request.user);
     if (!found) return fail(found.error());
     // What cannot be done is said before a password is asked for.

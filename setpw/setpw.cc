@@ -2,6 +2,7 @@
 
 #include "chain.hh"
 #include "link.hh"
+#include "log.hh"
 #include "new_hash.hh"
 #include "record.hh"
 #include "words.hh"
@@ -87,7 +88,8 @@ Result<Outcome> change_password(const CredentialFileOptions& where, const SetRec
                                 CredentialOptions options) {
     const auto file = CredentialFile::open(where);
     if (!file) return file.error();
-    if (auto done = options.follow_login_defs(*file); !done) return done.error();
+    if (const auto defs = options.follow_login_defs(*file); !defs) return defs.error();
+    if (!options.warning.empty()) complain("setpw", options.warning);
     for (int tries = 0; tries < 20; ++tries) {
         auto outcome = change(*file, record, options);
         if (!outcome || *outcome != Outcome::stale) return outcome;

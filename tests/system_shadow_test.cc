@@ -105,8 +105,14 @@ TEST_CASE("a change keeps to login.defs, and to the file's owner, group and mode
     CHECK(unknown.status == 111);
     CHECK(unknown.err.find("ENCRYPT_METHOD") != std::string::npos);
     system.write("/etc/login.defs", "ENCRYPT_METHOD DES\n");
-    CHECK(system.set("joe", "new", {}, "ninechars").out ==
-          "553 Sorry, your new password is longer than 8 bytes (#5.7.1)\n");
+    CHECK(system.set("joe", "new", {"-m", "sha256crypt", "-c", "1000"}).err.empty());
+    const auto warned = system.set("joe", "new", {}, "ninechars");
+    CHECK(warned.status == 0);
+    CHECK(warned.out.empty());
+    CHECK(warned.err == "setpw: login.defs: ENCRYPT_METHOD DES is refused: new hashes are of the "
+                        "method yescrypt\n");
+    CHECK(system.line("joe").starts_with("joe:$y$"));
+    CHECK(system.check("joe", "ninechars").status == 0);
 }
 
 TEST_CASE("other files are not login.defs' business, nor --min-uid's") {
