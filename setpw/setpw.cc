@@ -1,6 +1,7 @@
 // setpw: stores a new password in the credential file, the embedded default of set links.
 
 #include "chain.hh"
+#include "change_policy.hh"
 #include "link.hh"
 #include "log.hh"
 #include "new_hash.hh"
@@ -30,29 +31,6 @@ enum class Outcome {
     not_known, // no such user, or the old password is wrong: the next link may know
     stale,     // the line became another one while we computed
 };
-
-Error refusal(std::string words) { return Error{ExitStatus::rejected, std::move(words), 0}; }
-
-// What forbids a change, whatever the new password is; asked once the old one is known.
-Result<void> check_policy(const Entry& entry, bool old_is_right) {
-    const auto refuse = [&](std::string words) {
-        return refusal(old_is_right ? std::move(words) : "old password is incorrect");
-    };
-    switch (standing(entry, today())) {
-    case Standing::locked: return refuse("your account is locked");
-    case Standing::expired: return refuse("your account has expired");
-    case Standing::inactive: return refuse("your password has expired for too long");
-    case Standing::usable:
-    case Standing::must_change: break;
-    }
-    if (!old_is_right) return {};
-    switch (changeable(entry.aging, today())) {
-    case Changeable::never: return refusal("your password cannot be changed");
-    case Changeable::too_young: return refusal("you must wait longer to change your password");
-    case Changeable::yes: break;
-    }
-    return {};
-}
 
 // All hashes are computed before the lock is taken; under it the line must still be the same.
 Result<Outcome> change(const CredentialFile& file, const SetRecord& record,
