@@ -34,7 +34,8 @@ template <class Wanted> Result<std::optional<Account>> find_if_wanted(Wanted wan
     std::optional<Account> found;
     const auto done = each_entry("/etc/passwd", ::fgetpwent, [&](const passwd& entry) {
         if (is_nis(entry.pw_name) || !wanted(entry)) return false;
-        found = Account{entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, entry.pw_shell};
+        found = Account{entry.pw_name, entry.pw_uid,   entry.pw_gid,
+                        entry.pw_dir,  entry.pw_shell, entry.pw_gecos};
         return true;
     });
     if (!done) return done.error();

@@ -18,6 +18,7 @@ struct Account {
     gid_t gid;
     std::string home;
     std::string shell;
+    std::string gecos;
 };
 
 // The first entry of /etc/passwd with that name or uid; nothing where there is none. A file that

@@ -76,6 +76,7 @@ std::string_view unlocked(std::string_view hash) {
 }
 
 void set_hash(Entry& entry, std::string_view hash) {
+    entry.password = hash;
     entry.hash = unlocked(hash);
     entry.locked = entry.hash.size() < hash.size();
 }

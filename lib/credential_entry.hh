@@ -32,11 +32,12 @@ struct Entry {
     char separator;
     std::string_view line;
     std::string_view name;
-    std::string_view scheme; // passwd-file: "{SHA512-CRYPT}" as it is written, or empty
-    bool locked;             // a `!` before the hash
-    std::string_view hash;   // without scheme and `!`s
-    Aging aging;             // shadow
-    std::string_view uid;    // passwd-file with `:`; empty where missing
+    std::string_view scheme;   // passwd-file: "{SHA512-CRYPT}" as it is written, or empty
+    bool locked;               // a `!` before the hash
+    std::string_view hash;     // without scheme and `!`s
+    std::string_view password; // the hash with its `!`s
+    Aging aging;               // shadow
+    std::string_view uid;      // passwd-file with `:`; empty where missing
     std::string_view gid;
     std::string_view home;
     std::string_view shell;

@@ -132,6 +132,23 @@ Result<Found> CredentialFile::find(std::string_view login) const {
     return std::move(scanned->found);
 }
 
+Result<void> CredentialFile::each(
+    const std::function<void(std::string_view, const std::optional<Entry>&)>& take) const {
+    const auto opened = file_.open();
+    if (!opened) return opened.error();
+    if (!*opened) return {};
+    // The format is known once all lines were seen.
+    const auto scanned = scan(&**opened, {});
+    if (!scanned) return scanned.error();
+    const int fd = (*opened)->fd.get();
+    if (::lseek(fd, 0, SEEK_SET) != 0) return system_trouble("read again", path());
+    const auto read = each_line(fd, [&](std::string_view line, bool) {
+        if (line.empty() || line.starts_with('#')) return;
+        take(line, parse_entry(line, scanned->found.format));
+    });
+    return read ? read : about(path(), read.error());
+}
+
 // The lock goes with the descriptor.
 Result<Fd> CredentialFile::lock() const {
     const std::string lock_path =

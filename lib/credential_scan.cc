@@ -59,8 +59,7 @@ private:
 
 } // namespace
 
-Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format) {
-    Lines lines{login, format};
+Result<void> each_line(int fd, const std::function<void(std::string_view, bool)>& take) {
     const std::unique_ptr<char[]> block{new char[block_size]};
     std::size_t held = 0; // the start of a line whose end was not read yet
     for (;;) {
@@ -69,17 +68,25 @@ Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Form
         std::string_view bytes{block.get(), held + *got};
         const bool last = bytes.size() < block_size;
         for (auto end = bytes.find('\n'); end != bytes.npos; end = bytes.find('\n')) {
-            lines.take(bytes.substr(0, end), true);
+            take(bytes.substr(0, end), true);
             bytes.remove_prefix(end + 1);
         }
         if (last) {
-            if (!bytes.empty()) lines.take(bytes, false);
-            return std::move(lines).result();
+            if (!bytes.empty()) take(bytes, false);
+            return {};
         }
         held = bytes.size();
         if (held == block_size) return trouble("the credential file has a line longer than 64 kB");
         std::memmove(block.get(), bytes.data(), held);
     }
+}
+
+Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format) {
+    Lines lines{login, format};
+    if (auto read = each_line(fd, [&](std::string_view line, bool ends) { lines.take(line, ends); });
+        !read)
+        return read.error();
+    return std::move(lines).result();
 }
 
 } // namespace poppass

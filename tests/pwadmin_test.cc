@@ -5,6 +5,7 @@
 #include <ctime>
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <map>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -19,6 +20,9 @@ const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDG
 const std::string ann = "ann:!*:1::::::\n";
 const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
 const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::\n";
+
+// That no policy calls weak.
+const std::string strong = "Mumble3ticket.Orchid";
 
 std::string day() { return std::to_string(std::time(nullptr) / 86400); }
 
@@ -74,14 +78,14 @@ AtTerminal at_terminal(const std::string& path) {
 
 TEST_CASE("a password is set, and no other byte changes") {
     const Users users;
-    const auto outcome = pwadmin(users.path, {"--stdin", "joe"}, "new\n");
+    const auto outcome = pwadmin(users.path, {"--stdin", "joe"}, strong + "\n");
     CHECK(outcome.status == 0);
     CHECK(outcome.out == "pwadmin: joe: password changed\n");
     CHECK(outcome.err.empty());
     const auto content = users.content();
     CHECK(content.starts_with(ann + "joe:$5$rounds=1000$"));
     CHECK(content.ends_with(":" + day() + ":0:99999:7:::\n" + zoe));
-    CHECK(is_password(users.path, "joe", "new"));
+    CHECK(is_password(users.path, "joe", strong));
     CHECK_FALSE(is_password(users.path, "joe", "old"));
 
     const auto quiet = pwadmin(users.path, {"-q", "--stdin", "joe"}, "newer");
@@ -140,9 +144,9 @@ TEST_CASE("names that cannot be are refused before a password is asked for") {
     for (const auto& name :
          std::vector<std::string>{"", "#joe", "+joe", "-joe", "j:e", "j|e", "joe\n", "j\te"}) {
         CAPTURE(name);
-        for (const std::string deed : {"--add", "--remove"})
-            check_error(pwadmin(users.path, {deed, "--", name}, ""), 6, "cannot be a name");
-        check_error(pwadmin(users.path, {"--", name}, ""), 6, "cannot be a name");
+        check_error(pwadmin(users.path, {"--add", "--", name}, ""), 6, "cannot be a name");
+        check_error(pwadmin(users.path, {"--remove", "--", name}, ""), 1, "not in the file");
+        check_error(pwadmin(users.path, {"--", name}, ""), 1, "not in the file");
     }
     CHECK(users.content() == ann + joe + zoe);
 }
@@ -153,7 +157,7 @@ TEST_CASE("users are removed") {
     CHECK(outcome.status == 0);
     CHECK(outcome.out == "pwadmin: joe: removed\n");
     CHECK(users.content() == ann + zoe);
-    check_error(pwadmin(users.path, {"--remove", "joe"}), 3, "not in the file");
+    check_error(pwadmin(users.path, {"--remove", "joe"}), 1, "not in the file");
     CHECK(pwadmin(users.path, {"--remove", "zoe"}).status == 0);
     CHECK(pwadmin(users.path, {"--remove", "ann"}).status == 0);
     CHECK(users.content().empty());
@@ -189,18 +193,20 @@ TEST_CASE("the formats of files and of new lines") {
 TEST_CASE("what cannot be changed is said") {
     const Users users{"joe:{SSHA}0123456789abcdef\nbob:" + hash + "\n"};
     const auto before = users.content();
-    check_error(pwadmin(users.path, {"--stdin", "joe"}, "new\n"), 3, "{SSHA}");
-    check_error(pwadmin(users.path, {"--stdin", "nobody"}, "new\n"), 3, "not in the file");
+    check_error(pwadmin(users.path, {"--stdin", "joe"}, strong), 3, "{SSHA}");
+    check_error(pwadmin(users.path, {"--stdin", "nobody"}, "new\n"), 1, "not in the file");
     const Users broken{joe + "bob:x:a::::::\n"};
     check_error(pwadmin(broken.path, {"--stdin", "bob"}, "new\n"), 3, "malformed");
     check_error(pwadmin(broken.path, {"--add", "--stdin", "bob"}, "new\n"), 3, "already");
     CHECK(pwadmin(broken.path, {"--remove", "bob"}).status == 0);
     CHECK(broken.content() == joe);
     CHECK(users.content() == before);
-    check_error(run({.argv = {built("pwadmin"), "-f", users.path, "-m", "bcrypt", "-c", "4",
-                              "--stdin", "bob"},
-                     .input = std::string(73, 'x')}),
-                3, "longer than 72 bytes");
+    const auto cut = run({.argv = {built("pwadmin"), "-f", users.path, "-m", "bcrypt", "-c", "4",
+                                   "--stdin", "bob"},
+                          .input = std::string(73, 'x')});
+    CHECK(cut.status == 3);
+    CHECK(cut.err.ends_with("pwadmin: your new password is longer than 72 bytes\n"));
+    CHECK(users.content() == before);
 }
 
 TEST_CASE("exit values are passwd's, for usage too") {
@@ -208,8 +214,12 @@ TEST_CASE("exit values are passwd's, for usage too") {
     const auto status = [&](const std::vector<std::string>& more) {
         return pwadmin(users.path, more, "new\n").status;
     };
-    CHECK(status({"-x", "joe"}) == 2);
-    CHECK(status({"--nonsense"}) == 2);
+    CHECK(status({"-x", "joe"}) == 6);
+    CHECK(status({"--nonsense"}) == 6);
+    CHECK(status({"-x"}) == 6);
+    CHECK(status({"--add", "--stdin"}) == 2);
+    CHECK(status({"--remove"}) == 2);
+    CHECK(status({"--generate"}) == 2);
     CHECK(status({"joe", "ann"}) == 2);
     CHECK(status({"--add", "--remove", "joe"}) == 2);
     CHECK(status({"--remove", "--stdin", "joe"}) == 2);
@@ -268,43 +278,69 @@ TEST_CASE("at a terminal it asks twice, without echo") {
     auto pwadmin = at_terminal(users.path);
     REQUIRE(pwadmin.shows("New password: "));
     CHECK(pwadmin.echoes(false));
-    pwadmin.type("typed pass\n");
+    pwadmin.type(strong + "\n");
     REQUIRE(pwadmin.shows("New password again: "));
     CHECK(pwadmin.echoes(false));
-    pwadmin.type("typed pass\n");
+    pwadmin.type(strong + "\n");
     CHECK(pwadmin.shows("password changed"));
     CHECK(pwadmin.echoes(true));
     CHECK(pwadmin.wait() == 0);
-    CHECK(pwadmin.shown().find("typed") == std::string::npos);
-    CHECK(is_password(users.path, "joe", "typed pass"));
+    CHECK(pwadmin.shown().find("Mumble") == std::string::npos);
+    CHECK(is_password(users.path, "joe", strong));
 }
 
-TEST_CASE("at a terminal: two that differ, none, one too long") {
+TEST_CASE("at a terminal: two that differ, or none, and it asks again, five times") {
     const Users users;
-    const struct {
-        std::string first;
-        std::string second;
-        std::string text;
-    } cases[] = {
-        {"one\n", "two\n", "differ"},
-        {"\n", "\n", "empty"},
-        {"\x04", "", "there is none"},
-        {std::string(600, 'x') + "\n", "", "too long"},
-    };
-    for (const auto& [first, second, text] : cases) {
+    auto pwadmin = at_terminal(users.path);
+    for (int i = 0; i < 5; ++i) {
+        REQUIRE(pwadmin.shows("New password: "));
+        CHECK(pwadmin.echoes(false));
+        if (i == 1) {
+            pwadmin.type("\n");
+            REQUIRE(pwadmin.shows("empty; try again"));
+        } else {
+            pwadmin.type(strong + "\n");
+            REQUIRE(pwadmin.shows("again: "));
+            pwadmin.type(strong + "2\n");
+            REQUIRE(pwadmin.shows("differ"));
+        }
+    }
+    CHECK(pwadmin.shows("too many tries; the password is unchanged"));
+    CHECK(pwadmin.echoes(true));
+    CHECK(pwadmin.wait() == 1);
+    CHECK(users.content() == ann + joe + zoe);
+}
+
+TEST_CASE("at a terminal: no line, or one too long, ends it") {
+    const Users users;
+    for (const auto& [keys, text] : std::map<std::string, std::string>{
+             {"\x04", "there is none"}, {std::string(600, 'x') + "\n", "too long"}}) {
         CAPTURE(text);
         auto pwadmin = at_terminal(users.path);
         REQUIRE(pwadmin.shows("New password: "));
-        pwadmin.type(first);
-        if (!second.empty()) {
-            REQUIRE(pwadmin.shows("again: "));
-            pwadmin.type(second);
-        }
+        pwadmin.type(keys);
         CHECK(pwadmin.shows(text));
         CHECK(pwadmin.echoes(true));
         CHECK(pwadmin.wait() == 3);
     }
     CHECK(users.content() == ann + joe + zoe);
+}
+
+TEST_CASE("at a terminal: a weak password is a warning, and has to be typed once more") {
+    const Users users;
+    auto pwadmin = at_terminal(users.path);
+    REQUIRE(pwadmin.shows("New password: "));
+    pwadmin.type("weak\n");
+    REQUIRE(pwadmin.shows("Weak password: "));
+    REQUIRE(pwadmin.shows("New password: "));
+    pwadmin.type("weaker\n");
+    REQUIRE(pwadmin.shows("type it again to use it anyway"));
+    REQUIRE(pwadmin.shows("New password: "));
+    pwadmin.type("weaker\n");
+    REQUIRE(pwadmin.shows("New password again: "));
+    pwadmin.type("weaker\n");
+    CHECK(pwadmin.wait() == 0);
+    CHECK(is_password(users.path, "joe", "weaker"));
 }
 
 TEST_CASE("at a terminal: signals end it with echo back on") {
@@ -338,9 +374,9 @@ TEST_CASE("at a terminal: after ^Z it asks again") {
     ::kill(pwadmin.pid(), SIGTSTP);
     REQUIRE(pwadmin.shows("New password: "));
     CHECK(pwadmin.echoes(false));
-    pwadmin.type("typed\n");
+    pwadmin.type(strong + "\n");
     REQUIRE(pwadmin.shows("again: "));
-    pwadmin.type("typed\n");
+    pwadmin.type(strong + "\n");
     CHECK(pwadmin.wait() == 0);
-    CHECK(is_password(users.path, "joe", "typed"));
+    CHECK(is_password(users.path, "joe", strong));
 }
