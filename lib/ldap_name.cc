@@ -96,7 +96,8 @@ std::optional<LdapUri> parse_authority(LdapUri::Scheme scheme, std::string_view 
     text.remove_prefix(std::min(text.size(), bracket ? end + 1 : end));
     in6_addr address;
     const bool good = bracket
-                          ? ::inet_pton(AF_INET6, uri.host.c_str(), &address) == 1
+                          ? consists_of(uri.host, {digits, "abcdef:."}) &&
+                                ::inet_pton(AF_INET6, uri.host.c_str(), &address) == 1
                           : !uri.host.empty() && consists_of(uri.host, {letters, digits, ".-_"});
     if (!good) return std::nullopt;
     if (text.empty()) return uri;

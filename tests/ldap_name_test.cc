@@ -103,6 +103,7 @@ TEST_CASE("a URI that says more than where the server is, or less, is misuse") {
         CHECK(parsed(text) == "misuse");
     }
     CHECK(parsed("ldapi://%2f" + std::string(107, 'a')) == "misuse"); // no socket has such a path
+    CHECK(parsed({"ldap://[::1\0.example]", 21}) == "misuse");
 }
 
 TEST_CASE("loopback is what is so by name") {
