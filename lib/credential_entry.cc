@@ -140,8 +140,9 @@ std::size_t find_separator(std::string_view line) {
 
 bool has_shadow_form(std::string_view line) {
     // Most lines of other files are told by their hash alone.
-    const std::size_t hash = line.find(':') + 1;
-    if (hash == 0 || line.substr(hash).starts_with('{')) return false;
+    const std::size_t name_end = find_separator(line);
+    if (name_end == line.npos || line[name_end] != ':' || line.substr(name_end + 1).starts_with('{'))
+        return false;
     const auto fields = split_shadow(line);
     return fields && parse_aging(*fields);
 }

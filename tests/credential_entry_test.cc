@@ -80,6 +80,7 @@ TEST_CASE("what has the form of shadow(5), and what has not") {
         {"joe:{CRYPT}x:1000:1000::/home/joe:/bin/sh", false},
         {"joe:x:1000:1000:Joe:/home/joe:/bin/sh:a:b", false},
         {"joe|x|1|2|3|4|5|6|7", false},
+        {"joe|{CRYPT}x|a:b:1:2:3:4:5:6:7", false}, // the name ends at the bar
         {"joe", false},
         {"", false},
         {"::::::::", true}, // the form, though no name
