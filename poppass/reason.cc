@@ -43,6 +43,13 @@ std::string_view trim(std::string_view text) {
     return text;
 }
 
+// At most `size` bytes, and no part of a character.
+std::string_view cut(std::string_view text, std::size_t size) {
+    if (text.size() <= size) return text;
+    while (size > 0 && is_continuation(text[size])) --size;
+    return text.substr(0, size);
+}
+
 std::string_view without_tag(std::string_view text) {
     const std::size_t tag = text.rfind("(#");
     if (tag == text.npos || text.back() != ')') return text;
@@ -80,12 +87,9 @@ std::string_view Reason::words(std::initializer_list<std::string_view> passwords
         return {};
     }
     // A password that begins within this much of the line is there to its end, and was found.
-    std::string_view text = trim(line.substr(0, line_.capacity() - code_size - longest_record));
+    std::string_view text = trim(cut(line, line_.capacity() - code_size - longest_record));
     if (!text.empty()) text = without_tag(text);
-    if (text.size() <= longest_words) return text;
-    std::size_t cut = longest_words;
-    while (cut > 0 && is_continuation(text[cut])) --cut;
-    return trim(text.substr(0, cut));
+    return trim(cut(text, longest_words));
 }
 
 } // namespace poppass

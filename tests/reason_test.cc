@@ -134,6 +134,9 @@ TEST_CASE("cut at 200 bytes, never within a character of UTF-8") {
             CHECK(text.starts_with(words));
             CHECK(is_utf8(words));
         }
+    // Blanks in front go; what they leave of a long line ends with a whole character, too.
+    for (std::size_t blanks = 310; blanks < 510; ++blanks)
+        CHECK(is_utf8(words_of("553 " + std::string(blanks, ' ') + repeat("\xe2\x82\xac", 100))));
     // Bytes that are no UTF-8 at all end in something no longer, and nothing runs off the front.
     CHECK(words_of("553 " + std::string(1000, '\x80')).size() <= 200);
     CHECK(words_of("553 " + std::string(1000, '\xff')).size() == 200);
