@@ -25,7 +25,7 @@ Result<std::string> take_word(std::string_view& text) {
             }
             word += next;
             text.remove_prefix(1);
-        } else if (c == quote) {
+        } else if (quote != '\0' && c == quote) {
             quote = '\0';
         } else if (quote == '\0' && (c == '\'' || c == '"')) {
             quote = c;

@@ -48,6 +48,7 @@ TEST_CASE("words, white space and quotes") {
         {"a$b a$ '$b' \"$b\" \\$b", {"a$b", "a$", "$b", "$b", "$b"}},
         {"\xc3\xa4 \xff\xfe \x01", {"\xc3\xa4", "\xff\xfe", "\x01"}},
         {"\xc2\xa0" "a", {"\xc2\xa0" "a"}}, // a no-break space is no space
+        {{"a\0b '\0'", 7}, {{"a\0b", 3}, {"\0", 1}}},
     };
     for (const auto& [text, words] : cases) {
         CAPTURE(text);
