@@ -51,17 +51,19 @@ std::string_view result_text(Outcome outcome, std::string_view accepted) {
     return "unknown";
 }
 
+// How the network side went, where we did not end it.
 std::string_view end_text(int status) {
     if (!WIFEXITED(status)) return "killed";
     switch (static_cast<NetworkEnd>(WEXITSTATUS(status))) {
     case NetworkEnd::quit: return "quit";
     case NetworkEnd::vanished: return "vanished";
     case NetworkEnd::line_timeout: return "timeout";
-    case NetworkEnd::told: return "told";
     case NetworkEnd::no_monitor: return "no-monitor";
-    case NetworkEnd::not_started: break;
+    case NetworkEnd::told:        // we told it nothing
+    case NetworkEnd::not_started: // nor did it tell us
+        break;
     }
-    return "not-started";
+    return "violation";
 }
 
 // A link that refuses a password may offer one, in double quotes: that is for the user alone.

@@ -84,7 +84,7 @@ Conversation::Line Conversation::make_line(bool pipes) {
 }
 
 Program Conversation::program(const Service& service, const Line& line) {
-    Program program{.argv = {built("poppass"), service.host}};
+    Program program{.argv = {service.front_end, service.host}};
     program.argv.insert(program.argv.end(), service.check.begin(), service.check.end());
     for (const char* const name :
          {"PROTO", "TCPREMOTEIP", "REMOTE_HOST", "REMOTE_ADDR", "SOCAT_PEERADDR", "UID", "GID",

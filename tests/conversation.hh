@@ -25,6 +25,7 @@ std::string process_status(pid_t pid, std::string_view name);
 // A started poppass and its surroundings. Delays are 0 unless the environment says other; nothing
 // that this process's own environment says of peers, ids or settings reaches it.
 struct Service {
+    std::string front_end = built("poppass");
     Words check = fixture();                     // the words after HOST
     std::optional<std::string> change = quoted(fixture()); // PASSWORD_COMMAND
     Environment environment = {};
