@@ -232,7 +232,9 @@ TEST_CASE("a change that trouble befell is not tried again") {
 }
 
 TEST_CASE("messages too long, cut short, or of no kind: no chain runs, and that is the end") {
-    std::vector<std::string> messages;
+    std::vector<std::string> messages{
+        bytes("n\0"),      bytes("nnew"), bytes("nnew\0\0"), bytes("c\0old\0"), bytes("cjoe\0\0"),
+        bytes("cjoe\0old"), bytes("cjoe\0old\0more\0"),      bytes("x\0"),      bytes("f\0")};
     for (int byte = 0; byte < 256; ++byte) {
         const std::string mark(1, static_cast<char>(byte));
         messages.push_back(mark);
@@ -263,6 +265,18 @@ TEST_CASE("messages too long, cut short, or of no kind: no chain runs, and that 
         ++sessions;
     }
     CHECK(sessions > 700);
+}
+
+TEST_CASE("a message that fits, for a record that does not") {
+    TakenOver side;
+    side.send(send(check(std::string(300, 'l'), std::string(210, 'p'))) + "hang\n");
+    side.ends(violation);
+    CHECK(side.checks().empty());
+    TakenOver other;
+    other.send(ask(check(std::string(200, 'l'), "old")) +
+               send("n" + std::string(350, 'p') + '\0') + "hang\n");
+    other.ends(violation);
+    CHECK(other.changes().empty());
 }
 
 TEST_CASE("floods: it ends, with the session at the latest, and takes a signal meanwhile") {
