@@ -120,6 +120,34 @@ TEST_CASE("check-man: a page that warns fails") {
     CHECK(bad.out.find("man/bad.8:7") != std::string::npos);
 }
 
+TEST_CASE("check-version: a file that has another version, or none, is named") {
+    const Tree tree{"check-version"};
+    const std::pair<std::string, std::string> files[] = {
+        {"meson.build", "project('poppass', 'cpp', version: '1.2', license: 'ISC')\n"},
+        {"NEWS", "poppass 1.2\n\npoppass 1.1\n"},
+        {"debian/changelog", "poppass (1.2) unstable; urgency=medium\n\npoppass (1.1) unstable\n"},
+        {"packaging/poppass.spec", "Version:        1.2\n* Mon Jan 1 2024 N - 1.2-1\n"},
+    };
+    for (const auto& [name, text] : files) tree.put(name, text);
+    const auto good = tree.check();
+    CHECK(good.out == "");
+    CHECK(good.status == 0);
+    for (const auto& [name, text] : files) {
+        CAPTURE(name);
+        for (auto at = text.find("1.2"); at != text.npos; at = text.find("1.2", at + 1)) {
+            auto other = text;
+            other.replace(at, 3, "1.3");
+            tree.put(name, other);
+            CHECK(tree.check().status == 1);
+        }
+        tree.put(name, "");
+        const auto none = tree.check();
+        CHECK(none.status == 1);
+        CHECK(none.out.starts_with(name));
+        tree.put(name, text);
+    }
+}
+
 TEST_CASE("every suite is in the list that is built and run") {
     const auto list = read_file(beside_tests("meson.build"));
     for (const auto& entry : fs::directory_iterator{beside_tests("")}) {
