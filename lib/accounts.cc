@@ -1,64 +1,101 @@
 #include "accounts.hh"
 
+#include "fd.hh"
+#include "lines.hh"
+
 #include <algorithm>
-#include <cstdio>
-#include <grp.h>
-#include <memory>
-#include <pwd.h>
+#include <array>
+#include <charconv>
+#include <fcntl.h>
 
 namespace poppass {
 
 namespace {
 
-struct Close {
-    void operator()(FILE* file) const { std::fclose(file); }
-};
+// A group may have many members. So large a block comes from the kernel, and goes back to it.
+constexpr std::size_t longest_line = 1'048'576;
 
-// NIS lines (`+`, `-name`) come without some of their strings, and with uid 0.
-bool is_nis(const char* name) { return name[0] == '+' || name[0] == '-'; }
+// The first fields of a line; the last one is all the rest. Nothing where there are fewer, without a
+// name, and for comments and NIS lines (`+`, `-name`).
+template <std::size_t count>
+std::optional<std::array<std::string_view, count>> split(std::string_view line) {
+    if (line.empty() || std::string_view{":#+-"}.find(line.front()) != line.npos) return {};
+    std::array<std::string_view, count> fields;
+    for (std::size_t i = 0; i + 1 < count; ++i) {
+        const auto colon = line.find(':');
+        if (colon == line.npos) return {};
+        fields[i] = line.substr(0, colon);
+        line.remove_prefix(colon + 1);
+    }
+    fields.back() = line;
+    return fields;
+}
 
-// Hands each entry of the file to `take`, until that returns true.
-template <class Next, class Take> Result<void> each_entry(const char* path, Next next, Take take) {
-    const std::unique_ptr<FILE, Close> file{std::fopen(path, "re")};
+std::optional<std::uint32_t> parse_id(std::string_view text) {
+    constexpr std::uint32_t none = 0xffff'ffff; // (uid_t)-1
+    std::uint32_t id = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+    if (error != std::errc{} || end != text.data() + text.size() || id == none) return {};
+    return id;
+}
+
+// Hands each line of the file to `take`, until that returns true.
+template <class Take> Result<void> each_entry(const char* path, Take take) {
+    const Fd file{retried([&] { return ::open(path, O_RDONLY | O_CLOEXEC); })};
     if (!file) {
         if (errno == ENOENT) return {};
         return system_trouble("open", path);
     }
-    while (const auto* const entry = next(file.get()))
-        if (take(*entry)) return {};
-    if (std::ferror(file.get()) != 0) return system_trouble("read", path);
-    return {};
+    auto read = each_line(file.get(), longest_line,
+                          [&](std::string_view line, bool) { return !take(line); });
+    if (!read) read.error().what = std::string{path} + ": " + read.error().what;
+    return read;
 }
 
 template <class Wanted> Result<std::optional<Account>> find_if_wanted(Wanted wanted) {
     std::optional<Account> found;
-    const auto done = each_entry("/etc/passwd", ::fgetpwent, [&](const passwd& entry) {
-        if (is_nis(entry.pw_name) || !wanted(entry)) return false;
-        found = Account{entry.pw_name, entry.pw_uid,   entry.pw_gid,
-                        entry.pw_dir,  entry.pw_shell, entry.pw_gecos};
+    const auto done = each_entry("/etc/passwd", [&](std::string_view line) {
+        const auto fields = split<7>(line);
+        if (!fields) return false;
+        const auto& [name, password, uid_text, gid_text, gecos, home, shell] = *fields;
+        const auto uid = parse_id(uid_text);
+        const auto gid = parse_id(gid_text);
+        if (!uid || !gid || !wanted(name, *uid)) return false;
+        found = Account{std::string{name}, *uid, *gid,
+                        std::string{home}, std::string{shell}, std::string{gecos}};
         return true;
     });
     if (!done) return done.error();
     return found;
 }
 
-} // namespace
-
-Result<std::optional<Account>> find_account(std::string_view name) {
-    return find_if_wanted([&](const passwd& entry) { return entry.pw_name == name; });
+bool is_member(std::string_view members, std::string_view name) {
+    while (!members.empty()) {
+        const auto comma = std::min(members.find(','), members.size());
+        if (members.substr(0, comma) == name) return true;
+        members.remove_prefix(std::min(comma + 1, members.size()));
+    }
+    return false;
 }
 
-Result<std::optional<Account>> find_account(uid_t uid) {
-    return find_if_wanted([&](const passwd& entry) { return entry.pw_uid == uid; });
+} // namespace
+
+Result<std::optional<Account>> find_account(std::string_view wanted) {
+    return find_if_wanted([&](std::string_view name, uid_t) { return name == wanted; });
+}
+
+Result<std::optional<Account>> find_account(uid_t wanted) {
+    return find_if_wanted([&](std::string_view, uid_t uid) { return uid == wanted; });
 }
 
 Result<std::vector<gid_t>> find_groups(std::string_view name, gid_t gid) {
     std::vector<gid_t> groups{gid};
-    const auto done = each_entry("/etc/group", ::fgetgrent, [&](const group& entry) {
-        char** member = entry.gr_mem;
-        while (*member != nullptr && *member != name) ++member;
-        const bool known = std::find(groups.begin(), groups.end(), entry.gr_gid) != groups.end();
-        if (*member != nullptr && !known && !is_nis(entry.gr_name)) groups.push_back(entry.gr_gid);
+    const auto done = each_entry("/etc/group", [&](std::string_view line) {
+        const auto fields = split<4>(line);
+        const auto id = fields ? parse_id((*fields)[2]) : std::nullopt;
+        if (id && is_member((*fields)[3], name) &&
+            std::find(groups.begin(), groups.end(), *id) == groups.end())
+            groups.push_back(*id);
         return false;
     });
     if (!done) return done.error();

@@ -2,6 +2,7 @@
 
 #include "file_attributes.hh"
 #include "file_lock.hh"
+#include "lines.hh"
 
 #include <algorithm>
 #include <csignal>
@@ -142,9 +143,10 @@ Result<void> CredentialFile::each(
     if (!scanned) return scanned.error();
     const int fd = (*opened)->fd.get();
     if (::lseek(fd, 0, SEEK_SET) != 0) return system_trouble("read again", path());
-    const auto read = each_line(fd, [&](std::string_view line, bool) {
-        if (line.empty() || line.starts_with('#')) return;
-        take(line, parse_entry(line, scanned->found.format));
+    const auto read = each_line(fd, longest_line, [&](std::string_view line, bool) {
+        if (!line.empty() && line.front() != '#')
+            take(line, parse_entry(line, scanned->found.format));
+        return true;
     });
     return read ? read : about(path(), read.error());
 }

@@ -1,17 +1,11 @@
 #include "credential_scan.hh"
 
 #include "crypt_hash.hh"
-#include "fd.hh"
-
-#include <algorithm>
-#include <cstring>
-#include <memory>
+#include "lines.hh"
 
 namespace poppass {
 
 namespace {
-
-constexpr std::size_t block_size = 65536;
 
 // Takes the lines one by one and keeps what the result needs of them.
 class Lines {
@@ -59,33 +53,13 @@ private:
 
 } // namespace
 
-Result<void> each_line(int fd, const std::function<void(std::string_view, bool)>& take) {
-    const std::unique_ptr<char[]> block{new char[block_size]};
-    std::size_t held = 0; // the start of a line whose end was not read yet
-    for (;;) {
-        const auto got = read_whole(fd, {block.get() + held, block_size - held});
-        if (!got) return got.error();
-        std::string_view bytes{block.get(), held + *got};
-        const bool last = bytes.size() < block_size;
-        for (auto end = bytes.find('\n'); end != bytes.npos; end = bytes.find('\n')) {
-            take(bytes.substr(0, end), true);
-            bytes.remove_prefix(end + 1);
-        }
-        if (last) {
-            if (!bytes.empty()) take(bytes, false);
-            return {};
-        }
-        held = bytes.size();
-        if (held == block_size) return trouble("the credential file has a line longer than 64 kB");
-        std::memmove(block.get(), bytes.data(), held);
-    }
-}
-
 Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format) {
     Lines lines{login, format};
-    if (auto read = each_line(fd, [&](std::string_view line, bool ends) { lines.take(line, ends); });
-        !read)
-        return read.error();
+    const auto read = each_line(fd, longest_line, [&](std::string_view line, bool ends) {
+        lines.take(line, ends);
+        return true;
+    });
+    if (!read) return read.error();
     return std::move(lines).result();
 }
 

@@ -4,7 +4,6 @@
 #include "credential_entry.hh"
 #include "result.hh"
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,13 +32,13 @@ struct Scan {
     bool file_ends = true;  // the file is empty, or its last byte is a line feed
 };
 
-// Hands each line of the descriptor, from its current offset, to `take`: without line feed, and
-// whether it has one. A line longer than 64 kB is trouble: no user has one.
-Result<void> each_line(int fd, const std::function<void(std::string_view line, bool ends)>& take);
+// No user has a line as long as this, in bytes.
+inline constexpr std::size_t longest_line = 65536;
 
 // Reads all of the descriptor, from its current offset, whether and wherever it finds the user, so
 // that all users cost the same time. A file is of the format shadow if any line has that form, or
-// if it has none at all; else it is a passwd-file. `format` overrules that.
+// if it has none at all; else it is a passwd-file. `format` overrules that. A line of longest_line
+// is trouble.
 Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format);
 
 } // namespace poppass

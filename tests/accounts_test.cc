@@ -60,7 +60,7 @@ TEST_CASE("names that stand for nobody") {
 }
 
 TEST_CASE("odd lines name nobody, and the first of two lines counts") {
-    const auto passwd = "\n"
+    const auto passwd = "\n:x:0:0::/:/bin/sh\n"
                         "# joe:x:0:0::/:/bin/sh\n"
                         "+::::::\n"
                         "+joe::::::\n"
@@ -74,13 +74,16 @@ TEST_CASE("odd lines name nobody, and the first of two lines counts") {
                         "joe:x:64001:64002:Joe:/home/joe:/bin/sh\n"
                         "joe:x:64008:64008:Joe:/home/other:/bin/sh\n"
                         "twin:x:64001:64003::/home/twin:\n";
+    std::string many;
+    for (int i = 0; i < 20'000; ++i) many += "member" + std::to_string(i) + ",";
     const auto group = "joe:x:64002:\nusers:x:64005:ann,joe\nagain:x:64005:joe\n+nis:x:64006:joe\n"
-                       "not:x:64007:joey,jo\n";
+                       "not:x:64007:joey,jo\nlarge:x:64011:" +
+                       many + "joe\n";
     const auto status = with_files(passwd, group, [] {
         const auto joe = find_account("joe");
         if (!joe || !*joe || (*joe)->uid != 64'001 || (*joe)->gid != 64'002) return 1;
         if ((*joe)->home != "/home/joe" || (*joe)->shell != "/bin/sh") return 2;
-        for (const char* const name : {"+joe", "-joe", "+", "# joe", "#"}) {
+        for (const char* const name : {"", "+joe", "-joe", "+", "# joe", "#"}) {
             const auto odd = find_account(name);
             if (!odd || *odd) return 3;
         }
@@ -91,7 +94,7 @@ TEST_CASE("odd lines name nobody, and the first of two lines counts") {
         const auto twin = find_account("twin");
         if (!twin || !*twin || (*twin)->gid != 64'003 || !(*twin)->shell.empty()) return 6;
         const auto groups = find_groups("joe", 64'002);
-        if (!groups || *groups != std::vector<gid_t>{64'002, 64'005}) return 7;
+        if (!groups || *groups != std::vector<gid_t>{64'002, 64'005, 64'011}) return 7;
         const auto none = find_groups("nobody", 64'010);
         return none && *none == std::vector<gid_t>{64'010} ? 0 : 8;
     });
