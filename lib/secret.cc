@@ -75,3 +75,9 @@ Result<void> make_undumpable() {
 void wipe(std::span<char> bytes) { ::explicit_bzero(bytes.data(), bytes.size()); }
 
 } // namespace poppass
+
+// Without libstdc++'s own, which would write the exception's text to descriptor 2, for want of a
+// handler that knows what may be told; and which brings much along.
+namespace __gnu_cxx {
+void __verbose_terminate_handler() { std::abort(); }
+} // namespace __gnu_cxx

@@ -71,6 +71,16 @@ Result<void> leave_client(const EventLog& log) {
     return {};
 }
 
+// The handlers that fork(3) runs write to pages, which each of the two processes would then have for
+// itself.
+pid_t fork_plainly() {
+#ifdef HAVE_FORK_WITHOUT_HANDLERS
+    return ::_Fork();
+#else
+    return ::fork();
+#endif
+}
+
 int serve(std::vector<std::string> words) {
     close_from(STDERR_FILENO + 1);
     prepare_monitor_signals();
@@ -86,7 +96,7 @@ int serve(std::vector<std::string> words) {
         return fail_to_start(log, peer, system_trouble("make a socket pair"));
     Fd monitor_end{pair[0]};
     Fd network_end{pair[1]};
-    const pid_t network = ::fork();
+    const pid_t network = fork_plainly();
     if (network < 0) return fail_to_start(log, peer, system_trouble("fork"));
     if (network == 0) {
         network_end.reset();

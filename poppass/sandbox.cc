@@ -29,10 +29,9 @@ namespace {
 Result<void> enter_removed_directory() {
     char name[] = "/run/poppass.XXXXXX";
     if (::mkdtemp(name) == nullptr) return system_trouble("make a directory in /run");
-    const bool entered = ::chdir(name) == 0;
-    const Error error = system_trouble("enter", name);
+    const int failure = ::chdir(name) == 0 ? 0 : errno;
     if (::rmdir(name) != 0) return system_trouble("remove", name);
-    if (!entered) return error;
+    if (failure != 0) return Error{ExitStatus::temporary, "enter " + std::string{name}, failure};
     if (::chroot(".") != 0) return system_trouble("change the root directory");
     return {};
 }
