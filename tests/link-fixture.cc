@@ -8,7 +8,7 @@
 //   flood COUNT      writes so many bytes to descriptor 1; scream COUNT: to 2
 //   close N          closes descriptor N
 //   mark FILE        adds one byte to FILE
-//   await FILE       waits until there is FILE
+//   await FILE       waits until there is FILE; without its directory, the end
 //   sleep MS
 //   leave FILE       leaves a process behind that holds the descriptors; its number goes to FILE
 //   forever          never ends; stubborn: nor by SIGTERM
@@ -99,8 +99,12 @@ int main(int argc, char** argv) {
         } else if (deed == "mark") {
             add(word(), "x");
         } else if (deed == "await") {
-            const char* const path = word();
-            while (::access(path, F_OK) != 0) ::usleep(2'000);
+            const std::string path = word();
+            const std::string directory = path.substr(0, path.rfind('/'));
+            while (::access(path.c_str(), F_OK) != 0) {
+                if (::access(directory.c_str(), F_OK) != 0) return 125; // the test is over
+                ::usleep(2'000);
+            }
         } else if (deed == "sleep") {
             ::usleep(static_cast<useconds_t>(std::atol(word())) * 1000);
         } else if (deed == "leave") {
