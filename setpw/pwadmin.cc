@@ -9,6 +9,7 @@
 #include "pwadmin_request.hh"
 #include "record.hh"
 
+#include <csignal>
 #include <exception>
 #include <unistd.h>
 #ifdef POPPASS_LINUX
@@ -108,12 +109,15 @@ Exit show_status(const PwadminRequest& request, const CredentialFile& file,
     std::string lines;
     Exit exit = Exit::success;
     const auto read = file.each([&](std::string_view line, const std::optional<Entry>& entry) {
-        if (entry)
+        if (entry) {
             lines += status_line(*entry) + "\n";
-        else
-            exit = fail(Exit::failure, "the line of " +
-                                           std::string{line.substr(0, find_separator(line))} +
-                                           " is malformed");
+            return;
+        }
+        const auto end = find_separator(line);
+        exit = fail(Exit::failure,
+                    end == line.npos
+                        ? "a line has no name"
+                        : "the line of " + std::string{line.substr(0, end)} + " is malformed");
     });
     if (!read) return fail(read.error());
     const Exit written = write_out(lines);
@@ -162,7 +166,9 @@ Exit report(const PwadminRequest& request, const std::string& user) {
                                   : request.remove          ? "removed"
                                   : request.sets_password() ? "password changed"
                                                             : "password information changed";
-    return write_out("pwadmin: " + user + ": " + std::string{done} + "\n");
+    // It is done, whether anybody listens or not.
+    (void)write_whole(STDOUT_FILENO, "pwadmin: " + user + ": " + std::string{done} + "\n");
+    return Exit::success;
 }
 
 Exit change(PwadminRequest& request, const CredentialFile& file, const std::string& user) {
@@ -232,6 +238,8 @@ Exit carry_out(PwadminRequest& request) {
 
 Exit pwadmin(int argc, char** argv) {
     if (is_set_user_id()) return fail(Exit::denied, "does not run set-user-ID");
+    // A write that nobody reads is an error of the write: what was done must be told truly.
+    std::signal(SIGPIPE, SIG_IGN);
     auto request = read_command_line(argc, argv);
     if (!request) return fail(request.error());
     const auto shown = [](ExitStatus status) {
