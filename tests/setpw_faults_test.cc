@@ -3,6 +3,7 @@
 #include "credential_file.hh"
 #include "crypt_hash.hh"
 #include "program.hh"
+#include "strace.hh"
 
 #include <csignal>
 #include <doctest/doctest.h>
@@ -96,13 +97,8 @@ std::map<std::string, int> calls() {
     const auto trace = users.directory.file("trace");
     const auto outcome = change(users, "old", "new", {"strace", "-qq", "-o", trace});
     REQUIRE(outcome.status == 0);
-    std::map<std::string, int> counts;
     const std::string text = read_file(trace);
-    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
-        const auto name = text.substr(at, text.find('(', at) - at);
-        if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789") == name.npos)
-            ++counts[name];
-    }
+    auto counts = count_calls(text);
     // The new file is on the disk before it takes the old one's name, and the name is before the
     // end.
     REQUIRE(counts["fsync"] == 2);
@@ -112,18 +108,6 @@ std::map<std::string, int> calls() {
     CHECK(counts["fchown"] == (::geteuid() == 0 ? 1 : 0));
     CHECK(counts["fsetxattr"] == (users.has_attribute ? 1 : 0));
     return counts;
-}
-
-bool have_strace() {
-#ifdef POPPASS_SANITIZED
-    return false; // its own calls are hundreds
-#endif
-    try {
-        return run({.argv = {"strace", "-o", "/dev/null", "-e", "inject=getpid:error=EIO", "true"}})
-                   .status == 0;
-    } catch (const std::exception&) {
-        return false;
-    }
 }
 
 // Has `fault` happen at every call, one after the other, and `check` look at each result.
@@ -138,10 +122,7 @@ void sweep(
             CAPTURE(name);
             CAPTURE(when);
             const Users users;
-            const auto outcome =
-                change(users, "old", "new",
-                       {"strace", "-qq", "-o", "/dev/null", "-e",
-                        "inject=" + name + ":" + fault + ":when=" + std::to_string(when)});
+            const auto outcome = change(users, "old", "new", with_fault(name, fault, when));
             ++faults;
             users.check_whole();
             const bool changed = users.is_password("new");
