@@ -94,6 +94,7 @@ struct Flag {
     bool deed; // with it no password is asked for
 };
 const Flag flags[] = {
+    // the first eight go together
     {"-d", "--delete", false, true},       {"-e", "--expire", false, true},
     {"-l", "--lock", false, true},         {"-u", "--unlock", false, true},
     {"-i", "--inactive", true, true},      {"-n", "--mindays", true, true},
@@ -106,14 +107,18 @@ const Flag flags[] = {
 Words random_list(Dice& dice) {
     for (;;) {
         Words words;
-        bool deed = dice.below(6) == 0;
-        if (deed) words.push_back(dice.of({"-S", "--status", "-Sq", "-aS"}));
-        for (auto left = deed ? dice.below(2) : 1 + dice.below(4); left > 0; --left) {
-            const auto& flag = flags[dice.below(std::size(flags))];
+        const auto kind = dice.below(6);
+        const bool status = kind == 0;
+        const bool sound = kind > 3; // deeds that go together, for a user who is there
+        bool deed = status;
+        if (status) words.push_back(dice.of({"-S", "--status", "-Sq", "-aS"}));
+        for (auto left = status ? dice.below(2) : 1 + dice.below(4); left > 0; --left) {
+            const auto& flag = flags[dice.below(sound ? 8 : std::size(flags))];
             deed = deed || flag.deed;
             const bool brief = dice.below(2) == 0;
             const std::string value =
-                dice.of({"-1", "0", "1", "7", "30", "90", "99999", "-2", "x", "", "5x"});
+                sound ? dice.of({"-1", "0", "1", "7", "30", "90", "99999"})
+                      : dice.of({"-1", "0", "1", "7", "99999", "-2", "x", "", "5x"});
             if (!flag.valued)
                 words.push_back(brief ? flag.brief : flag.full);
             else if (brief)
@@ -121,10 +126,12 @@ Words random_list(Dice& dice) {
             else
                 words.push_back(flag.full + "=" + value);
         }
-        if (dice.below(20) == 0) words.insert(words.end(), {"-r", dice.of({"files", "nis"})});
-        if (dice.below(20) == 0) words.push_back(dice.of({"--nonsense", "-Z", "-h"}));
-        const auto count = dice.below(10);
-        if (count > 0) words.push_back(dice.below(10) == 0 ? dice.of(strangers) : dice.of(users));
+        if (!sound && dice.below(20) == 0)
+            words.insert(words.end(), {"-r", dice.of({"files", "nis"})});
+        if (!sound && dice.below(20) == 0) words.push_back(dice.of({"--nonsense", "-Z", "-h"}));
+        const auto count = sound ? 1 : dice.below(10);
+        if (count > 0)
+            words.push_back(!sound && dice.below(10) == 0 ? dice.of(strangers) : dice.of(users));
         if (count == 9) words.push_back(dice.of(users));
         // Both programs take options after the names too.
         if (count > 0 && dice.below(4) == 0)
