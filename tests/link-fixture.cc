@@ -2,7 +2,8 @@
 // that do so. Exits with 0 at the end of its words.
 //
 //   record FILE      reads descriptor 3 to its end and adds it to FILE
-//   password WORD    exits with 1 unless the record's second string is WORD
+//   login WORD       exits with 1 unless the record's first string is WORD
+//   password WORD    the same for its second string
 //   say BYTES        writes them to descriptor 1; complain BYTES: to 2
 //   tell N PREFIX    writes PREFIX and the record, spaces for NULs, to descriptor N
 //   flood COUNT      writes so many bytes to descriptor 1; scream COUNT: to 2
@@ -52,6 +53,8 @@ const std::string& record() {
     return bytes;
 }
 
+std::string first_string() { return record().substr(0, record().find('\0')); }
+
 std::string second_string() {
     const auto begin = std::min(record().size(), record().find('\0') + 1);
     return record().substr(begin, record().find('\0', begin) - begin);
@@ -79,6 +82,8 @@ int main(int argc, char** argv) {
         const std::string_view deed = word();
         if (deed == "record") {
             add(word(), record());
+        } else if (deed == "login") {
+            if (first_string() != word()) return 1;
         } else if (deed == "password") {
             if (second_string() != word()) return 1;
         } else if (deed == "say") {
