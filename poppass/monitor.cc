@@ -23,6 +23,10 @@ namespace {
 
 constexpr int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
+// A kernel may remember over a sleep how much a process did before it, and wake it earlier or later for
+// it. So the last sleep before an answer is one of its own: what was done before is to have woken up.
+constexpr std::chrono::milliseconds last_sleep{50};
+
 // How long the network side may take to say its last reply and go.
 constexpr std::chrono::seconds farewell{5};
 
@@ -148,7 +152,9 @@ private:
         if (outcome == Outcome::accepted && !old_password_.assign({password})) return violated();
         request_.wipe();
         const auto decision = rules_.end_check(outcome, took);
-        if (!wait_until(arrived + decision.answer_at)) return close(Closing::shutting_down);
+        const auto when = arrived + decision.answer_at;
+        if (!wait_until(when - last_sleep) || !wait_until(when))
+            return close(Closing::shutting_down);
         // The words of a refusal are for the log alone: they could tell whether there is such a user.
         answer({outcome, decision.last,
                 outcome == Outcome::temporary ? words : std::string_view{}});
