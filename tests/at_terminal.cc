@@ -41,7 +41,8 @@ AtTerminal::AtTerminal(const std::function<int()>& deed) {
     pid_ = ::forkpty(&master, nullptr, nullptr, nullptr);
     if (pid_ < 0) throw std::runtime_error{"no terminal"};
     if (pid_ == 0) {
-        ::signal(SIGPIPE, SIG_DFL);
+        // Shells start what runs in the background with two of them ignored.
+        for (const int number : {SIGPIPE, SIGINT, SIGQUIT}) ::signal(number, SIG_DFL);
         ::_exit(deed());
     }
     master_.reset(master);
