@@ -143,6 +143,8 @@ bool has_shadow_form(std::string_view line) {
     const std::size_t name_end = find_separator(line);
     if (name_end == line.npos || line[name_end] != ':' || line.substr(name_end + 1).starts_with('{'))
         return false;
+    // Saved with CR LF it is malformed; as one of a passwd-file its dates would be uid and gid.
+    if (line.ends_with('\r')) line.remove_suffix(1);
     const auto fields = split_shadow(line);
     return fields && parse_aging(*fields);
 }

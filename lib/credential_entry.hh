@@ -56,7 +56,7 @@ enum class Field : std::size_t {
 };
 
 // Whether a line has the form of shadow(5): nine fields, those after the hash empty or numbers, and
-// no passwd-file scheme.
+// no passwd-file scheme. A CR at its end does not count, though no entry of shadow(5) has one.
 bool has_shadow_form(std::string_view line);
 
 // Where the name ends: the first of both separators; npos where there is none.

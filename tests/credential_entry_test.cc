@@ -72,7 +72,7 @@ TEST_CASE("what has the form of shadow(5), and what has not") {
         {"joe:x:--1::::::", false},
         {"joe:x:-::::::", false},
         {"joe:x:::::::a", false},
-        {"joe:x:::::::\r", false},
+        {"joe:x:::::::\r", true}, // malformed, but no passwd-file's
         {"joe:x:0x10::::::", false},
         {"joe:x:1234567890123456789::::::", false}, // no overflow, ever
         {"joe:x:123456789012345678::::::", true},
@@ -94,7 +94,7 @@ TEST_CASE("what has the form of shadow(5), and what has not") {
 TEST_CASE("shadow lines that are nobody's") {
     for (const std::string line :
          {"", "joe", "joe:x", ":x:::::::", "#joe:x:::::::", "+joe:x:::::::", "-joe:x:::::::",
-          "joe:x::::::", "joe:x:a::::::", "joe:x\r:::::::", "jo\te:x:::::::", "j|e:x:::::::"}) {
+          "joe:x::::::", "joe:x:a::::::", "joe:x\r:::::::", "joe:x:::::::\r", "jo\te:x:::::::", "j|e:x:::::::"}) {
         CAPTURE(line);
         CHECK_FALSE(parse_entry(line, Format::shadow));
     }

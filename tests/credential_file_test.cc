@@ -138,6 +138,8 @@ TEST_CASE("find: the format is that of the file's lines") {
         {"joe:h::::::\nann:h:::::::\n", Format::shadow, ':', false},
         {"joe:h:1:2:3:4:5:6:x\nann:h:::::::\n", Format::shadow, ':', false},
         {"joe|h\nann:h:::::::\n", Format::shadow, ':', false},
+        {"joe:h:1:2:3:4:5:6:\r\nann:h:::::::\r\n", Format::shadow, ':', false},
+        {"joe:{CRYPT}h:1:2:::\r\n", Format::passwd_file, ':', true},
     };
     for (const auto& [content, format, separator, has_joe] : cases) {
         CAPTURE(content);
