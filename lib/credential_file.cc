@@ -212,6 +212,9 @@ Result<Change> CredentialFile::change(std::string_view login, const Editor& edit
     const auto edit = editor(scanned->found);
     if (!edit) return edit.error();
     if (edit->what == Edit::What::keep) return Change::none;
+    // It would be trouble for every user from then on.
+    if (edit->line.size() >= longest_line)
+        return about(path(), trouble("the new line is longer than 64 kB"));
 
     auto done = write_new(old, *scanned, *edit);
     if (!done) done = about(path() + ".new", done.error());

@@ -51,9 +51,10 @@ public:
 
     // Takes the lock, looks the user up, asks `editor`, and replaces the file. It is the old or the
     // new file, whole, at every instant, and an error means that it is the old one. Every other
-    // line stays byte for byte; owner, group, mode and extended attributes stay. The lock is on
-    // FILE.lock, or for /etc/shadow itself lckpwdf(3)'s; one that cannot be had for ten seconds is
-    // an error with EAGAIN. TERM, INT and HUP wait from the first write to the last.
+    // line stays byte for byte; owner, group, mode and extended attributes stay. A line of
+    // longest_line is not written. The lock is on FILE.lock, or for /etc/shadow itself
+    // lckpwdf(3)'s; one that cannot be had for ten seconds is an error with EAGAIN. TERM, INT and
+    // HUP wait from the first write to the last.
     Result<Change> change(std::string_view login, const Editor& editor) const;
 
     const std::string& path() const { return file_.path(); } // resolved

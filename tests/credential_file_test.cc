@@ -215,6 +215,16 @@ TEST_CASE("find: a line longer than 64 kB is trouble for everybody, at any place
     CHECK(Users{"joe:h:::::::\n" + std::string(65'535, 'x') + "\n"}.find("joe"));
 }
 
+TEST_CASE("change: no line is written that nobody could read past") {
+    const Users users;
+    const auto before = users.content();
+    REQUIRE_FALSE(users.write("joe", "joe:" + std::string(65'532, 'x')));
+    CHECK(users.content() == before);
+    CHECK_FALSE(users.has_new());
+    REQUIRE(users.write("joe", "joe:" + std::string(65'531, 'x')));
+    CHECK(users.find("ann"));
+}
+
 TEST_CASE("change: every other byte stays") {
     const struct {
         std::string before;
