@@ -25,7 +25,11 @@ public:
         if (!usual_.full())
             if (const auto entry = parse_entry(line, Format::passwd_file))
                 usual_.see(hash_to_verify(entry));
-        if (scan_.found.line || !wanted_ || line.substr(0, name_end) != login_) return;
+        if (!wanted_ || line.substr(0, name_end) != login_) return;
+        if (scan_.found.line) {
+            scan_.found.repeated = true;
+            return;
+        }
         scan_.found.line = line;
         scan_.line_at = at;
         scan_.line_size = size;

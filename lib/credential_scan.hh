@@ -16,6 +16,7 @@ struct Found {
     Format format = Format::shadow;  // the file's
     char separator = ':';            // the file's: what an added line gets
     std::optional<std::string> line; // the user's first line, without its line feed
+    bool repeated = false;           // another line has the user's name too
     std::string usual;               // a hash of the file's usual method, for users without one
 
     // The fields of the line. Nothing where there is no line, or none of the file's format.

@@ -80,6 +80,8 @@ Result<Edit> edit(const PwadminRequest& request, const std::string& user, const 
                   const NewHash& hash) {
     if (request.add && found.line) return trouble(user + " is in the file already");
     if (!request.add && !found.line) return denial(user + " is not in the file");
+    if (request.remove && found.repeated)
+        return trouble(user + " has more than one line: without the first, the next would count");
     if (request.remove) return Edit{Edit::What::remove};
     const auto old_entry = found.entry();
     if (found.line && !old_entry) return trouble("the line of " + user + " is malformed");

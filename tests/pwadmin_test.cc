@@ -163,6 +163,16 @@ TEST_CASE("users are removed") {
     CHECK(users.content().empty());
 }
 
+TEST_CASE("who has another line, which would count then, is not removed") {
+    const std::string locked = "joe:!" + hash + ":19000:0:99999:7:::\n";
+    for (const auto& content : {locked + joe + zoe, zoe + joe + ann + locked}) {
+        const Users users{content};
+        check_error(pwadmin(users.path, {"--remove", "joe"}), 3, "more than one line");
+        CHECK(users.content() == content);
+        CHECK(pwadmin(users.path, {"--remove", "zoe"}).status == 0);
+    }
+}
+
 TEST_CASE("a missing file is made by --add alone") {
     TemporaryDirectory directory;
     const auto path = directory.file("users");
