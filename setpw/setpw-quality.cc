@@ -43,10 +43,12 @@ Result<Chain> find_chain(std::span<char* const> words) {
 
 ExitStatus refuse_weak(std::string_view reason, const PasswordQuality& quality,
                        const char* old_password, const Person& person) {
-    std::string words = "Weak password: " + std::string{reason};
-    if (Secret offer{256}; quality.generate(offer, old_password, person))
-        words.append("; \"").append(offer.view()).append("\" would do");
-    return refuse(words);
+    Secret offer{256}, words{1024};
+    const bool offers = quality.generate(offer, old_password, person);
+    const std::string_view before = offers ? "; \"" : "", after = offers ? "\" would do" : "";
+    if (!words.assign({"Weak password: ", reason, before, offer.view(), after}))
+        return refuse("Weak password");
+    return refuse(words.view());
 }
 
 Result<ExitStatus> setpw_quality(int argc, char** argv) {

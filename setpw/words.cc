@@ -1,5 +1,7 @@
 #include "words.hh"
 
+#include "secret.hh"
+
 #include <csignal>
 #include <string>
 #include <unistd.h>
@@ -9,11 +11,13 @@ namespace poppass {
 namespace {
 
 void say(std::string_view code, std::string_view words, std::string_view tag) {
-    std::string line{code};
-    line.append(" ").append(words).append(" (#").append(tag).append(")\n");
+    std::string line;
+    line.reserve(code.size() + words.size() + tag.size() + 6); // one buffer, to be cleared
+    line.append(code).append(" ").append(words).append(" (#").append(tag).append(")\n");
     // Nobody may be listening; the status says it all the same.
     std::signal(SIGPIPE, SIG_IGN);
     (void)!::write(STDOUT_FILENO, line.data(), line.size());
+    wipe(line); // it may offer a password
 }
 
 } // namespace
