@@ -43,6 +43,21 @@ struct Setup {
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
+// Sanitizer builds lack the filter, and say so; nothing else.
+void check_good(const Outcome& outcome) {
+    std::string out = outcome.out;
+#ifdef POPPASS_SANITIZED
+    const std::string lack = "warning  filter: this build has no system call filter for the network side\n";
+    REQUIRE(has(out, lack));
+    out.erase(out.find(lack), lack.size());
+    CHECK(outcome.status == 1);
+#else
+    CHECK(outcome.status == 0);
+#endif
+    CHECK_FALSE(has(out, "warning"));
+    CHECK_FALSE(has(out, "error"));
+}
+
 } // namespace
 
 TEST_CASE("a set-up that is as it should be") {
@@ -51,14 +66,7 @@ TEST_CASE("a set-up that is as it should be") {
     const std::string before = read_file(setup.file);
     const auto outcome = setup.run();
     CAPTURE(outcome.out);
-#ifdef POPPASS_SANITIZED
-    CHECK(outcome.status == 1);
-    CHECK(has(outcome.out, "warning  filter: this build has no system call filter"));
-#else
-    CHECK(outcome.status == 0);
-    CHECK_FALSE(has(outcome.out, "warning"));
-#endif
-    CHECK_FALSE(has(outcome.out, "error"));
+    check_good(outcome);
     CHECK(has(outcome.out, "ok       " + setup.file + ": has 1 users in the format shadow\n"));
     CHECK(outcome.err.empty());
     CHECK(read_file(setup.file) == before);
@@ -99,7 +107,7 @@ TEST_CASE("native chains that are as they should be") {
         setup.environment["NATIVE_CHECKPASSWORD"] = declared;
         const auto outcome = setup.run();
         CAPTURE(outcome.out);
-        CHECK(outcome.status == 0);
+        check_good(outcome);
     }
 }
 
