@@ -236,7 +236,7 @@ private:
         for (const auto& [method, count] : weak)
             warn(path, std::to_string(count) + " of its hashes are " + method +
                            ", which is quickly guessed: let these users set a new password");
-        ok(path, "has " + std::to_string(users) + " users in the format " +
+        ok(path, "has " + std::to_string(users) + (users == 1 ? " user" : " users") + " in the format " +
                      (shadow ? "shadow" : "passwd-file"));
     }
 

@@ -67,7 +67,7 @@ TEST_CASE("a set-up that is as it should be") {
     const auto outcome = setup.run();
     CAPTURE(outcome.out);
     check_good(outcome);
-    CHECK(has(outcome.out, "ok       " + setup.file + ": has 1 users in the format shadow\n"));
+    CHECK(has(outcome.out, "ok       " + setup.file + ": has 1 user in the format shadow\n"));
     CHECK(outcome.err.empty());
     CHECK(read_file(setup.file) == before);
     CHECK(::access((setup.file + ".lock").c_str(), F_OK) != 0);
