@@ -56,7 +56,8 @@ Result<std::size_t> find_program_word(Chain chain) {
     for (int c; (c = ::getopt_long(static_cast<int>(chain.size()), chain.data(), link->letters,
                                    long_options, nullptr)) != -1;)
         if (c == '?' || c == ':')
-            return unclear("no option of " + name + " that is known: " + chain[optind - 1]);
+            return unclear("no option of " + name + " that is known: " +
+                           chain[static_cast<std::size_t>(optind - 1)]);
     return static_cast<std::size_t>(optind);
 }
 
