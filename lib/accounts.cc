@@ -2,10 +2,10 @@
 
 #include "fd.hh"
 #include "lines.hh"
+#include "settings.hh"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fcntl.h>
 
 namespace poppass {
@@ -31,12 +31,8 @@ std::optional<std::array<std::string_view, count>> split(std::string_view line) 
     return fields;
 }
 
-std::optional<std::uint32_t> parse_id(std::string_view text) {
-    constexpr std::uint32_t none = 0xffff'ffff; // (uid_t)-1
-    std::uint32_t id = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (error != std::errc{} || end != text.data() + text.size() || id == none) return {};
-    return id;
+Result<std::int64_t> parse_id(std::string_view text) {
+    return parse_number("id", text, 0, 4'294'967'294); // the next one, (uid_t)-1, is nobody's
 }
 
 // Hands each line of the file to `take`, until that returns true.
@@ -60,9 +56,9 @@ template <class Wanted> Result<std::optional<Account>> find_if_wanted(Wanted wan
         const auto& [name, password, uid_text, gid_text, gecos, home, shell] = *fields;
         const auto uid = parse_id(uid_text);
         const auto gid = parse_id(gid_text);
-        if (!uid || !gid || !wanted(name, *uid)) return false;
-        found = Account{std::string{name}, *uid, *gid,
-                        std::string{home}, std::string{shell}, std::string{gecos}};
+        if (!uid || !gid || !wanted(name, static_cast<uid_t>(*uid))) return false;
+        found = Account{std::string{name}, static_cast<uid_t>(*uid), static_cast<gid_t>(*gid),
+                        std::string{home}, std::string{shell},       std::string{gecos}};
         return true;
     });
     if (!done) return done.error();
@@ -92,10 +88,10 @@ Result<std::vector<gid_t>> find_groups(std::string_view name, gid_t gid) {
     std::vector<gid_t> groups{gid};
     const auto done = each_entry("/etc/group", [&](std::string_view line) {
         const auto fields = split<4>(line);
-        const auto id = fields ? parse_id((*fields)[2]) : std::nullopt;
-        if (id && is_member((*fields)[3], name) &&
-            std::find(groups.begin(), groups.end(), *id) == groups.end())
-            groups.push_back(*id);
+        if (!fields || !is_member((*fields)[3], name)) return false;
+        const auto id = parse_id((*fields)[2]);
+        if (id && std::find(groups.begin(), groups.end(), *id) == groups.end())
+            groups.push_back(static_cast<gid_t>(*id));
         return false;
     });
     if (!done) return done.error();

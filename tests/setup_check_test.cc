@@ -58,6 +58,25 @@ void check_good(const Outcome& outcome) {
     CHECK_FALSE(has(out, "error"));
 }
 
+struct Spoiled {
+    const char* what;
+    std::function<void(Setup&)> spoil;
+    const char* says;
+};
+
+void check_each(const std::vector<Spoiled>& cases, int status, const char* level) {
+    for (const auto& [what, spoil, says] : cases) {
+        CAPTURE(what);
+        Setup setup;
+        spoil(setup);
+        const auto outcome = setup.run();
+        CAPTURE(outcome.out);
+        CHECK(outcome.status == status);
+        CHECK(has(outcome.out, level));
+        CHECK(has(outcome.out, says));
+    }
+}
+
 } // namespace
 
 TEST_CASE("a set-up that is as it should be") {
@@ -112,12 +131,7 @@ TEST_CASE("native chains that are as they should be") {
 }
 
 TEST_CASE("errors end in 2 and name the place") {
-    struct Case {
-        const char* what;
-        std::function<void(Setup&)> spoil;
-        const char* says;
-    };
-    const Case cases[] = {
+    check_each({
         {"no PASSWORD_COMMAND", [](Setup& s) { s.change.reset(); }, "PASSWORD_COMMAND is not set"},
         {"an open quote", [](Setup& s) { s.change = "setpw 'a"; }, "PASSWORD_COMMAND: a quote"},
         {"a variable", [](Setup& s) { s.change = "$SETPW"; }, "variables are not expanded"},
@@ -163,27 +177,12 @@ TEST_CASE("errors end in 2 and name the place") {
         {"a directory that others can write",
          [](Setup& s) { ::chmod(s.directory.path().c_str(), 0777); }, "is refused there"},
         {"a setting", [](Setup& s) { s.environment["POPPASS_TRIES"] = "0"; }, "POPPASS_TRIES"},
-    };
-    for (const auto& [what, spoil, says] : cases) {
-        CAPTURE(what);
-        Setup setup;
-        spoil(setup);
-        const auto outcome = setup.run();
-        CAPTURE(outcome.out);
-        CHECK(outcome.status == 2);
-        CHECK(has(outcome.out, "error    "));
-        CHECK(has(outcome.out, says));
-    }
+    }, 2, "error    ");
 }
 
 TEST_CASE("warnings end in 1") {
     if (missing(::geteuid() == 0, "root")) return;
-    struct Case {
-        const char* what;
-        std::function<void(Setup&)> spoil;
-        const char* says;
-    };
-    const Case cases[] = {
+    check_each({
         {"a file that everybody can read", [](Setup& s) { ::chmod(s.file.c_str(), 0644); },
          "can be read by everybody"},
         {"broken lines",
@@ -197,17 +196,7 @@ TEST_CASE("warnings end in 1") {
         {"no delay", [](Setup& s) { s.environment["POPPASS_DELAY"] = "0"; }, "POPPASS_DELAY"},
         {"clear text", [](Setup& s) { s.environment["TCPLOCALIP"] = "192.0.2.1"; },
          "192.0.2.1 is not loopback"},
-    };
-    for (const auto& [what, spoil, says] : cases) {
-        CAPTURE(what);
-        Setup setup;
-        spoil(setup);
-        const auto outcome = setup.run();
-        CAPTURE(outcome.out);
-        CHECK(outcome.status == 1);
-        CHECK(has(outcome.out, "warning  "));
-        CHECK(has(outcome.out, says));
-    }
+    }, 1, "warning  ");
 }
 
 TEST_CASE("JSON: the same findings, every byte safe") {
