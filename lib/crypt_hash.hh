@@ -36,8 +36,7 @@ std::int64_t cost_not_below(const HashMethod& method, std::string_view old_hash)
 
 // A password is a view followed by a NUL, as in a record, so that libcrypt can read it where it is.
 
-// A new hash, verified before it is given away. A password that the method would cut is refused
-// (rejected, with words for the user).
+// A new hash. A password that the method would cut is refused (rejected, with words for the user).
 Result<std::string> make_hash(std::string_view password, const HashMethod& method,
                               std::int64_t cost);
 
