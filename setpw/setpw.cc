@@ -6,6 +6,7 @@
 #include "log.hh"
 #include "new_hash.hh"
 #include "record.hh"
+#include "side_task.hh"
 #include "words.hh"
 
 #include <getopt.h>
@@ -32,7 +33,8 @@ enum class Outcome {
     stale,     // the line became another one while we computed
 };
 
-// All hashes are computed before the lock is taken; under it the line must still be the same.
+// All hashes are computed before the lock is taken, the new one beside the old one's verification;
+// under it the line must still be the same.
 Result<Outcome> change(const CredentialFile& file, const SetRecord& record,
                        const CredentialOptions& options) {
     const auto found = file.find(record.login);
@@ -40,13 +42,15 @@ Result<Outcome> change(const CredentialFile& file, const SetRecord& record,
     const auto served = options.serves(file, record.login);
     if (!served) return served.error();
     const auto entry = *served ? found->entry() : std::nullopt;
+    Result<NewHash> hash = trouble("no new hash was made");
+    SideTask making{[&] { hash = make_new_hash(entry, record.new_password, options); }};
     const auto right = verify_hash(record.old_password, hash_to_verify(entry), found->usual);
     if (!right) return right.error();
     if (!entry) return Outcome::not_known;
     if (auto allowed = check_policy(*entry, *right); !allowed) return allowed.error();
     if (!*right) return Outcome::not_known;
 
-    const auto hash = make_new_hash(entry, record.new_password, options);
+    making.wait();
     if (!hash) return hash.error();
     const std::string line = replace_hash(*entry, hash->scheme, hash->hash, today());
     const auto changed = file.change(record.login, [&](const Found& now) -> Result<Edit> {

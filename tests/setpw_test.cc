@@ -210,6 +210,24 @@ TEST_CASE("a password that the method would cut is refused") {
     CHECK(users.content() == before);
 }
 
+TEST_CASE("with memory for one hash at a time, or one processor, a change is made all the same") {
+#ifdef POPPASS_SANITIZED
+    if (missing(false, "a build that is not sanitized")) return;
+#endif
+    // A hash of yescrypt takes 16 MB.
+    for (const std::vector<std::string>& narrow :
+         {std::vector<std::string>{"prlimit", "--as=25000000"}, {"taskset", "-c", "0"}}) {
+        const Users users{"$y$j9T$s2cFbZkPcx0yNIZCfSDW./$/gof5QP9KhEuicTaIZvH/aLiYAKzLMDXlBFHnAB4Ab0"
+                          ":19000:0:99999:7:::"};
+        auto program = setpw(users.path, record("joe", "old", "new"), {"-m", "yescrypt", "-c", "5"});
+        program.argv.insert(program.argv.begin(), narrow.begin(), narrow.end());
+        const auto outcome = run(program);
+        CHECK(outcome.err == "");
+        CHECK(outcome.status == 0);
+        CHECK(is_password(users.path, "joe", "new"));
+    }
+}
+
 TEST_CASE("the record: anything but four good strings is misuse, and changes nothing") {
     const Users users = plain_users();
     const auto before = users.content();
