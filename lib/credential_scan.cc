@@ -18,6 +18,7 @@ public:
         const auto size = static_cast<off_t>(line.size());
         scan_.size += size + (ends ? 1 : 0);
         scan_.file_ends = ends;
+        if (knows_file() && !(wanted_ && line.starts_with(login_))) return;
         const std::size_t name_end = find_separator(line);
         if (name_end == line.npos || name_end == 0 || line.front() == '#') return;
         if (!first_separator_) first_separator_ = line[name_end];
@@ -46,6 +47,11 @@ public:
     }
 
 private:
+    // No line could change what the result says of the file: those of other users are passed over.
+    bool knows_file() const {
+        return first_separator_ && (any_shadow_ || told_) && usual_.full();
+    }
+
     std::string_view login_;
     bool wanted_;
     std::optional<Format> told_;
