@@ -20,16 +20,6 @@ constexpr std::string_view usage =
     "checkpw-ldap -H URI[ URI...] (-D DN | -b BASE [-q FILTER] [-w BINDDN -y PASSWORDFILE]) "
     "[--starttls] [--ca FILE] [-t SECONDS] [--native] [--allow-expired] [--] [PROG ARG...]";
 
-constexpr option long_options[] = {
-    {"starttls", no_argument, nullptr, LdapOptions::starttls_option},
-    {"ca", required_argument, nullptr, LdapOptions::ca_option},
-    {"native", no_argument, nullptr, LdapOptions::native_option},
-    {"allow-expired", no_argument, nullptr, LdapOptions::allow_expired_option},
-    {"help", no_argument, nullptr, 'h'},
-    {"version", no_argument, nullptr, 'V'},
-    {},
-};
-
 // What the first server that is fit to answer says: `ask` asks one.
 template <class Ask> auto ask_in_turn(const LdapOptions& options, const Ask& ask)
     -> decltype(ask(options.servers[0], {})) {
@@ -82,8 +72,8 @@ Result<ExitStatus> checkpw_ldap(int argc, char** argv) {
     LdapOptions options;
     options.native = environment_is_native();
     opterr = 0;
-    for (int c;
-         (c = ::getopt_long(argc, argv, LdapOptions::letters, long_options, nullptr)) != -1;) {
+    for (int c; (c = ::getopt_long(argc, argv, LdapOptions::letters, LdapOptions::words,
+                                   nullptr)) != -1;) {
         if (c == 'h') return show_usage(usage);
         if (c == 'V') return show_version(program);
         if (c == '?' || c == ':') return wrong_option(c, argv, usage);

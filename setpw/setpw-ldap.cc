@@ -23,15 +23,6 @@ constexpr std::string_view usage =
     "setpw-ldap -H URI[ URI...] (-D DN | -b BASE [-q FILTER] [-w BINDDN -y PASSWORDFILE]) "
     "[--starttls] [--ca FILE] [-t SECONDS] [--allow-expired] [--] [PROG ARG...]";
 
-constexpr option long_options[] = {
-    {"starttls", no_argument, nullptr, LdapOptions::starttls_option},
-    {"ca", required_argument, nullptr, LdapOptions::ca_option},
-    {"allow-expired", no_argument, nullptr, LdapOptions::allow_expired_option},
-    {"help", no_argument, nullptr, 'h'},
-    {"version", no_argument, nullptr, 'V'},
-    {},
-};
-
 constexpr std::string_view nothing = "Sorry, there is trouble on the server; nothing was changed";
 constexpr std::string_view not_known =
     "Sorry, the result is not known: try the new password, then the old one";
@@ -184,8 +175,8 @@ private:
 Result<ExitStatus> setpw_ldap(int argc, char** argv) {
     LdapOptions options;
     opterr = 0;
-    for (int c;
-         (c = ::getopt_long(argc, argv, LdapOptions::letters, long_options, nullptr)) != -1;) {
+    for (int c; (c = ::getopt_long(argc, argv, LdapOptions::letters, LdapOptions::words + 1,
+                                   nullptr)) != -1;) {
         if (c == 'h') return show_usage(usage);
         if (c == 'V') return show_version(program);
         if (c == '?' || c == ':') return wrong_option(c, argv, usage);
