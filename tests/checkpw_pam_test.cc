@@ -15,44 +15,20 @@ using Clock = std::chrono::steady_clock;
 
 const std::string record = bytes("joe\0old\0\0\0");
 
-struct Rules {
-    std::string authenticate = "ask=Password: want=old";
-    std::string account = "";
-};
+using Rules = PamRules;
 
-class Checker {
-public:
-    explicit Checker(const Rules& rules)
-        : service{fixture_rule("auth required", into() + rules.authenticate) +
-                  fixture_rule("account required", into() + rules.account)} {}
+struct Checker : PamLink {
+    explicit Checker(const Rules& rules) : PamLink{"checkpw-pam", ::record, rules} {}
 
-    Program program(const Words& words = {}, const std::string& bytes = record) const {
-        Program program{.argv = {built("checkpw-pam"), "-s", service.name()}, .record = bytes};
-        program.argv.insert(program.argv.end(), words.begin(), words.end());
-        for (const auto* const name :
-             {"PAM_SERVICE", "TCPREMOTEIP", "PROTO", "AUTHSERVICE", "NATIVE_CHECKPASSWORD",
-              "DOVECOT_VERSION", "AUTHORIZED", "CREDENTIALS_LOOKUP", "EXTRA", "userdb_uid",
-              "userdb_gid"})
-            program.environment[name] = std::nullopt;
-        return program;
+    using PamLink::program;
+    Program program(const Words& words, const std::string& bytes) const {
+        auto made = program(words);
+        made.record = bytes;
+        return made;
     }
-    Outcome check(const Words& words = {}, const std::string& bytes = record) const {
+    Outcome check(const Words& words = {}) const { return run(program(words)); }
+    Outcome check(const Words& words, const std::string& bytes) const {
         return run(program(words, bytes));
-    }
-
-    std::string told() const { return read_file(log()); }
-    std::string log() const { return directory.file("told"); }
-    std::string log_line(const std::string& step, const std::string& what) const {
-        return "checkpw-pam: PAM service " + service.name() + ", " + step + ": " + what + "\n";
-    }
-
-    TemporaryDirectory directory;
-    PamService service;
-
-private:
-    std::string into() const {
-        if (::access(log().c_str(), F_OK) != 0) write_file(log(), "", 0666);
-        return "into=" + log() + " ";
     }
 };
 

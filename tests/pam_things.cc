@@ -109,6 +109,27 @@ PamService::PamService(const std::string& rules) : name_{unique_name()} {
 
 PamService::~PamService() { ::unlink((folder + name_).c_str()); }
 
+PamLink::PamLink(std::string its_name, std::string its_record, const PamRules& rules)
+    : name{std::move(its_name)}, record{std::move(its_record)},
+      service{rule("auth", rules.authenticate) + rule("account", rules.account) +
+              rule("password", rules.change)} {}
+
+std::string PamLink::rule(const std::string& type, const std::string& words) const {
+    if (::access(log().c_str(), F_OK) != 0) write_file(log(), "", 0666);
+    return fixture_rule(type + " required", "into=" + log() + " " + words);
+}
+
+Program PamLink::program(const std::vector<std::string>& words) const {
+    Program program{.argv = {built(name), "-s", service.name()}, .record = record};
+    program.argv.insert(program.argv.end(), words.begin(), words.end());
+    for (const auto* const variable :
+         {"PAM_SERVICE", "TCPREMOTEIP", "PROTO", "UID", "AUTHSERVICE", "NATIVE_CHECKPASSWORD",
+          "DOVECOT_VERSION", "AUTHORIZED", "CREDENTIALS_LOOKUP", "EXTRA", "userdb_uid",
+          "userdb_gid"})
+        program.environment[variable] = std::nullopt;
+    return program;
+}
+
 SystemAccount::SystemAccount(const std::string& password, std::vector<std::string> options)
     : name_{unique_name()} {
     std::vector<std::string> argv{"useradd",      "--no-create-home", "--home-dir",

@@ -27,6 +27,38 @@ private:
     std::string name_;
 };
 
+// What the module of pam-fixture.cc does at each step; as it stands, what pam_unix does. Parts can be
+// replaced.
+struct PamRules {
+    std::string authenticate = "ask=Password: want=old";
+    std::string account = "";
+    std::string change = "info=Changing_password ask=Current_password: old update "
+                         "ask=New_password: ask=Retype_new_password: new";
+};
+
+// A program of PAM, and a service for it by such rules, whose module tells a file what it was told.
+class PamLink {
+public:
+    PamLink(std::string name, std::string record, const PamRules& rules);
+
+    // Its environment says nothing to it.
+    Program program(const std::vector<std::string>& words = {}) const;
+
+    std::string told() const { return read_file(log()); }
+    std::string log() const { return directory.file("told"); }
+    std::string log_line(const std::string& step, const std::string& what) const {
+        return name + ": PAM service " + service.name() + ", " + step + ": " + what + "\n";
+    }
+
+    const std::string name;
+    const std::string record;
+    TemporaryDirectory directory;
+    PamService service;
+
+private:
+    std::string rule(const std::string& type, const std::string& words) const;
+};
+
 // An account of the system, with useradd's own idea of uid and groups unless `options` (useradd's)
 // say more; needs root. Its home directory does not exist.
 class SystemAccount {

@@ -17,47 +17,12 @@ const std::string not_known =
     "454 Sorry, there is trouble on the server; the new password may or may not be set (#4.3.0)\n";
 const std::string wrong = "553 Sorry, old password is incorrect (#5.7.1)\n";
 
-// Rules that ask as pam_unix does and tell it to a file; parts can be replaced.
-struct Rules {
-    std::string authenticate = "ask=Password: want=old";
-    std::string account = "";
-    std::string change = "info=Changing_password ask=Current_password: old update "
-                         "ask=New_password: ask=Retype_new_password: new";
-};
+using Rules = PamRules;
 
-class Setter {
-public:
-    explicit Setter(const Rules& rules)
-        : service{fixture_rule("auth required", into() + rules.authenticate) +
-                  fixture_rule("account required", into() + rules.account) +
-                  fixture_rule("password required", into() + rules.change)} {}
+struct Setter : PamLink {
+    explicit Setter(const Rules& rules) : PamLink{"setpw-pam", ::record, rules} {}
 
-    Program program(std::vector<std::string> words = {}) const {
-        Program program{.argv = {built("setpw-pam"), "-s", service.name()}, .record = record};
-        program.argv.insert(program.argv.end(), words.begin(), words.end());
-        for (const auto* const name : {"PAM_SERVICE", "TCPREMOTEIP", "PROTO", "UID", "AUTHSERVICE"})
-            program.environment[name] = std::nullopt;
-        return program;
-    }
-    Outcome set(std::vector<std::string> words = {}) const {
-        return run(program(std::move(words)));
-    }
-
-    // What the modules told.
-    std::string told() const { return read_file(log()); }
-    std::string log() const { return directory.file("told"); }
-    std::string log_line(const std::string& step, const std::string& what) const {
-        return "setpw-pam: PAM service " + service.name() + ", " + step + ": " + what + "\n";
-    }
-
-    TemporaryDirectory directory;
-    PamService service;
-
-private:
-    std::string into() const {
-        if (::access(log().c_str(), F_OK) != 0) write_file(log(), "", 0666);
-        return "into=" + log() + " ";
-    }
+    Outcome set(const std::vector<std::string>& words = {}) const { return run(program(words)); }
 };
 
 bool no_root() { return missing(::geteuid() == 0, "root"); }
