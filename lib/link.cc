@@ -46,7 +46,11 @@ ExitStatus show_version(std::string_view program) {
 }
 
 Error wrong_option(int returned, char** argv, std::string_view usage) {
-    const std::string word{argv[optind - 1]};
+    std::string word{argv[optind - 1]};
+    // A letter may share its word with others, and getopt has not come to the end of that. It sets
+    // optopt for a long option with a value too many as well, which is a word before us.
+    if (returned == '?' && optopt != 0 && word.find('=') == word.npos)
+        word = {'-', static_cast<char>(optopt)};
     return misuse((returned == ':' ? "no value for the option " : "no such option: ") + word +
                   "; usage: " + std::string{usage});
 }

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -70,6 +71,39 @@ TEST_CASE("an exception is temporary trouble") {
     end = run_body([](int, char**) -> Result<ExitStatus> { throw std::length_error{"too\tlong"}; });
     CHECK(end.status == 111);
     CHECK(end.err == "link: too\\x09long\n");
+}
+
+TEST_CASE("a wrong option is named as it was written") {
+    struct Case {
+        std::vector<std::string> words;
+        std::string said;
+    };
+    for (const auto& [words, said] : {
+             Case{{"-z"}, "no such option: -z"},
+             Case{{"-zq"}, "no such option: -z"},
+             Case{{"-qz"}, "no such option: -z"},
+             Case{{"--quiet", "-zq"}, "no such option: -z"},
+             Case{{"--nonsense", "-q"}, "no such option: --nonsense"},
+             Case{{"--quiet=3", "-q"}, "no such option: --quiet=3"},
+             Case{{"-q", "-f"}, "no value for the option -f"},
+             Case{{"--file"}, "no value for the option --file"},
+         }) {
+        std::vector<std::string> own{"link"};
+        own.insert(own.end(), words.begin(), words.end());
+        std::vector<char*> argv;
+        for (auto& word : own) argv.push_back(word.data());
+        argv.push_back(nullptr);
+        const option long_options[] = {{"file", required_argument, nullptr, 'f'},
+                                       {"quiet", no_argument, nullptr, 'q'},
+                                       {}};
+        optind = 0; // begin anew, says getopt(3)
+        opterr = 0;
+        int c = 'q';
+        while (c == 'q')
+            c = ::getopt_long(static_cast<int>(own.size()), argv.data(), "+:f:q", long_options,
+                              nullptr);
+        CHECK(wrong_option(c, argv.data(), "link ...").message() == said + "; usage: link ...");
+    }
 }
 
 TEST_CASE("the body is not dumpable and has its standard descriptors") {
