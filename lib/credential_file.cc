@@ -3,9 +3,9 @@
 #include "file_attributes.hh"
 #include "file_lock.hh"
 #include "lines.hh"
+#include "signals.hh"
 
 #include <algorithm>
-#include <csignal>
 #include <fcntl.h>
 #include <memory>
 #include <unistd.h>
@@ -18,15 +18,12 @@ using Opened = LocatedFile::Opened;
 
 constexpr std::chrono::seconds longest_wait{10};
 
-// TERM, INT and HUP wait while one of these lives, and going over a file size limit is an error of
-// the call instead of the end of us.
+// TERM, INT and HUP wait while one of these lives, and after it where it is told to keep them: who
+// made a change is to tell it. Going over a file size limit is an error of the call instead of the
+// end of us.
 class SignalsHeld {
 public:
     SignalsHeld() {
-        sigset_t held;
-        ::sigemptyset(&held);
-        for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&held, number);
-        ::sigprocmask(SIG_BLOCK, &held, &mask_);
         struct sigaction ignore {};
         ignore.sa_handler = SIG_IGN;
         ::sigaction(SIGXFSZ, &ignore, &over_size_);
@@ -35,12 +32,14 @@ public:
     SignalsHeld& operator=(const SignalsHeld&) = delete;
     ~SignalsHeld() {
         ::sigaction(SIGXFSZ, &over_size_, nullptr);
-        ::sigprocmask(SIG_SETMASK, &mask_, nullptr);
+        if (!kept_) ::sigprocmask(SIG_SETMASK, &mask_, nullptr);
     }
+    void keep() { kept_ = true; }
 
 private:
-    sigset_t mask_{};
+    sigset_t mask_ = hold_signals();
     struct sigaction over_size_ {};
+    bool kept_ = false;
 };
 
 // The bytes [at, at + cut) of the old file become `insert`.
@@ -197,7 +196,7 @@ Result<Change> CredentialFile::change(std::string_view login, const Editor& edit
     if (!directory) return system_trouble("open the directory of", path());
     const auto locked = lock();
     if (!locked) return locked.error();
-    const SignalsHeld held;
+    SignalsHeld held;
     const auto remove_new = [&] {
         return retried([&] { return ::unlinkat(directory.get(), new_name_.c_str(), 0); });
     };
@@ -229,6 +228,7 @@ Result<Change> CredentialFile::change(std::string_view login, const Editor& edit
         (void)remove_new();
         return done.error();
     }
+    held.keep();
     // On the disk the name may still be the old file's.
     if (retried([&] { return ::fsync(directory.get()); }) != 0) return Change::unsynced;
     return Change::made;

@@ -54,7 +54,8 @@ public:
     // line stays byte for byte; owner, group, mode and extended attributes stay. A line of
     // longest_line is not written. The lock is on FILE.lock, or for /etc/shadow itself
     // lckpwdf(3)'s; one that cannot be had for ten seconds is an error with EAGAIN. TERM, INT and
-    // HUP wait from the first write to the last.
+    // HUP wait from the first write on, and where a change was made or unsynced, they go on waiting:
+    // its maker is to tell it before it ends.
     Result<Change> change(std::string_view login, const Editor& editor) const;
 
     const std::string& path() const { return file_.path(); } // resolved

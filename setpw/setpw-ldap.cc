@@ -5,10 +5,10 @@
 #include "link.hh"
 #include "log.hh"
 #include "record.hh"
+#include "signals.hh"
 #include "words.hh"
 
 #include <algorithm>
-#include <csignal>
 #include <getopt.h>
 #include <thread>
 #include <unistd.h>
@@ -40,16 +40,6 @@ struct Ending {
     Outcome outcome;
     std::string words = {};
 };
-
-// TERM, INT and HUP wait from here on; what was blocked before.
-sigset_t hold_signals() {
-    sigset_t held;
-    sigset_t before;
-    ::sigemptyset(&held);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&held, number);
-    ::sigprocmask(SIG_BLOCK, &held, &before);
-    return before;
-}
 
 class Change {
 public:

@@ -9,9 +9,9 @@
 #include "real_uid.hh"
 #include "record.hh"
 #include "settings.hh"
+#include "signals.hh"
 #include "words.hh"
 
-#include <csignal>
 #include <getopt.h>
 #include <unistd.h>
 
@@ -59,19 +59,10 @@ ExitStatus refuse_by(const PamUser& user, std::string_view otherwise) {
     return refuse("Sorry, " + std::string{reason.empty() ? otherwise : reason});
 }
 
-// A change that has begun is not to be torn.
-Result<void> hold_signals() {
-    sigset_t held;
-    ::sigemptyset(&held);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&held, number);
-    if (::sigprocmask(SIG_BLOCK, &held, nullptr) != 0) return system_trouble("block signals");
-    return {};
-}
-
 Result<ExitStatus> change(PamUser& user, uid_t real_uid) {
     if (user.account() && user.account()->uid == real_uid)
         return fail(trouble("the real uid of the change must not be the user's own"), nothing);
-    if (auto held = hold_signals(); !held) return fail(held.error(), nothing);
+    hold_signals(); // a change that has begun is not to be torn
     if (auto taken = take_real_uid(real_uid, user.name()); !taken)
         return fail(taken.error(), nothing);
     const auto outcome = user.change();

@@ -654,35 +654,47 @@ TEST_CASE("a missing file holds nobody and is made by a change, where that is as
     CHECK(status_of(directory.file("theirs")).st_uid == 64001);
 }
 
-TEST_CASE("signals wait until the change is made, and come through then") {
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-        const Users users;
-        const int status = in_child([&] {
-            (void)users.change("joe", [&](const Found&) {
-                ::kill(::getpid(), number);
-                return Edit{Edit::What::write, "joe:new:::::::"};
+TEST_CASE("signals wait while a change is made, and until its maker has told it") {
+    for (const int number : {SIGTERM, SIGINT, SIGHUP})
+        for (const bool made : {true, false}) {
+            const Users users;
+            const auto before = users.content();
+            const int status = in_child([&] {
+                (void)users.change("joe", [&](const Found&) -> Result<Edit> {
+                    ::kill(::getpid(), number);
+                    if (!made) return trouble("no");
+                    return Edit{Edit::What::write, "joe:new:::::::"};
+                });
+                return 7;
             });
-            return 0;
-        });
-        CHECK(status == -number);
-        CHECK(users.content() == "ann:a:::::::\njoe:new:::::::\nzoe:z:::::::\n");
-        CHECK_FALSE(users.has_new());
-    }
+            CHECK(status == (made ? 7 : -number));
+            CHECK(users.content() ==
+                  (made ? "ann:a:::::::\njoe:new:::::::\nzoe:z:::::::\n" : before));
+            CHECK_FALSE(users.has_new());
+        }
 }
 
-TEST_CASE("the mask and the handlers are as before, after success and failure") {
-    const Users users;
-    sigset_t before;
-    sigset_t after;
-    ::sigprocmask(SIG_BLOCK, nullptr, &before);
-    REQUIRE(users.write("joe", "joe:new:::::::"));
-    (void)users.change("joe", [](const Found&) -> Result<Edit> { return trouble("no"); });
-    ::sigprocmask(SIG_BLOCK, nullptr, &after);
-    for (int number = 1; number < NSIG; ++number)
-        CHECK(::sigismember(&before, number) == ::sigismember(&after, number));
-    struct sigaction action {};
-    ::sigaction(SIGXFSZ, nullptr, &action);
-    CHECK((action.sa_handler == SIG_DFL));
+TEST_CASE("the mask and the handlers are as before, but for what waits after a change") {
+    for (const bool made : {true, false})
+        CHECK(exits_with_0([&] {
+            const Users users;
+            sigset_t before;
+            sigset_t after;
+            ::sigprocmask(SIG_BLOCK, nullptr, &before);
+            const auto changed = users.change("joe", [&](const Found&) -> Result<Edit> {
+                if (!made) return trouble("no");
+                return Edit{Edit::What::write, "joe:new:::::::"};
+            });
+            ::sigprocmask(SIG_BLOCK, nullptr, &after);
+            for (const int number : {SIGTERM, SIGINT, SIGHUP})
+                if (made) ::sigaddset(&before, number);
+            bool same = static_cast<bool>(changed) == made;
+            for (int number = 1; number < NSIG; ++number)
+                same = same && ::sigismember(&before, number) == ::sigismember(&after, number);
+            struct sigaction action {};
+            ::sigaction(SIGXFSZ, nullptr, &action);
+            return same && action.sa_handler == SIG_DFL;
+        }));
 }
 
 TEST_CASE("a limit on the size of files is an error, and no end") {

@@ -65,6 +65,7 @@ int sweep(const std::string& fault,
             const auto now = users.content();
             CHECK((now == before || now == after));
             if (outcome.status == 0) CHECK(now == after);
+            if (outcome.signal == SIGTERM) CHECK(now == before);
             const bool unsynced =
                 outcome.err.find("may not have reached the disk") != std::string::npos;
             if (outcome.status > 0) {
@@ -91,7 +92,7 @@ TEST_CASE("killed at every call") {
           }) > 40);
 }
 
-TEST_CASE("told to end at every call: nothing is left over") {
+TEST_CASE("told to end at every call: nothing is left over, and a change that is made is told") {
     if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
     CHECK(sweep("signal=TERM", [](const Users& users, const Outcome& outcome, const std::string&) {
               CHECK_FALSE(users.has_new());

@@ -157,12 +157,12 @@ TEST_CASE("killed at every call") {
     CHECK(killed > 50);
 }
 
-TEST_CASE(
-    "told to end at every call: nothing is left over, for it waits until the change is made") {
+TEST_CASE("told to end at every call: nothing is left over, and a change that is made is told") {
     if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
     sweep("signal=TERM", [&](const Users& users, const Outcome& outcome, const std::string&) {
         CHECK_FALSE(users.has_new());
         CHECK((outcome.signal != 0 || outcome.status == 0));
+        CHECK(users.is_password(outcome.signal == 0 ? "new" : "old"));
     });
 }
 
