@@ -11,6 +11,7 @@
 
 #include <csignal>
 #include <exception>
+#include <fcntl.h>
 #include <unistd.h>
 #ifdef POPPASS_LINUX
 #include <sys/auxv.h>
@@ -238,7 +239,7 @@ Exit carry_out(PwadminRequest& request) {
     return request.status ? show_status(request, *file, user) : change(request, *file, user);
 }
 
-Exit pwadmin(int argc, char** argv) {
+Exit pwadmin(int argc, char** argv, bool is_heard) {
     if (is_set_user_id()) return fail(Exit::denied, "does not run set-user-ID");
     // A write that nobody reads is an error of the write: what was done must be told truly.
     std::signal(SIGPIPE, SIG_IGN);
@@ -254,6 +255,8 @@ Exit pwadmin(int argc, char** argv) {
     }
     if (const auto good = check_combination(*request); !good)
         return fail(Exit::combination, good.error().message());
+    if (request->generate && !is_heard)
+        return fail(Exit::failure, "standard output is closed: nobody would see the new password");
     if (!request->root.empty())
         if (const auto entered = enter_root(request->root); !entered)
             return fail(Exit::failure, entered.error().message());
@@ -264,8 +267,9 @@ Exit pwadmin(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     try {
+        const bool is_heard = ::fcntl(STDOUT_FILENO, F_GETFD) != -1;
         const auto prepared = prepare_link();
-        return static_cast<int>(prepared ? pwadmin(argc, argv) : fail(prepared.error()));
+        return static_cast<int>(prepared ? pwadmin(argc, argv, is_heard) : fail(prepared.error()));
     } catch (const std::exception& exception) {
         return static_cast<int>(fail(Exit::failure, exception.what()));
     }
