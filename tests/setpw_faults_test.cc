@@ -36,8 +36,9 @@ const Names file_calls{"openat",    "newfstatat", "fstat",        "statx",  "rea
 const Names repeated{"openat", "newfstatat", "fstat",    "statx",      "read",      "pread64",
                      "write",  "fchown",     "fchmod",   "flistxattr", "fgetxattr", "fsetxattr",
                      "fsync",  "renameat",   "unlinkat", "close"};
-// Without these there is no process to speak of.
-const Names not_for_faults{"execve", "exit_group"};
+// Without these there is no process to speak of; and how often a thread waits for another one is
+// not the same twice.
+const Names not_for_faults{"execve", "exit_group", "futex"};
 
 struct Users {
     TemporaryDirectory directory;
