@@ -48,9 +48,7 @@ public:
 
 private:
     // No line could change what the result says of the file: those of other users are passed over.
-    bool knows_file() const {
-        return first_separator_ && (any_shadow_ || told_) && usual_.full();
-    }
+    bool knows_file() const { return first_separator_ && (any_shadow_ || told_) && usual_.full(); }
 
     std::string_view login_;
     bool wanted_;

@@ -95,6 +95,35 @@ constexpr bool keeps_attributes = false;
 
 } // namespace
 
+TEST_CASE("a user is found wherever the line stands among many, and only under the whole name") {
+    const std::string hash = "$6$salt$svn8UoSVapNtMuq1ukKS4t";
+    const auto line = [&](const std::string& name) { return name + ":" + hash + ":1::::::\n"; };
+    const auto among = [&](int place, const std::string& own) {
+        std::string text;
+        for (int i = 0; i < 300; ++i) text += i == place ? own : line("joe" + std::to_string(i));
+        return Users{text};
+    };
+    for (const int place : {0, 99, 100, 101, 250, 299}) {
+        CAPTURE(place);
+        const auto users = among(place, "#joe:x\njo:x\n:joe:\n\n" + line("joe"));
+        const auto found = users.find("joe");
+        REQUIRE(found);
+        CHECK(found->line.value_or("") + "\n" == line("joe"));
+        CHECK(found->usual == hash);
+        CHECK_FALSE(found->repeated);
+        CHECK_FALSE(users.find("jo299")->line);
+        CHECK_FALSE(users.find("#joe")->line);
+        CHECK(among(place, line("joe") + "joe:other:1::::::\n").find("joe")->repeated);
+        REQUIRE(users.write("joe", "joe:new:::::::"));
+        CHECK(users.content() == among(place, "#joe:x\njo:x\n:joe:\n\njoe:new:::::::\n").content());
+    }
+    // One line that shadow(5) knows makes the file such a one, the last of many, too.
+    std::string text;
+    for (int i = 0; i < 300; ++i) text += "joe" + std::to_string(i) + ":{CRYPT}" + hash + "\n";
+    CHECK(Users{text}.find("joe7")->format == Format::passwd_file);
+    CHECK(Users{text + line("joe")}.find("joe7")->format == Format::shadow);
+}
+
 TEST_CASE("find: a user's first line, and nobody else's") {
     const Users users{
         "# joe:comment:::::::\n\nann:a:1::::::\njoe:first:2::::::\njoe:second:3::::::\n"

@@ -93,9 +93,8 @@ TEST_CASE("a wrong option is named as it was written") {
         std::vector<char*> argv;
         for (auto& word : own) argv.push_back(word.data());
         argv.push_back(nullptr);
-        const option long_options[] = {{"file", required_argument, nullptr, 'f'},
-                                       {"quiet", no_argument, nullptr, 'q'},
-                                       {}};
+        const option long_options[] = {
+            {"file", required_argument, nullptr, 'f'}, {"quiet", no_argument, nullptr, 'q'}, {}};
         optind = 0; // begin anew, says getopt(3)
         opterr = 0;
         int c = 'q';
