@@ -33,8 +33,8 @@ enum class Outcome {
     stale,     // the line became another one while we computed
 };
 
-// All hashes are computed before the lock is taken, the new one beside the old one's verification;
-// under it the line must still be the same.
+// All hashes are computed before the lock is taken; under it the line must still be the same. The
+// new one is made beside the verification, for whoever is unknown as well: the time tells nothing.
 Result<Outcome> change(const CredentialFile& file, const SetRecord& record,
                        const CredentialOptions& options) {
     const auto found = file.find(record.login);
