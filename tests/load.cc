@@ -119,15 +119,16 @@ private:
         send(line + "\r\n");
     }
 
+    void give_up(long& count, const std::string& line) {
+        ++count;
+        std::fprintf(stderr, "%s: %s\n", user_.c_str(), line.c_str());
+        awaited_ = Awaited::nothing;
+    }
+
     void change(bool good, const std::string& line) {
         switch (awaited_) {
         case Awaited::newpass:
-            if (!good) {
-                ++figures.refused;
-                std::fprintf(stderr, "%s: %s\n", user_.c_str(), line.c_str());
-                awaited_ = Awaited::nothing;
-                return;
-            }
+            if (!good) return give_up(figures.refused, line);
             ++figures.changes;
             before_ = std::exchange(password_, next_);
             [[fallthrough]];
@@ -140,12 +141,7 @@ private:
             return say("user " + user_, Awaited::user);
         case Awaited::user: return say("pass " + password_, Awaited::pass);
         case Awaited::pass:
-            if (!good) {
-                ++figures.lost;
-                std::fprintf(stderr, "%s: %s\n", user_.c_str(), line.c_str());
-                awaited_ = Awaited::nothing;
-                return;
-            }
+            if (!good) return give_up(figures.lost, line);
             if (!before_.empty()) ++figures.verified;
             ++changes_here_;
             next_ = user_ + "-" + std::to_string(++made_up_);
