@@ -27,7 +27,7 @@ namespace {
 
 using Words = std::span<const std::string>;
 
-std::string quoted(std::string_view word) { return "`" + std::string{word} + "'"; }
+std::string in_quotes(std::string_view word) { return "`" + std::string{word} + "'"; }
 
 bool written_by_others(const struct stat& status) {
     return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
@@ -161,7 +161,7 @@ private:
             fail(link.name, "wants the rest of a chain to run");
         else if ((link.next == Next::fallback || either) && !parts.next.empty() &&
                  base_name(parts.next.back()) != "false")
-            fail(link.name, "cannot tell when to run " + quoted(parts.next.front()) +
+            fail(link.name, "cannot tell when to run " + in_quotes(parts.next.front()) +
                                 ": end the chain in /bin/false, or say --native");
     }
 
