@@ -1,11 +1,11 @@
 // checkpw-ldap: verifies a password against a directory, by binding with it.
 
-#include "chain.hh"
-#include "ldap_directory.hh"
-#include "link.hh"
-#include "log.hh"
-#include "native_user.hh"
-#include "record.hh"
+#include "link/chain.hh"
+#include "ldap/directory.hh"
+#include "link/link.hh"
+#include "base/log.hh"
+#include "link/native_user.hh"
+#include "link/record.hh"
 
 #include <getopt.h>
 #include <unistd.h>

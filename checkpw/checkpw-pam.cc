@@ -1,13 +1,13 @@
 // checkpw-pam: verifies the password of an account of the system, through PAM.
 
-#include "chain.hh"
-#include "link.hh"
-#include "log.hh"
-#include "native_user.hh"
-#include "nss_accounts.hh"
-#include "pam_user.hh"
-#include "peer.hh"
-#include "record.hh"
+#include "link/chain.hh"
+#include "link/link.hh"
+#include "base/log.hh"
+#include "link/native_user.hh"
+#include "account/nss_accounts.hh"
+#include "pam/user.hh"
+#include "link/peer.hh"
+#include "link/record.hh"
 
 #include <getopt.h>
 #include <unistd.h>

@@ -1,17 +1,17 @@
 // checkpw-throttle: a guard before any checkpassword chain. Counts an attempt as a failure first,
 // then runs the chain, so that a crash buys no free guess; takes it back where the chain says so.
 
-#include "charged_attempt.hh"
-#include "child.hh"
-#include "holder.hh"
-#include "link.hh"
-#include "log.hh"
-#include "native_chain.hh"
-#include "native_user.hh"
-#include "peer.hh"
-#include "program.hh"
-#include "record.hh"
-#include "settings.hh"
+#include "throttle/charged_attempt.hh"
+#include "process/child.hh"
+#include "throttle/holder.hh"
+#include "link/link.hh"
+#include "base/log.hh"
+#include "throttle/native_chain.hh"
+#include "link/native_user.hh"
+#include "link/peer.hh"
+#include "process/program.hh"
+#include "link/record.hh"
+#include "base/settings.hh"
 
 #include <csignal>
 #include <cstdlib>

@@ -1,11 +1,11 @@
 // checkpw: verifies a password against the credential file, the embedded default of check links.
 
-#include "chain.hh"
-#include "credential_options.hh"
-#include "link.hh"
-#include "native_user.hh"
-#include "record.hh"
-#include "settings.hh"
+#include "link/chain.hh"
+#include "credentials/options.hh"
+#include "link/link.hh"
+#include "link/native_user.hh"
+#include "link/record.hh"
+#include "base/settings.hh"
 
 #include <getopt.h>
 #include <unistd.h>

@@ -1,14 +1,14 @@
 // poppass HOST CHECKPROGRAM [ARG...]: the front end of the poppassd protocol. Reads its settings, parts
 // into the network side and the monitor, and is nothing else. poppass(8).
-#include "configuration.hh"
-#include "event_log.hh"
-#include "fd.hh"
-#include "monitor.hh"
-#include "parser.hh"
-#include "peer.hh"
-#include "reply.hh"
-#include "secret.hh"
-#include "setup_check.hh"
+#include "configuration/configuration.hh"
+#include "monitor/event_log.hh"
+#include "base/fd.hh"
+#include "monitor/monitor.hh"
+#include "network/network_side.hh"
+#include "link/peer.hh"
+#include "protocol/reply.hh"
+#include "base/secret.hh"
+#include "setup_check/setup_check.hh"
 
 #include <cstdlib>
 #include <fcntl.h>

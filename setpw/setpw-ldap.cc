@@ -1,12 +1,12 @@
 // setpw-ldap: changes a password in a directory, as the user whose it is.
 
-#include "chain.hh"
-#include "ldap_directory.hh"
-#include "link.hh"
-#include "log.hh"
-#include "record.hh"
-#include "signals.hh"
-#include "words.hh"
+#include "link/chain.hh"
+#include "ldap/directory.hh"
+#include "link/link.hh"
+#include "base/log.hh"
+#include "link/record.hh"
+#include "base/signals.hh"
+#include "link/words.hh"
 
 #include <algorithm>
 #include <getopt.h>

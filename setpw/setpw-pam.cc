@@ -1,16 +1,16 @@
 // setpw-pam: changes the password of an account of the system, through PAM and by all of its rules.
 
-#include "chain.hh"
-#include "link.hh"
-#include "log.hh"
-#include "nss_accounts.hh"
-#include "pam_user.hh"
-#include "peer.hh"
-#include "real_uid.hh"
-#include "record.hh"
-#include "settings.hh"
-#include "signals.hh"
-#include "words.hh"
+#include "link/chain.hh"
+#include "link/link.hh"
+#include "base/log.hh"
+#include "account/nss_accounts.hh"
+#include "pam/user.hh"
+#include "link/peer.hh"
+#include "pam/real_uid.hh"
+#include "link/record.hh"
+#include "base/settings.hh"
+#include "base/signals.hh"
+#include "link/words.hh"
 
 #include <getopt.h>
 #include <unistd.h>

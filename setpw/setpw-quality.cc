@@ -1,13 +1,13 @@
 // setpw-quality: runs the rest of a set chain only where libpasswdqc is content with the new
 // password.
 
-#include "chain.hh"
-#include "link.hh"
-#include "log.hh"
-#include "password_quality.hh"
-#include "program.hh"
-#include "record.hh"
-#include "words.hh"
+#include "link/chain.hh"
+#include "link/link.hh"
+#include "base/log.hh"
+#include "quality/password_quality.hh"
+#include "process/program.hh"
+#include "link/record.hh"
+#include "link/words.hh"
 
 #include <algorithm>
 #include <pwd.h>

@@ -1,13 +1,13 @@
 // setpw: stores a new password in the credential file, the embedded default of set links.
 
-#include "chain.hh"
-#include "change_policy.hh"
-#include "link.hh"
-#include "log.hh"
-#include "new_hash.hh"
-#include "record.hh"
-#include "side_task.hh"
-#include "words.hh"
+#include "link/chain.hh"
+#include "credentials/change_policy.hh"
+#include "link/link.hh"
+#include "base/log.hh"
+#include "credentials/new_hash.hh"
+#include "link/record.hh"
+#include "base/side_task.hh"
+#include "link/words.hh"
 
 #include <getopt.h>
 #include <unistd.h>

@@ -1,0 +1,73 @@
+#include "throttle/address_range.hh"
+
+#include "link/peer.hh"
+#include "base/settings.hh"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace poppass {
+
+namespace {
+
+struct Parsed {
+    bool v6 = false;
+    std::array<unsigned char, 16> bytes{};
+};
+
+// Of what parse_address gave.
+Parsed parse_bytes(const std::string& address) {
+    Parsed parsed;
+    parsed.v6 = ::inet_pton(AF_INET, address.c_str(), parsed.bytes.data()) != 1;
+    if (parsed.v6) ::inet_pton(AF_INET6, address.c_str(), parsed.bytes.data());
+    return parsed;
+}
+
+void clear_after(std::array<unsigned char, 16>& bytes, unsigned length) {
+    for (unsigned bit = length; bit < 128; ++bit)
+        bytes[bit / 8] = static_cast<unsigned char>(bytes[bit / 8] & ~(0x80 >> bit % 8));
+}
+
+} // namespace
+
+Result<AddressRange> AddressRange::parse(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    const auto address = parse_address(text.substr(0, slash));
+    if (!address) return misuse("not ADDRESS or ADDRESS/LENGTH: " + std::string{text});
+    const Parsed parsed = parse_bytes(*address);
+    AddressRange range;
+    range.v6_ = parsed.v6;
+    range.bytes_ = parsed.bytes;
+    range.length_ = range.v6_ ? 128 : 32;
+    if (slash != text.npos) {
+        const auto length = parse_number("LENGTH of " + std::string{text}, text.substr(slash + 1),
+                                         0, range.length_);
+        if (!length) return length.error();
+        range.length_ = static_cast<unsigned>(*length);
+    }
+    clear_after(range.bytes_, range.length_);
+    return range;
+}
+
+bool AddressRange::contains(std::string_view address) const {
+    Parsed parsed = parse_bytes(std::string{address});
+    clear_after(parsed.bytes, length_);
+    return parsed.v6 == v6_ && parsed.bytes == bytes_;
+}
+
+bool is_loopback(std::string_view address) {
+    return address.starts_with("127.") || address == "::1";
+}
+
+std::string counted_address(std::string_view address) {
+    std::string text{address};
+    Parsed parsed = parse_bytes(text);
+    if (!parsed.v6) return text;
+    clear_after(parsed.bytes, 64);
+    char network[INET6_ADDRSTRLEN];
+    ::inet_ntop(AF_INET6, parsed.bytes.data(), network, sizeof network);
+    return std::string{network} + "/64";
+}
+
+} // namespace poppass

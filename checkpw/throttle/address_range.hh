@@ -1,0 +1,34 @@
+// Client addresses as the guard counts them, and ranges of them that it is told to spare. Pure.
+#pragma once
+
+#include "base/result.hh"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace poppass {
+
+class AddressRange {
+public:
+    // "192.0.2.1", "192.0.2.0/24", "2001:db8::/32"; anything else is misuse.
+    static Result<AddressRange> parse(std::string_view text);
+
+    // `address` as parse_address gives it.
+    bool contains(std::string_view address) const;
+
+private:
+    bool v6_ = false;
+    unsigned length_ = 0; // in bits
+    std::array<unsigned char, 16> bytes_{};
+};
+
+// Of 127.0.0.0/8 or ::1.
+bool is_loopback(std::string_view address);
+
+// What failures of an address are counted under: an IPv6 address stands for its /64, for that is
+// what one client has: "2001:db8:0:1::/64". `address` as parse_address gives it.
+std::string counted_address(std::string_view address);
+
+} // namespace poppass

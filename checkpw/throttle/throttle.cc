@@ -1,0 +1,250 @@
+#include "throttle/throttle.hh"
+
+#include "link/peer.hh"
+
+#include <algorithm>
+#include <limits>
+
+namespace poppass {
+
+namespace {
+
+constexpr Kind all_kinds[] = {Kind::pair, Kind::address, Kind::login};
+
+constexpr std::size_t index(Kind kind) { return static_cast<std::size_t>(kind); }
+
+Seconds half(const ThrottleLimits& limits) { return (limits.window + 1) / 2; }
+
+std::uint32_t limit(Kind kind, const ThrottleLimits& limits) {
+    switch (kind) {
+    case Kind::pair: return limits.tries;
+    case Kind::address: return limits.tries * address_factor;
+    case Kind::login: break;
+    }
+    return limits.tries * login_factor;
+}
+
+std::uint32_t total(const Slot& slot) { return std::uint32_t{slot.now} + slot.before; }
+
+// The slot as it is by now. One that starts in the future is of a clock before a reboot.
+Slot aged(const Slot& slot, Seconds now, Seconds half) {
+    const Seconds age = now - slot.started;
+    if (total(slot) == 0 || slot.started > now || age >= 2 * half) return {now, 0, 0, 0};
+    if (age >= half) return {slot.started + half, slot.last, 0, slot.now};
+    return slot;
+}
+
+void count_one(Slot& slot, Seconds now) {
+    if (slot.now < std::numeric_limits<std::uint16_t>::max()) ++slot.now;
+    slot.last = now;
+}
+
+// Of an aged slot.
+Seconds slot_wait(const Slot& slot, Kind kind, const ThrottleLimits& limits, Seconds now) {
+    const std::uint32_t free = limit(kind, limits);
+    if (total(slot) < free) return 0;
+    const Seconds longest =
+        std::min(half(limits), kind == Kind::login ? longest_login_wait : longest_wait);
+    const std::uint32_t more = std::min(total(slot) - free, std::uint32_t{16});
+    const Seconds until = std::min(slot.last, now) + std::min(first_wait << more, longest);
+    return until > now ? until - now : 0;
+}
+
+// ASCII's, for a login in another script has no other case that all stores agree on.
+std::string normalised(std::string_view login) {
+    const auto is_blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+    while (!login.empty() && is_blank(login.front())) login.remove_prefix(1);
+    while (!login.empty() && is_blank(login.back())) login.remove_suffix(1);
+    std::string text{login};
+    for (char& c : text)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return text;
+}
+
+// Whether there is somebody, and nothing that we would not have written: the file may be damaged.
+bool is_good(const Waiter& waiter) {
+    return waiter.tries >= 1 && waiter.tries <= most_tries && waiter.window >= least_window &&
+           waiter.window <= most_window && waiter.kind <= Kind::login &&
+           waiter.login.back() == '\0' && waiter.address.back() == '\0';
+}
+
+template <std::size_t size> void copy_text(std::string_view from, std::array<char, size>& into) {
+    into = {};
+    from.copy(into.data(), size - 1);
+}
+
+// Where row `row` of a table has the name with this hash.
+template <class Row>
+auto* place(std::array<Row, rows>& table, std::size_t row, std::uint64_t hash) {
+    static_assert(std::tuple_size_v<Row> <= 65536); // each row takes 16 bits of its own
+    return &table[row][(hash >> 16 * row) % std::tuple_size_v<Row>];
+}
+
+} // namespace
+
+Attempt make_attempt(std::string_view login, const std::optional<std::string>& peer,
+                     std::span<const AddressRange> spared) {
+    if (!peer) return {normalised(login), "-", false};
+    const bool is_spared =
+        is_loopback(*peer) || std::any_of(spared.begin(), spared.end(),
+                                          [&](const auto& range) { return range.contains(*peer); });
+    return {normalised(login), counted_address(*peer), !is_spared};
+}
+
+Throttle::Hashes Throttle::hash(std::string_view login, std::string_view address) const {
+    const auto hash = [&](char kind, std::string_view first, std::string_view second) {
+        std::string bytes{kind};
+        bytes.append(first).append(1, '\0').append(second);
+        return siphash(key_, bytes);
+    };
+    return {hash('p', login, address), hash('a', address, {}), hash('l', login, {})};
+}
+
+std::array<Slot*, rows> Throttle::slots(Kind kind, std::uint64_t hash) const {
+    std::array<Slot*, rows> found;
+    for (std::size_t row = 0; row < rows; ++row)
+        found[row] = kind == Kind::pair      ? place(table_.pairs, row, hash)
+                     : kind == Kind::address ? place(table_.addresses, row, hash)
+                                             : place(table_.logins, row, hash);
+    return found;
+}
+
+std::uint32_t Throttle::count(Kind kind, std::uint64_t hash, Seconds now) const {
+    std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+    for (const Slot* const slot : slots(kind, hash))
+        least = std::min(least, total(aged(*slot, now, half(limits_))));
+    return least;
+}
+
+Seconds Throttle::wait(Kind kind, std::uint64_t hash, Seconds now) const {
+    Seconds least = std::numeric_limits<Seconds>::max();
+    for (const Slot* const slot : slots(kind, hash))
+        least = std::min(least, slot_wait(aged(*slot, now, half(limits_)), kind, limits_, now));
+    return least;
+}
+
+bool Throttle::has_succeeded(std::uint64_t pair, Seconds now) const {
+    for (std::size_t row = 0; row < rows; ++row) {
+        const Seconds when = *place(table_.successes, row, pair);
+        if (when == 0 || when > now || now - when >= limits_.window) return false;
+    }
+    return true;
+}
+
+Seconds Throttle::wait(const Attempt& attempt, Seconds now) const {
+    const auto hashes = hash(attempt.login, attempt.address);
+    Seconds longest = wait(Kind::pair, hashes[index(Kind::pair)], now);
+    if (attempt.address_counts)
+        longest = std::max(longest, wait(Kind::address, hashes[index(Kind::address)], now));
+    if (!has_succeeded(hashes[index(Kind::pair)], now))
+        longest = std::max(longest, wait(Kind::login, hashes[index(Kind::login)], now));
+    return longest;
+}
+
+std::uint32_t Throttle::failures(const Attempt& attempt, Kind kind, Seconds now) const {
+    return count(kind, hash(attempt.login, attempt.address)[index(kind)], now);
+}
+
+Charge Throttle::charge(const Attempt& attempt, Seconds now) {
+    const auto hashes = hash(attempt.login, attempt.address);
+    Charge charge;
+    for (const Kind kind : all_kinds) {
+        if (kind == Kind::address && !attempt.address_counts) continue;
+        const std::uint64_t hash = hashes[index(kind)];
+        const auto found = slots(kind, hash);
+        for (std::size_t row = 0; row < rows; ++row) {
+            auto& change = charge.changes[index(kind)][row];
+            change.before = *found[row];
+            *found[row] = aged(*found[row], now, half(limits_));
+            count_one(*found[row], now);
+            change.after = *found[row];
+        }
+        if (wait(kind, hash, now) == 0) continue;
+        Waiter& waiter = table_.waiters[hash % table_.waiters.size()];
+        waiter.hashes = hashes;
+        waiter.window = limits_.window;
+        waiter.tries = limits_.tries;
+        waiter.kind = kind;
+        copy_text(attempt.login, waiter.login);
+        copy_text(attempt.address, waiter.address);
+    }
+    return charge;
+}
+
+void Throttle::take_back(const Attempt& attempt, const Charge& charge, Seconds now) {
+    const auto hashes = hash(attempt.login, attempt.address);
+    for (const Kind kind : all_kinds) {
+        if (kind == Kind::address && !attempt.address_counts) continue;
+        const auto found = slots(kind, hashes[index(kind)]);
+        for (std::size_t row = 0; row < rows; ++row) {
+            const auto& [before, after] = charge.changes[index(kind)][row];
+            Slot& slot = *found[row];
+            // With nobody else in between, the time of the last failure is as it was, too.
+            if (slot == after) {
+                slot = before;
+                continue;
+            }
+            slot = aged(slot, now, half(limits_));
+            if (slot.started == after.started && slot.now > 0) --slot.now;
+            if (slot.started == after.started + half(limits_) && slot.before > 0) --slot.before;
+        }
+    }
+}
+
+void Throttle::succeed(const Attempt& attempt, const Charge& charge, Seconds now) {
+    take_back(attempt, charge, now);
+    const auto pair = hash(attempt.login, attempt.address)[index(Kind::pair)];
+    clear(Kind::pair, pair, now);
+    for (std::size_t row = 0; row < rows; ++row) *place(table_.successes, row, pair) = now;
+}
+
+std::vector<Throttle::Waiting> Throttle::list(Seconds now) const {
+    std::vector<Waiting> list;
+    for (const Waiter& waiter : table_.waiters) {
+        if (!is_good(waiter)) continue;
+        const Throttle then{table_, key_, {waiter.tries, waiter.window}};
+        const std::uint64_t hash = waiter.hashes[index(waiter.kind)];
+        const Seconds wait = then.wait(waiter.kind, hash, now);
+        if (wait == 0) continue;
+        list.push_back({waiter.kind, waiter.login.data(), waiter.address.data(),
+                        then.count(waiter.kind, hash, now), wait});
+    }
+    return list;
+}
+
+// Takes from each row what the name has at most; what others have more there stays.
+bool Throttle::clear(Kind kind, std::uint64_t hash, Seconds now) {
+    const std::uint32_t least = count(kind, hash, now);
+    if (least == 0) return false;
+    for (Slot* const slot : slots(kind, hash)) {
+        *slot = aged(*slot, now, half(limits_));
+        const auto of_before =
+            static_cast<std::uint16_t>(std::min<std::uint32_t>(least, slot->before));
+        slot->before = static_cast<std::uint16_t>(slot->before - of_before);
+        slot->now = static_cast<std::uint16_t>(slot->now - (least - of_before));
+    }
+    return true;
+}
+
+bool Throttle::clear(std::string_view name, Seconds now) {
+    const std::string_view host =
+        name.substr(0, name.ends_with("/64") ? name.size() - 3 : name.npos);
+    const auto address = parse_address(host);
+    const auto hashes = hash(normalised(name), address ? counted_address(*address) : "-");
+    const std::uint64_t of_address = hashes[index(Kind::address)];
+    const std::uint64_t of_login = hashes[index(Kind::login)];
+    bool cleared = clear(Kind::login, of_login, now);
+    if (address && clear(Kind::address, of_address, now)) cleared = true;
+    for (Waiter& waiter : table_.waiters) {
+        if (!is_good(waiter)) continue;
+        const bool named = waiter.hashes[index(Kind::login)] == of_login ||
+                           (address && waiter.hashes[index(Kind::address)] == of_address);
+        if (!named || waiter.kind != Kind::pair) continue;
+        Throttle then{table_, key_, {waiter.tries, waiter.window}};
+        if (then.clear(Kind::pair, waiter.hashes[index(Kind::pair)], now)) cleared = true;
+        waiter = {};
+    }
+    return cleared;
+}
+
+} // namespace poppass

@@ -1,0 +1,127 @@
+#include "throttle/throttle_state.hh"
+
+#include "base/clock.hh"
+#include "base/file_lock.hh"
+
+#include <cstddef>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace poppass {
+
+namespace {
+
+constexpr char file_name[] = "state";
+constexpr std::string_view magic{"poppass throttle", 16};
+constexpr std::chrono::seconds longest_lock_wait{1};
+
+struct stat status_of(int fd) {
+    struct stat status {};
+    ::fstat(fd, &status); // of an open descriptor of ours: cannot fail
+    return status;
+}
+
+Result<Fd> open_directory(const std::string& path) {
+    const auto open_it = [&] {
+        return retried(
+            [&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); });
+    };
+    Fd fd{open_it()};
+    if (!fd && errno == ENOENT) {
+        // Another process may be faster.
+        if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+            return system_trouble("make the directory", path);
+        fd.reset(open_it());
+    }
+    if (!fd) return system_trouble("open the directory", path);
+    const auto status = status_of(fd.get());
+    if (status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return trouble("the directory " + path + " must be our own, and no others' to write");
+    return fd;
+}
+
+// Whether nobody else can read or write the file, now or by another name.
+bool is_ours(const struct stat& file) {
+    return S_ISREG(file.st_mode) && file.st_uid == ::geteuid() && file.st_nlink == 1 &&
+           (file.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+}
+
+// A file of ours under `directory`, locked; what is in it is not known yet.
+Result<Fd> open_locked(int directory, const std::string& path) {
+    for (int tries = 0; tries < 100; ++tries) {
+        Fd fd{retried([&] {
+            return ::openat(directory, file_name,
+                            O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+                            0600);
+        })};
+        if (!fd && errno != ELOOP && errno != ENXIO) return system_trouble("open", path);
+        if (!fd || !is_ours(status_of(fd.get()))) {
+            if (::unlinkat(directory, file_name, 0) != 0 && errno != ENOENT)
+                return system_trouble("remove", path);
+            continue;
+        }
+        if (auto done = lock_file(fd.get(), path, longest_lock_wait); !done) return done.error();
+        // It may have been taken away while we waited.
+        struct stat named {};
+        const auto opened = status_of(fd.get());
+        if (::fstatat(directory, file_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+            named.st_dev == opened.st_dev && named.st_ino == opened.st_ino)
+            return fd;
+    }
+    return trouble(path + " is replaced all the time");
+}
+
+bool is_whole(int fd) {
+    std::array<char, magic.size()> start{};
+    return status_of(fd).st_size == off_t{sizeof(ThrottleFile)} &&
+           retried([&] { return ::pread(fd, start.data(), start.size(), 0); }) == magic.size() &&
+           std::string_view{start.data(), start.size()} == magic;
+}
+
+// Under the lock, so in place; the magic comes last, so that a crash leaves what is made anew
+// again.
+Result<void> make_anew(int fd, const std::string& path) {
+    SipKey key;
+    if (::getentropy(key.data(), sizeof key) != 0) return system_trouble("get random bytes");
+    if (::ftruncate(fd, 0) != 0) return system_trouble("empty", path);
+    // All of it now: a full disk must not end us when a page is first written to. Some file systems
+    // cannot promise that.
+    const int error = ::posix_fallocate(fd, 0, sizeof(ThrottleFile));
+    if (error != 0 && error != EINVAL && error != EOPNOTSUPP)
+        return Error{ExitStatus::temporary, "make room for " + path, error};
+    if (::ftruncate(fd, sizeof(ThrottleFile)) != 0) return system_trouble("make room for", path);
+    if (::pwrite(fd, key.data(), sizeof key, offsetof(ThrottleFile, key)) != sizeof key ||
+        ::pwrite(fd, magic.data(), magic.size(), 0) != magic.size())
+        return system_trouble("write", path);
+    return {};
+}
+
+} // namespace
+
+void ThrottleState::Unmap::operator()(ThrottleFile* file) const {
+    ::munmap(file, sizeof(ThrottleFile));
+}
+
+Seconds ThrottleState::now() const {
+    using std::chrono::seconds;
+    const auto time = std::chrono::duration_cast<seconds>(Clock::now().time_since_epoch());
+    return static_cast<Seconds>(time.count()) + 1;
+}
+
+Result<ThrottleState> ThrottleState::open(const std::string& directory) {
+    const auto within = open_directory(directory);
+    if (!within) return within.error();
+    const std::string path = directory + "/" + file_name;
+    auto fd = open_locked(within->get(), path);
+    if (!fd) return fd.error();
+    if (!is_whole(fd->get()))
+        if (auto done = make_anew(fd->get(), path); !done) return done.error();
+    void* const pages =
+        ::mmap(nullptr, sizeof(ThrottleFile), PROT_READ | PROT_WRITE, MAP_SHARED, fd->get(), 0);
+    if (pages == MAP_FAILED) return system_trouble("map", path);
+    return ThrottleState{std::move(*fd), Mapping{static_cast<ThrottleFile*>(pages)}};
+}
+
+} // namespace poppass

@@ -1,0 +1,16 @@
+#include "account/login.hh"
+
+#include <strings.h>
+
+namespace poppass {
+
+std::string_view strip_domain(std::string_view login, std::string_view domain) {
+    const std::size_t at = login.rfind('@');
+    if (at == login.npos || at == 0) return login;
+    const std::string_view found = login.substr(at + 1);
+    const bool same = !domain.empty() && found.size() == domain.size() &&
+                      ::strncasecmp(found.data(), domain.data(), domain.size()) == 0;
+    return same || domain == "*" ? login.substr(0, at) : login;
+}
+
+} // namespace poppass

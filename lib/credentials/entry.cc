@@ -1,0 +1,224 @@
+#include "credentials/entry.hh"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <strings.h>
+
+namespace poppass {
+
+namespace {
+
+constexpr std::size_t shadow_fields = 9;
+
+struct Scheme {
+    std::string_view name;
+    std::string_view method; // of new hashes
+};
+
+// Dovecot's names for what it leaves to crypt(3).
+constexpr Scheme crypt_schemes[] = {
+    {"CRYPT", ""},
+    {"SHA512-CRYPT", "sha512crypt"},
+    {"SHA256-CRYPT", "sha256crypt"},
+    {"BLF-CRYPT", "bcrypt"},
+    {"MD5-CRYPT", ""},
+    {"DES-CRYPT", ""},
+};
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+bool has_control(std::string_view text) {
+    return std::any_of(text.begin(), text.end(), is_control);
+}
+
+// Takes the text before the next separator off the front; at the last field, `rest` has no data.
+std::string_view take_field(std::string_view& rest, char separator) {
+    const std::size_t end = rest.find(separator);
+    const std::string_view field = rest.substr(0, end);
+    rest = end == rest.npos ? std::string_view{} : rest.substr(end + 1);
+    return field;
+}
+
+using ShadowFields = std::array<std::string_view, shadow_fields>;
+
+std::optional<ShadowFields> split_shadow(std::string_view line) {
+    if (std::count(line.begin(), line.end(), ':') != shadow_fields - 1) return std::nullopt;
+    ShadowFields fields;
+    for (auto& field : fields) field = take_field(line, ':');
+    return fields;
+}
+
+// A number of at most 18 digits, so that sums of two do not overflow; false where it is none.
+bool parse_days(std::string_view text, std::optional<Days>& into) {
+    if (text.empty()) return true;
+    Days days = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), days);
+    if (error != std::errc{} || end != text.data() + text.size() || text.size() > 18) return false;
+    if (days >= 0) into = days;
+    return true;
+}
+
+std::optional<Aging> parse_aging(const ShadowFields& fields) {
+    Aging aging;
+    std::optional<Days> reserved;
+    const bool good =
+        parse_days(fields[2], aging.changed) && parse_days(fields[3], aging.minimum) &&
+        parse_days(fields[4], aging.maximum) && parse_days(fields[5], aging.warning) &&
+        parse_days(fields[6], aging.inactive) && parse_days(fields[7], aging.expires) &&
+        parse_days(fields[8], reserved);
+    return good ? std::optional{aging} : std::nullopt;
+}
+
+// The text after the `!`s.
+std::string_view unlocked(std::string_view hash) {
+    return hash.substr(std::min(hash.find_first_not_of('!'), hash.size()));
+}
+
+void set_hash(Entry& entry, std::string_view hash) {
+    entry.password = hash;
+    entry.hash = unlocked(hash);
+    entry.locked = entry.hash.size() < hash.size();
+}
+
+std::optional<Entry> parse_shadow(std::string_view line) {
+    const auto fields = split_shadow(line);
+    if (!fields) return std::nullopt;
+    const auto aging = parse_aging(*fields);
+    if (!aging) return std::nullopt;
+    Entry entry{.format = Format::shadow, .separator = ':', .line = line, .name = (*fields)[0]};
+    entry.aging = *aging;
+    set_hash(entry, (*fields)[1]);
+    return entry;
+}
+
+std::optional<Entry> parse_passwd_file(std::string_view line) {
+    const std::size_t first = find_separator(line);
+    if (first == line.npos) return std::nullopt;
+    Entry entry{.format = Format::passwd_file, .separator = line[first], .line = line};
+    std::string_view rest = line;
+    entry.name = take_field(rest, entry.separator);
+    std::string_view hash = take_field(rest, entry.separator);
+    if (hash.starts_with('{')) {
+        const std::size_t end = hash.find('}');
+        if (end == hash.npos) return std::nullopt;
+        entry.scheme = hash.substr(0, end + 1);
+        hash.remove_prefix(end + 1);
+    }
+    set_hash(entry, hash);
+    if (entry.separator != ':') return entry; // docker-mailserver goes on with attributes
+    entry.uid = take_field(rest, entry.separator);
+    entry.gid = take_field(rest, entry.separator);
+    take_field(rest, entry.separator); // gecos
+    entry.home = take_field(rest, entry.separator);
+    entry.shell = take_field(rest, entry.separator);
+    return entry;
+}
+
+// On a machine that lost its clock the day is 0, which would mean that the password must be
+// changed.
+std::string date_of_change(Days today) { return today > 0 ? std::to_string(today) : std::string{}; }
+
+const Scheme* find_scheme(std::string_view written) {
+    if (written.size() < 2) return nullptr;
+    const std::string_view name = written.substr(1, written.size() - 2);
+    const auto* const found =
+        std::find_if(std::begin(crypt_schemes), std::end(crypt_schemes), [&](const auto& scheme) {
+            return scheme.name.size() == name.size() &&
+                   ::strncasecmp(scheme.name.data(), name.data(), name.size()) == 0;
+        });
+    return found != std::end(crypt_schemes) ? found : nullptr;
+}
+
+} // namespace
+
+std::size_t find_separator(std::string_view line) {
+    std::size_t at = 0; // names are short: quicker than a search for one of two
+    while (at < line.size() && line[at] != ':' && line[at] != '|') ++at;
+    return at < line.size() ? at : line.npos;
+}
+
+bool has_shadow_form(std::string_view line) {
+    // Most lines of other files are told by their hash alone.
+    const std::size_t name_end = find_separator(line);
+    if (name_end == line.npos || line[name_end] != ':' || line.substr(name_end + 1).starts_with('{'))
+        return false;
+    // Saved with CR LF it is malformed; as one of a passwd-file its dates would be uid and gid.
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const auto fields = split_shadow(line);
+    return fields && parse_aging(*fields);
+}
+
+std::optional<Entry> parse_entry(std::string_view line, Format format) {
+    const auto entry = format == Format::shadow ? parse_shadow(line) : parse_passwd_file(line);
+    if (!entry || !is_login(entry->name) || has_control(entry->hash)) return std::nullopt;
+    return entry;
+}
+
+bool is_login(std::string_view name) {
+    constexpr std::string_view not_in_front = "#+-";
+    return !name.empty() && not_in_front.find(name.front()) == name.npos &&
+           find_separator(name) == name.npos && !has_control(name);
+}
+
+bool is_crypt_scheme(std::string_view scheme) {
+    return scheme.empty() || find_scheme(scheme) != nullptr;
+}
+
+std::string_view method_of_scheme(std::string_view scheme) {
+    const Scheme* const found = find_scheme(scheme);
+    return found == nullptr ? std::string_view{} : found->method;
+}
+
+std::string hash_to_verify(const std::optional<Entry>& entry) {
+    return std::string{entry && is_crypt_scheme(entry->scheme) ? entry->hash : std::string_view{}};
+}
+
+std::string replace_field(const Entry& entry, Field field, std::string_view value) {
+    std::size_t begin = 0;
+    for (std::size_t left = static_cast<std::size_t>(field); left > 0; --left)
+        begin = entry.line.find(entry.separator, begin) + 1;
+    const std::size_t end = std::min(entry.line.find(entry.separator, begin), entry.line.size());
+    std::string line{entry.line};
+    return line.replace(begin, end - begin, value);
+}
+
+std::string replace_hash(const Entry& entry, std::string_view scheme, std::string_view hash,
+                         Days today) {
+    std::string line = replace_field(entry, Field::hash, std::string{scheme}.append(hash));
+    if (entry.format != Format::shadow) return line;
+    Entry changed = entry;
+    changed.line = line;
+    return replace_field(changed, Field::changed, date_of_change(today));
+}
+
+std::string make_line(Format format, char separator, std::string_view name, std::string_view hash,
+                      Days today) {
+    std::string line{name};
+    line += separator;
+    // What useradd(8) writes: no minimum, no maximum to speak of, a week's warning.
+    if (format == Format::shadow)
+        return line.append(hash).append(":" + date_of_change(today) + ":0:99999:7:::");
+    return line.append("{CRYPT}").append(hash);
+}
+
+Standing standing(const Entry& entry, Days today) {
+    const Aging& aging = entry.aging;
+    if (entry.locked || entry.hash.empty() || entry.hash.starts_with('*')) return Standing::locked;
+    if (aging.expires && today >= *aging.expires) return Standing::expired;
+    if (!aging.changed || today < *aging.changed) return Standing::usable;
+    if (*aging.changed == 0) return Standing::must_change;
+    if (!aging.maximum || today <= *aging.changed + *aging.maximum) return Standing::usable;
+    if (aging.inactive && today > *aging.changed + *aging.maximum + *aging.inactive)
+        return Standing::inactive;
+    return Standing::must_change;
+}
+
+Changeable changeable(const Aging& aging, Days today) {
+    if (aging.maximum && *aging.maximum < aging.minimum.value_or(0)) return Changeable::never;
+    if (!aging.changed || *aging.changed == 0 || today < *aging.changed) return Changeable::yes;
+    return today < *aging.changed + aging.minimum.value_or(0) ? Changeable::too_young
+                                                              : Changeable::yes;
+}
+
+} // namespace poppass

@@ -1,0 +1,237 @@
+#include "credentials/file.hh"
+
+#include "credentials/attributes.hh"
+#include "base/file_lock.hh"
+#include "base/lines.hh"
+#include "base/signals.hh"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <memory>
+#include <unistd.h>
+
+namespace poppass {
+
+namespace {
+
+using Opened = LocatedFile::Opened;
+
+constexpr std::chrono::seconds longest_wait{10};
+
+// TERM, INT and HUP wait while one of these lives, and after it where it is told to keep them: who
+// made a change is to tell it. Going over a file size limit is an error of the call instead of the
+// end of us.
+class SignalsHeld {
+public:
+    SignalsHeld() {
+        struct sigaction ignore {};
+        ignore.sa_handler = SIG_IGN;
+        ::sigaction(SIGXFSZ, &ignore, &over_size_);
+    }
+    SignalsHeld(const SignalsHeld&) = delete;
+    SignalsHeld& operator=(const SignalsHeld&) = delete;
+    ~SignalsHeld() {
+        ::sigaction(SIGXFSZ, &over_size_, nullptr);
+        if (!kept_) ::sigprocmask(SIG_SETMASK, &mask_, nullptr);
+    }
+    void keep() { kept_ = true; }
+
+private:
+    sigset_t mask_ = hold_signals();
+    struct sigaction over_size_ {};
+    bool kept_ = false;
+};
+
+// The bytes [at, at + cut) of the old file become `insert`.
+struct Splice {
+    off_t at;
+    off_t cut;
+    std::string insert;
+};
+
+Splice splice(const Scan& scan, const Edit& edit) {
+    const off_t line_feed = scan.line_ends ? 1 : 0;
+    if (edit.what == Edit::What::remove) return {scan.line_at, scan.line_size + line_feed, ""};
+    if (scan.found.line) return {scan.line_at, scan.line_size, edit.line};
+    return {scan.size, 0, (scan.file_ends ? "" : "\n") + edit.line + "\n"};
+}
+
+Error about(const std::string& path, Error error) {
+    error.what = path + ": " + error.what;
+    return error;
+}
+
+// The disk can begin with what was written while the rest is copied. What this leaves undone, or
+// fails at, the sync at the end does, or tells.
+void begin_writeback([[maybe_unused]] int fd) {
+#ifdef POPPASS_LINUX
+    (void)::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
+}
+
+// Copies [from, to) of one file to the end of another.
+Result<void> copy_bytes(int old_file, int new_file, off_t from, off_t to) {
+    constexpr off_t block_size = 65536;
+    constexpr off_t batch_size = 4'194'304;
+#ifdef POPPASS_LINUX
+    // Within the kernel, where the file system can; what it leaves is copied by hand.
+    while (from < to) {
+        const auto wanted = static_cast<std::size_t>(std::min(batch_size, to - from));
+        if (retried([&] {
+                return ::copy_file_range(old_file, &from, new_file, nullptr, wanted, 0);
+            }) <= 0)
+            break;
+        begin_writeback(new_file);
+    }
+#endif
+    const std::unique_ptr<char[]> block{new char[block_size]};
+    while (from < to) {
+        const auto wanted = static_cast<std::size_t>(std::min(block_size, to - from));
+        const auto got = retried([&] { return ::pread(old_file, block.get(), wanted, from); });
+        if (got < 0) return system_trouble("read");
+        if (got == 0) return trouble("read: it became shorter");
+        if (auto done = write_whole(new_file, {block.get(), static_cast<std::size_t>(got)}); !done)
+            return done;
+        from += got;
+        if (from / batch_size != (from - got) / batch_size) begin_writeback(new_file);
+    }
+    return {};
+}
+
+} // namespace
+
+Days today() {
+    using Day = std::chrono::duration<Days, std::ratio<86400>>;
+    return std::chrono::floor<Day>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+Result<CredentialFile> CredentialFile::open(const CredentialFileOptions& options) {
+    auto file = LocatedFile::find(options.path, {.become_owner = options.become_owner,
+                                                 .may_be_missing = options.may_be_missing});
+    if (!file) return file.error();
+    return CredentialFile{std::move(*file), options.format};
+}
+
+CredentialFile::CredentialFile(LocatedFile file, std::optional<Format> format)
+    : file_(std::move(file)), told_(format), new_name_(file_.name() + ".new"),
+      // To shadow-utils, shadow.lock would be a lock of theirs that nobody ever lets go.
+      lock_name_(is_system() ? ".pwd.lock" : file_.name() + ".lock") {}
+
+Result<Scan> CredentialFile::scan(const Opened* opened, std::string_view login) const {
+    if (opened == nullptr) return Scan{.found = {.format = told_.value_or(Format::shadow)}};
+    auto scanned = scan_credentials(opened->fd.get(), login, told_);
+    if (!scanned) return about(path(), scanned.error());
+    return scanned;
+}
+
+Result<Found> CredentialFile::find(std::string_view login) const {
+    const auto opened = file_.open();
+    if (!opened) return opened.error();
+    auto scanned = scan(*opened ? &**opened : nullptr, login);
+    if (!scanned) return scanned.error();
+    return std::move(scanned->found);
+}
+
+Result<void> CredentialFile::each(
+    const std::function<void(std::string_view, const std::optional<Entry>&)>& take) const {
+    const auto opened = file_.open();
+    if (!opened) return opened.error();
+    if (!*opened) return {};
+    // The format is known once all lines were seen.
+    const auto scanned = scan(&**opened, {});
+    if (!scanned) return scanned.error();
+    const int fd = (*opened)->fd.get();
+    if (::lseek(fd, 0, SEEK_SET) != 0) return system_trouble("read again", path());
+    const auto read = each_line(fd, longest_line, [&](std::string_view line, bool) {
+        if (!line.empty() && line.front() != '#')
+            take(line, parse_entry(line, scanned->found.format));
+        return true;
+    });
+    return read ? read : about(path(), read.error());
+}
+
+// The lock goes with the descriptor.
+Result<Fd> CredentialFile::lock() const {
+    const std::string lock_path =
+        path().substr(0, path().size() - file_.name().size()) + lock_name_;
+    Fd fd{retried([&] {
+        return ::openat(file_.directory(), lock_name_.c_str(),
+                        O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+    })};
+    if (!fd) return system_trouble("open", lock_path);
+    if (auto done = lock_file(fd.get(), lock_path, longest_wait); !done) return done.error();
+    return fd;
+}
+
+// Makes the new file beside the old one, complete and on the disk.
+Result<void> CredentialFile::write_new(const Opened* old, const Scan& scan,
+                                       const Edit& edit) const {
+    const Fd file{retried([&] {
+        return ::openat(file_.directory(), new_name_.c_str(),
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    })};
+    if (!file) return system_trouble("create");
+    const Splice change = splice(scan, edit);
+    if (old != nullptr) {
+        const int from = old->fd.get();
+        if (auto done = copy_attributes(from, file.get()); !done) return done;
+        if (auto done = copy_bytes(from, file.get(), 0, change.at); !done) return done;
+        if (auto done = write_whole(file.get(), change.insert); !done) return done;
+        if (auto done = copy_bytes(from, file.get(), change.at + change.cut, scan.size); !done)
+            return done;
+    } else {
+        // Whatever the umask and the directory's default ACL make of a new file's mode.
+        if (retried([&] { return ::fchmod(file.get(), 0600); }) != 0)
+            return system_trouble("set the mode");
+        if (auto done = write_whole(file.get(), change.insert); !done) return done;
+    }
+    if (retried([&] { return ::fsync(file.get()); }) != 0) return system_trouble("sync");
+    return {};
+}
+
+Result<Change> CredentialFile::change(std::string_view login, const Editor& editor) const {
+    // Now, while nothing has been done: afterwards it must be there to be synced.
+    const Fd directory{retried(
+        [&] { return ::openat(file_.directory(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); })};
+    if (!directory) return system_trouble("open the directory of", path());
+    const auto locked = lock();
+    if (!locked) return locked.error();
+    SignalsHeld held;
+    const auto remove_new = [&] {
+        return retried([&] { return ::unlinkat(directory.get(), new_name_.c_str(), 0); });
+    };
+    // Left over by a change that was killed.
+    if (remove_new() != 0 && errno != ENOENT) return system_trouble("remove", path() + ".new");
+
+    const auto opened = file_.open();
+    if (!opened) return opened.error();
+    const Opened* const old = *opened ? &**opened : nullptr;
+    const auto scanned = scan(old, login);
+    if (!scanned) return scanned.error();
+    const auto edit = editor(scanned->found);
+    if (!edit) return edit.error();
+    if (edit->what == Edit::What::keep) return Change::none;
+    // It would be trouble for every user from then on.
+    if (edit->line.size() >= longest_line)
+        return about(path(), trouble("the new line is longer than 64 kB"));
+
+    auto done = write_new(old, *scanned, *edit);
+    if (!done) done = about(path() + ".new", done.error());
+    // Who changes the file by other means takes no lock; what they wrote must not be lost.
+    if (done) done = file_.check_unchanged(old);
+    if (done && retried([&] {
+                    return ::renameat(directory.get(), new_name_.c_str(), directory.get(),
+                                      file_.name().c_str());
+                }) != 0)
+        done = system_trouble("replace", path());
+    if (!done) {
+        (void)remove_new();
+        return done.error();
+    }
+    held.keep();
+    // On the disk the name may still be the old file's.
+    if (retried([&] { return ::fsync(directory.get()); }) != 0) return Change::unsynced;
+    return Change::made;
+}
+
+} // namespace poppass

@@ -1,0 +1,74 @@
+#include "credentials/scan.hh"
+
+#include "credentials/crypt_hash.hh"
+#include "base/lines.hh"
+
+namespace poppass {
+
+namespace {
+
+// Takes the lines one by one and keeps what the result needs of them.
+class Lines {
+public:
+    Lines(std::string_view login, std::optional<Format> format)
+        : login_(login), wanted_(is_login(login)), told_(format) {}
+
+    void take(std::string_view line, bool ends) {
+        const off_t at = scan_.size;
+        const auto size = static_cast<off_t>(line.size());
+        scan_.size += size + (ends ? 1 : 0);
+        scan_.file_ends = ends;
+        if (knows_file() && !(wanted_ && line.starts_with(login_))) return;
+        const std::size_t name_end = find_separator(line);
+        if (name_end == line.npos || name_end == 0 || line.front() == '#') return;
+        if (!first_separator_) first_separator_ = line[name_end];
+        if (!any_shadow_) any_shadow_ = has_shadow_form(line);
+        if (!usual_.full())
+            if (const auto entry = parse_entry(line, Format::passwd_file))
+                usual_.see(hash_to_verify(entry));
+        if (!wanted_ || line.substr(0, name_end) != login_) return;
+        if (scan_.found.line) {
+            scan_.found.repeated = true;
+            return;
+        }
+        scan_.found.line = line;
+        scan_.line_at = at;
+        scan_.line_size = size;
+        scan_.line_ends = ends;
+    }
+
+    Scan result() && {
+        const bool shadow = any_shadow_ || !first_separator_;
+        Found& found = scan_.found;
+        found.format = told_.value_or(shadow ? Format::shadow : Format::passwd_file);
+        if (found.format == Format::passwd_file) found.separator = first_separator_.value_or(':');
+        found.usual = usual_.hash();
+        return std::move(scan_);
+    }
+
+private:
+    // No line could change what the result says of the file: those of other users are passed over.
+    bool knows_file() const { return first_separator_ && (any_shadow_ || told_) && usual_.full(); }
+
+    std::string_view login_;
+    bool wanted_;
+    std::optional<Format> told_;
+    std::optional<char> first_separator_;
+    bool any_shadow_ = false;
+    UsualHash usual_;
+    Scan scan_;
+};
+
+} // namespace
+
+Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format) {
+    Lines lines{login, format};
+    const auto read = each_line(fd, longest_line, [&](std::string_view line, bool ends) {
+        lines.take(line, ends);
+        return true;
+    });
+    if (!read) return read.error();
+    return std::move(lines).result();
+}
+
+} // namespace poppass

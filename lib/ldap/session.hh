@@ -1,0 +1,114 @@
+// One connection to one server of a directory, over libldap: connect, prove the server, bind,
+// search, change a password. Every step ends at the deadline. An error is the server's trouble, so
+// that another one may be asked, save for misuse.
+#pragma once
+
+#include "ldap/wire.hh"
+
+#include <ldap.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace poppass {
+
+struct LdapSecurity {
+    bool starttls = false; // on ldap:// connections
+    std::string ca;        // the file of trusted certificates
+};
+
+// What a bind says of a user.
+enum class LdapStanding {
+    accepted,
+    must_change, // accepted, but the password has to be changed
+    not_known,   // no such entry, or the password is wrong
+    refused,     // by policy: locked, expired, or the like
+};
+
+struct LdapBound {
+    LdapStanding standing;
+    std::string words; // refused: the server's, for the log
+};
+
+// How a change of a password ended.
+struct LdapChange {
+    enum class How {
+        changed,
+        refused,  // words: why, for the user
+        referred, // this server changes nothing; referrals: those that may
+        not_done, // the server says that it cannot now; words: why, for the log
+        lost,     // the connection broke before the answer came, or it tells nothing
+        late,     // no answer came in time: it may still be done
+    } how;
+    std::string words;
+    std::vector<std::string> referrals;
+};
+
+class LdapSession {
+public:
+    // Connects. Over anything but loopback and ldapi, only with TLS and a certificate that a
+    // trusted authority gave this very host name. Nothing but a StartTLS goes over the wire before.
+    static Result<LdapSession> open(const LdapUri& server, const LdapSecurity& security,
+                                    Clock::time_point deadline);
+
+    // The passwords may not be empty: to many servers that would be an anonymous bind.
+    Result<LdapBound> bind(const std::string& dn, std::string_view password,
+                           Clock::time_point deadline);
+
+    // The DN of the one entry that the filter finds at and below the base; nothing where it finds
+    // none. More than one is a refusal (rejected). A filter that is none is misuse.
+    Result<std::optional<std::string>> find(const std::string& base, const std::string& filter,
+                                            Clock::time_point deadline);
+
+    // Whether there is an entry of that name, which may be read.
+    Result<bool> exists(const std::string& dn, Clock::time_point deadline);
+
+    // Changes the password of the user bound (RFC 3062).
+    LdapChange change_password(std::string_view old_password, std::string_view new_password,
+                               Clock::time_point deadline);
+
+    // Nothing but the destructor may follow.
+    void close() { ld_.reset(); }
+
+private:
+    struct Answer {
+        int code = 0;
+        std::string text;
+        std::vector<std::string> referrals;
+        int policy_error = -1; // of the password policy control; -1: none
+        bool grace = false;    // the password has expired and still counts a few times
+    };
+    struct Unbind {
+        void operator()(LDAP* ld) const { ::ldap_unbind_ext(ld, nullptr, nullptr); }
+    };
+    struct FreeMessage {
+        void operator()(LDAPMessage* message) const { ::ldap_msgfree(message); }
+    };
+    using Message = std::unique_ptr<LDAPMessage, FreeMessage>;
+
+    struct Found {
+        Answer answer;
+        std::vector<std::string> dns;
+    };
+
+    LdapSession(std::unique_ptr<LdapWire> wire, const LdapUri& server)
+        : wire_(std::move(wire)), ld_(wire_->make_handle(server)), name_(server.text()) {}
+    Result<Found> search(const std::string& base, int scope, const std::string& filter,
+                         Clock::time_point deadline);
+    Result<void> set_options(const LdapSecurity& security);
+    Result<void> ask_for_tls();
+    Result<void> start_tls(const LdapSecurity& security);
+    // The answer to a request, of this type (LDAP_RES_...). ETIMEDOUT: none came in time.
+    Result<Message> wait(int id, int type);
+    Result<Answer> read_answer(const Message& message);
+    Error server_trouble(std::string_view deed, std::string_view words) const;
+    Error library_trouble(std::string_view deed, int code) const;
+
+    std::unique_ptr<LdapWire> wire_;
+    std::unique_ptr<LDAP, Unbind> ld_;
+    std::string name_; // of the server
+};
+
+} // namespace poppass

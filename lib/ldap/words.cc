@@ -1,0 +1,96 @@
+#include "ldap/words.hh"
+
+#include <algorithm>
+#include <charconv>
+#include <ldap.h>
+
+namespace poppass {
+
+namespace {
+
+std::string_view policy_words(int error) {
+    switch (error) {
+    case PP_passwordModNotAllowed: return "you may not change your password";
+    case PP_mustSupplyOldPassword: return "the old password must be given";
+    case PP_insufficientPasswordQuality: return "your new password is too weak";
+    case PP_passwordTooShort: return "your new password is too short";
+    case PP_passwordTooYoung: return "you must wait longer to change your password";
+    case PP_passwordInHistory: return "your new password has been used before";
+    case 9: return "your new password is too long"; // named since OpenLDAP 2.5
+    default: return {};
+    }
+}
+
+std::string_view code_words(int code) {
+    switch (code) {
+    case LDAP_CONSTRAINT_VIOLATION: return "your new password breaks a rule of the directory";
+    case LDAP_INSUFFICIENT_ACCESS: return "you may not change your password";
+    default: return "the directory refuses the change";
+    }
+}
+
+// GnuTLS tells by bits of a number only (gnutls_certificate_status_t).
+std::string_view gnutls_words(unsigned status) {
+    struct Bit {
+        unsigned bit;
+        std::string_view words;
+    };
+    for (const auto& [bit, words] :
+         {Bit{1u << 5u, "it was revoked"}, Bit{1u << 6u, "no trusted authority issued it (--ca)"},
+          Bit{1u << 10u, "it has expired"}, Bit{1u << 9u, "it is not valid yet"},
+          Bit{1u << 7u, "its issuer is no authority"}, Bit{1u << 8u, "its algorithm is too weak"},
+          Bit{1u << 18u, "it is not for servers"}})
+        if ((status & bit) != 0) return words;
+    return "it is not valid";
+}
+
+} // namespace
+
+std::string clean_server_text(std::string_view text) {
+    constexpr std::size_t most = 100;
+    std::string clean;
+    for (const char c : text) {
+        const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+        if (!control)
+            clean += c;
+        else if (!clean.empty() && clean.back() != ' ')
+            clean += ' ';
+    }
+    if (clean.size() > most) {
+        std::size_t end = most;
+        while (end > 0 && (static_cast<unsigned char>(clean[end]) & 0xc0) == 0x80) --end;
+        clean.resize(end);
+    }
+    while (!clean.empty() && clean.back() == ' ') clean.pop_back();
+    return clean;
+}
+
+std::string refusal_words(int result_code, int policy_error, std::string_view server_text) {
+    const std::string text = clean_server_text(server_text);
+    std::string words{policy_words(policy_error)};
+    if (words.empty()) return text.empty() ? std::string{code_words(result_code)} : text;
+    // The server may know more: how long is long enough.
+    return text.empty() ? words : words + " (" + text + ")";
+}
+
+std::string certificate_words(std::string_view text) {
+    const std::string words = clean_server_text(text);
+    const auto tells = [&](std::string_view part) { return words.find(part) != words.npos; };
+    if (constexpr std::string_view mark = "untrusted or revoked (0x"; tells(mark)) {
+        unsigned status = 0;
+        const char* const number = words.data() + words.find(mark) + mark.size();
+        std::from_chars(number, words.data() + words.size(), status, 16);
+        return "the server's certificate: " + std::string{gnutls_words(status)};
+    }
+    if (tells("certificate is expired") || tells("certificate has expired"))
+        return "the server's certificate: it has expired";
+    if (tells("not yet active") || tells("not yet valid"))
+        return "the server's certificate: it is not valid yet";
+    if (tells("issuer certificate") || tells("self-signed") || tells("self signed"))
+        return "the server's certificate: no trusted authority issued it (--ca)";
+    if (tells("hostname") || tells("subjectAltName"))
+        return "the server's certificate: it is not for this host name";
+    return words;
+}
+
+} // namespace poppass

@@ -1,0 +1,26 @@
+// What every link of a chain does alike, first and last.
+#pragma once
+
+#include "base/result.hh"
+
+#include <string_view>
+
+namespace poppass {
+
+// Opens the standard descriptors and forbids core dumps and tracing; no password may be read
+// before.
+Result<void> prepare_link();
+
+// Prepares, and runs `body`, whose error becomes a line on descriptor 2. Returns the exit status;
+// an exception is temporary trouble.
+int run_link(std::string_view program, int argc, char** argv,
+             Result<ExitStatus> (*body)(int argc, char** argv));
+
+// The answers to -h and -V, on descriptor 1.
+ExitStatus show_usage(std::string_view usage);
+ExitStatus show_version(std::string_view program);
+
+// The misuse in what getopt_long, told not to print, returned '?' or ':' for.
+Error wrong_option(int returned, char** argv, std::string_view usage);
+
+} // namespace poppass

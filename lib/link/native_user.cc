@@ -1,0 +1,77 @@
+#include "link/native_user.hh"
+
+#include "process/become_user.hh"
+#include "base/settings.hh"
+
+#include <cstdlib>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace poppass {
+
+namespace {
+
+bool is_dovecot() { return environment("DOVECOT_VERSION").has_value(); }
+
+// An empty value is none.
+bool set_variable(const char* name, const std::string& value) {
+    return (value.empty() ? ::unsetenv(name) : ::setenv(name, value.c_str(), 1)) == 0;
+}
+
+bool set_environment(const NativeUser& user) {
+    if (!set_variable("HOME", user.home) || !set_variable("SHELL", user.shell)) return false;
+    if (!is_dovecot() || !user.ids) return true;
+    std::string extra{environment("EXTRA").value_or("")};
+    extra.append(extra.empty() ? "" : " ").append("userdb_uid userdb_gid");
+    return set_variable("userdb_uid", std::to_string(user.ids->uid)) &&
+           set_variable("userdb_gid", std::to_string(user.ids->gid)) &&
+           set_variable("EXTRA", extra);
+}
+
+Result<void> become(const UserIds& ids) {
+    // Without root there is one user that can be become: who we are.
+    if (::geteuid() != 0 && ids.uid == ::getuid() && ids.uid == ::geteuid() &&
+        ids.gid == ::getgid() && ids.gid == ::getegid())
+        return {};
+    return become_user(ids.uid, ids.gid, ids.groups);
+}
+
+} // namespace
+
+bool environment_is_native() { return environment("NATIVE_CHECKPASSWORD") || is_dovecot(); }
+
+DovecotLookup dovecot_lookup() {
+    constexpr int reply = 4;
+    if (!is_dovecot() || environment("AUTHORIZED") != "1" || ::fcntl(reply, F_GETFD) == -1)
+        return DovecotLookup::none;
+    return environment("CREDENTIALS_LOOKUP") ? DovecotLookup::credentials : DovecotLookup::user;
+}
+
+ExitStatus no_such_user(DovecotLookup lookup) {
+    return lookup == DovecotLookup::user ? ExitStatus{3} : ExitStatus::rejected;
+}
+
+Result<NativeUser> native_user(std::string_view login, const Account& account) {
+    auto groups = find_groups(account.name, account.gid);
+    if (!groups) return groups.error();
+    return NativeUser{std::string{login}, UserIds{account.uid, account.gid, std::move(*groups)},
+                      account.home, account.shell.empty() ? "/bin/sh" : account.shell};
+}
+
+Error run_for_user(Chain next, const NativeUser& user, NativeOptions options,
+                   DovecotLookup lookup) {
+    if (!is_dovecot() && options.environment) {
+        if (user.ids)
+            if (auto done = become(*user.ids); !done) return done.error();
+        // As the user, who may enter what root may not, and the other way round.
+        if (options.change_directory && !user.home.empty() && ::chdir(user.home.c_str()) != 0)
+            return system_trouble("enter", user.home);
+    }
+    const bool good = set_variable("USER", user.login) &&
+                      (!options.environment || set_environment(user)) &&
+                      (lookup == DovecotLookup::none || set_variable("AUTHORIZED", "2"));
+    if (!good) return system_trouble("set the environment");
+    return run_next(next);
+}
+
+} // namespace poppass

@@ -1,0 +1,48 @@
+// The records that programs of a chain read on descriptor 3: the checkpassword record
+// (https://cr.yp.to/checkpwd/interface.html) and the setpassword record that qmail-poppass writes and
+// vsetpass reads. poppass-chain(7) tells both.
+#pragma once
+
+#include "base/result.hh"
+#include "base/secret.hh"
+
+#include <cstddef>
+#include <string_view>
+
+namespace poppass {
+
+// The longest record, in bytes, every NUL counted.
+inline constexpr std::size_t longest_record = 512;
+
+// Views into the record's buffer; each string is followed there by its NUL.
+struct CheckRecord {
+    std::string_view login;
+    std::string_view password;
+    std::string_view timestamp; // empty: a plain password
+};
+
+struct SetRecord {
+    std::string_view login;
+    std::string_view old_password;
+    std::string_view new_password;
+};
+
+// Login, password, timestamp, each ended by NUL; anything may follow. Otherwise misuse.
+Result<CheckRecord> parse_check_record(std::string_view bytes);
+
+// Login, old password, an empty response, a new password that is not empty, each ended by NUL, and
+// nothing more. Otherwise misuse.
+Result<SetRecord> parse_set_record(std::string_view bytes);
+
+// Put a record together. The strings must hold no NUL (the front end sees to it); false, and `into`
+// is empty, where the record would be too long.
+[[nodiscard]] bool make_check_record(Secret& into, std::string_view login,
+                                     std::string_view password);
+[[nodiscard]] bool make_set_record(Secret& into, std::string_view login,
+                                   std::string_view old_password, std::string_view new_password);
+
+// Reads descriptor `fd` to its end. A descriptor that cannot be read, and more than longest_record
+// bytes, are misuse. `into` must have room for one byte more than the longest record.
+Result<void> read_record(int fd, Secret& into);
+
+} // namespace poppass

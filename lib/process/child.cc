@@ -1,0 +1,182 @@
+#include "process/child.hh"
+
+#include "base/clock.hh"
+#include "base/fd.hh"
+
+#include <csignal>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace poppass {
+
+namespace {
+
+using Sink = std::function<void(std::string_view)>;
+
+struct Pipes {
+    Pipe record; // without descriptors where the child gets none, as the others
+    Pipe output;
+    Pipe errors;
+};
+
+// A pipe whose writer is the child.
+Result<void> make_output(const Sink& sink, Pipe& into) {
+    if (!sink) return {};
+    auto pipe = make_pipe();
+    if (!pipe) return pipe.error();
+    if (::fcntl(pipe->read_end.get(), F_SETFL, O_NONBLOCK) != 0)
+        return system_trouble("prepare a pipe");
+    into = std::move(*pipe);
+    return {};
+}
+
+Result<Pipes> make_pipes(const Child& child) {
+    Pipes pipes;
+    if (child.record != nullptr) {
+        auto record = make_pipe();
+        if (!record) return record.error();
+        // A pipe holds at least 4096 bytes, so this never waits for a reader, and a child that
+        // closes it unread does no harm.
+        if (auto done = write_whole(record->write_end.get(), child.record->view()); !done)
+            return done.error();
+        record->write_end.reset();
+        pipes.record = std::move(*record);
+    }
+    if (auto done = make_output(child.output, pipes.output); !done) return done.error();
+    if (auto done = make_output(child.errors, pipes.errors); !done) return done.error();
+    return pipes;
+}
+
+// True also where there is nothing to put.
+bool put_on(const Fd& fd, int number) {
+    if (!fd) return true;
+    // dup2 onto itself would leave close-on-exec set.
+    if (fd.get() == number) return ::fcntl(number, F_SETFD, 0) == 0;
+    return ::dup2(fd.get(), number) == number;
+}
+
+bool take(const Identity& identity) {
+    return ::setgroups(0, nullptr) == 0 &&
+           ::setresgid(identity.gid, identity.gid, identity.gid) == 0 &&
+           ::setresuid(identity.uid, identity.uid, identity.uid) == 0;
+}
+
+// The child's side; shares our memory until it is another program. Returns only on failure.
+void become(const Child& child, const Pipes& pipes) {
+    ::setpgid(0, 0);
+    if (!put_on(pipes.output.write_end, 1)) return;
+    if (!put_on(pipes.errors.write_end, 2)) return;
+    // Last, for any of the other ends may have had this number.
+    if (!put_on(pipes.record.read_end, 3)) return;
+    const rlimit no_core{0, 0};
+    if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return;
+    // Handlers end with execve; what we ignore, or were started to ignore, would stay ignored.
+    struct sigaction normal {};
+    normal.sa_handler = SIG_DFL;
+    for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2})
+        if (::sigaction(number, &normal, nullptr) != 0) return;
+    sigset_t none;
+    ::sigemptyset(&none);
+    if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return;
+    if (child.identity && !take(*child.identity)) return;
+    ::execve(child.path.c_str(), child.argv, child.environment);
+}
+
+// vfork costs a fraction of fork, and its sharing of memory brings errno home. A function of its
+// own keeps its caller's locals out of that sharing.
+[[gnu::noinline]] pid_t start(const Child& child, const Pipes& pipes, int& error) {
+    volatile int failure = 0;
+    const pid_t pid = ::vfork();
+    if (pid == 0) {
+        become(child, pipes);
+        failure = errno;
+        ::_exit(111);
+    }
+    error = pid < 0 ? errno : failure;
+    return pid;
+}
+
+// Hands on what is there now, which may be a password. Closes at end of file.
+void drain(Fd& fd, const Sink& sink, int most_reads) {
+    char bytes[4096];
+    for (; fd && most_reads > 0; --most_reads) {
+        const auto n = retried([&] { return ::read(fd.get(), bytes, sizeof bytes); });
+        if (n < 0 && errno == EAGAIN) return;
+        if (n <= 0) {
+            fd.reset();
+            return;
+        }
+        const auto size = static_cast<std::size_t>(n);
+        sink({bytes, size});
+        wipe({bytes, size});
+    }
+}
+
+// True once the child has ended; it stays a zombie, so that its process group cannot be another's.
+bool has_ended(pid_t pid) {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid == pid;
+}
+
+} // namespace
+
+void prepare_for_children() {
+    struct sigaction wake {};
+    wake.sa_handler = [](int) {};
+    ::sigaction(SIGCHLD, &wake, nullptr);
+    sigset_t child;
+    ::sigemptyset(&child);
+    ::sigaddset(&child, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &child, nullptr);
+}
+
+ChildEnd run_child(const Child& child) {
+    auto pipes = make_pipes(child);
+    if (!pipes) return {ChildEnd::How::not_started, pipes.error().system_error, 0};
+    int error = 0;
+    const pid_t pid = start(child, *pipes, error);
+    if (pid < 0) return {ChildEnd::How::not_started, error, 0};
+    pipes->record.read_end.reset();
+    pipes->output.write_end.reset();
+    pipes->errors.write_end.reset();
+
+    sigset_t waiting;
+    ::sigprocmask(SIG_BLOCK, nullptr, &waiting);
+    ::sigdelset(&waiting, SIGCHLD);
+    auto deadline = Clock::now() + child.limit;
+    int next_signal = SIGTERM;
+    bool overtime = false;
+    while (!has_ended(pid)) {
+        if (Clock::now() >= deadline) {
+            overtime = true;
+            ::kill(-pid, next_signal);
+            if (::getpgid(pid) != pid) ::kill(pid, next_signal); // it has left its group
+            next_signal = SIGKILL;
+            deadline = Clock::now() + grace_after_term;
+        }
+        pollfd ends[] = {{pipes->output.read_end.get(), POLLIN, 0},
+                         {pipes->errors.read_end.get(), POLLIN, 0}};
+        const timespec wait = time_until(deadline);
+        (void)::ppoll(ends, 2, &wait, &waiting);
+        drain(pipes->output.read_end, child.output, 1);
+        drain(pipes->errors.read_end, child.errors, 1);
+    }
+    ::kill(-pid, SIGKILL);
+    int status = 0;
+    const bool reaped = retried([&] { return ::waitpid(pid, &status, 0); }) == pid;
+    // What it wrote before it ended; a pipe holds 64 kB, and somebody else may still be writing.
+    drain(pipes->output.read_end, child.output, 16);
+    drain(pipes->errors.read_end, child.errors, 16);
+
+    if (error != 0) return {ChildEnd::How::not_started, error, 0};
+    if (overtime || !reaped) return {ChildEnd::How::overtime, 0, pid};
+    if (WIFEXITED(status)) return {ChildEnd::How::exited, WEXITSTATUS(status), pid};
+    return {ChildEnd::How::killed, WTERMSIG(status), pid};
+}
+
+} // namespace poppass

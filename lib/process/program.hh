@@ -1,0 +1,19 @@
+// Finding programs by name, without a shell and without execvp's habit of trying one.
+#pragma once
+
+#include "base/result.hh"
+
+#include <string>
+#include <string_view>
+
+namespace poppass {
+
+// The path that `name` stands for: itself where it holds a slash, else the first executable regular
+// file of that name in $PATH (/usr/local/bin:/usr/bin:/bin where unset). Entries of PATH that are
+// not absolute are skipped. Not found, or found and not executable, is misuse.
+Result<std::string> find_program(std::string_view name);
+
+// The last component of a path.
+std::string_view base_name(std::string_view path);
+
+} // namespace poppass

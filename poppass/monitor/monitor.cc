@@ -1,0 +1,388 @@
+#include "monitor/monitor.hh"
+
+#include "process/child.hh"
+#include "base/clock.hh"
+#include "base/log.hh"
+#include "account/login.hh"
+#include "protocol/monitor_message.hh"
+#include "monitor/rules.hh"
+#include "process/program.hh"
+#include "monitor/reason.hh"
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace poppass {
+
+namespace {
+
+constexpr int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+
+// A kernel may remember over a sleep how much a process did before it, and wake it earlier or later for
+// it. So the last sleep before an answer is one of its own: what was done before is to have woken up.
+constexpr std::chrono::milliseconds last_sleep{50};
+
+// How long the network side may take to say its last reply and go.
+constexpr std::chrono::seconds farewell{5};
+
+std::int64_t milliseconds(Clock::duration time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+}
+
+std::string status_text(const ChildEnd& end) {
+    switch (end.how) {
+    case ChildEnd::How::exited: return std::to_string(end.value);
+    case ChildEnd::How::killed: return "signal" + std::to_string(end.value);
+    case ChildEnd::How::overtime: return "overtime";
+    case ChildEnd::How::not_started: break;
+    }
+    return "not-started";
+}
+
+std::string_view result_text(Outcome outcome, std::string_view accepted) {
+    switch (outcome) {
+    case Outcome::accepted: return accepted;
+    case Outcome::rejected: return "refused";
+    case Outcome::misused: return "misused";
+    case Outcome::temporary: return "temporary";
+    case Outcome::unknown: break;
+    }
+    return "unknown";
+}
+
+// How the network side went, where we did not end it.
+std::string_view end_text(int status) {
+    if (!WIFEXITED(status)) return "killed";
+    switch (static_cast<NetworkEnd>(WEXITSTATUS(status))) {
+    case NetworkEnd::quit: return "quit";
+    case NetworkEnd::vanished: return "vanished";
+    case NetworkEnd::line_timeout: return "timeout";
+    case NetworkEnd::no_monitor: return "no-monitor";
+    case NetworkEnd::told:        // we told it nothing
+    case NetworkEnd::not_started: // nor did it tell us
+        break;
+    }
+    return "violation";
+}
+
+// A link that refuses a password may offer one, in double quotes: that is for the user alone.
+std::string without_quoted(std::string_view words) {
+    const auto first = words.find('"');
+    if (first == words.npos) return std::string{words};
+    const auto last = words.rfind('"');
+    const auto after = first == last ? std::string_view{} : words.substr(last);
+    return std::string{words.substr(0, first)}.append("\"...").append(after);
+}
+
+// As execve wants them; they live as long as `words`.
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+    std::vector<char*> pointers;
+    for (const std::string& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+class Monitor {
+public:
+    Monitor(const Configuration& configuration, const EventLog& log,
+            const std::optional<std::string>& peer, Fd network_end, pid_t network)
+        : configuration_(configuration), log_(log), peer_(peer.value_or("-")),
+          network_end_(std::move(network_end)), network_(network),
+          rules_(configuration.tries, configuration.delay) {
+        ::sigprocmask(SIG_BLOCK, nullptr, &waiting_);
+        for (const int number : ending_signals) ::sigdelset(&waiting_, number);
+    }
+
+    int run() {
+        const auto deadline = started_ + configuration_.session_limit;
+        while (end_.empty()) wait_for_request(deadline);
+        return finish();
+    }
+
+private:
+    // Waits for one thing to happen, and sees to it.
+    void wait_for_request(Clock::time_point deadline) {
+        pollfd end{network_end_.get(), POLLIN, 0};
+        const timespec wait = time_until(deadline);
+        const int ready = ::ppoll(&end, 1, &wait, &waiting_);
+        if (ready < 0) return close(Closing::shutting_down); // only ending_signals can interrupt
+        if (Clock::now() >= deadline) return close(Closing::time_is_up);
+        if (ready == 0) return;
+        const auto n = retried(
+            [&] { return ::read(network_end_.get(), request_.storage().data(), request_.capacity()); });
+        if (n <= 0) {
+            end_ = network_gone;
+            return;
+        }
+        request_.resize(static_cast<std::size_t>(n));
+        serve();
+        request_.wipe();
+    }
+
+    void serve() {
+        const auto request = parse_request(request_.view());
+        if (!request) return violated();
+        if (const auto* const failure = std::get_if<StartFailure>(&*request))
+            return start_failed(failure->what);
+        served_ = true;
+        if (const auto* const check = std::get_if<CheckRequest>(&*request))
+            return serve_check(check->login, check->password);
+        if (const auto* const change = std::get_if<ChangeRequest>(&*request))
+            return serve_change(change->new_password);
+        forget();
+    }
+
+    void serve_check(std::string_view login, std::string_view password) {
+        const auto arrived = Clock::now();
+        forget();
+        login_ = strip_domain(login, configuration_.strip);
+        if (!rules_.begin_check() || !make_check_record(record_, login_, password))
+            return violated();
+        Reason reason;
+        const ChildEnd end = run(configuration_.check, reason, {password});
+        const Outcome outcome = judge(end);
+        const std::string_view words = reason.words({password});
+        const auto took = Clock::now() - arrived;
+        log_link("check", result_text(outcome, "accepted"), configuration_.check, end, took, words);
+        if (outcome == Outcome::accepted && !old_password_.assign({password})) return violated();
+        request_.wipe();
+        const auto decision = rules_.end_check(outcome, took);
+        const auto when = arrived + decision.answer_at;
+        if (!wait_until(when - last_sleep) || !wait_until(when))
+            return close(Closing::shutting_down);
+        // The words of a refusal are for the log alone: they could tell whether there is such a user.
+        answer({outcome, decision.last,
+                outcome == Outcome::temporary ? words : std::string_view{}});
+        if (decision.last) end_ = "tries";
+    }
+
+    void serve_change(std::string_view new_password) {
+        const auto arrived = Clock::now();
+        if (!rules_.begin_change() ||
+            !make_set_record(record_, login_, old_password_.view(), new_password))
+            return violated();
+        Reason reason;
+        const ChildEnd end =
+            run(configuration_.change, reason, {old_password_.view(), new_password});
+        const Outcome outcome = judge(end);
+        const std::string_view words = reason.words({old_password_.view(), new_password});
+        log_link("change", result_text(outcome, "changed"), configuration_.change, end,
+                 Clock::now() - arrived, without_quoted(words));
+        const bool last = rules_.end_change(outcome);
+        const std::string login = login_;
+        if (last) forget();
+        request_.wipe();
+        answer({outcome, last, words});
+        if (outcome == Outcome::accepted && configuration_.after) run_after(login);
+    }
+
+    // The program that is run when a change was answered. What becomes of it is for the log alone.
+    void run_after(const std::string& login) {
+        const auto started = Clock::now();
+        std::vector<std::string> variables{"USER=" + login};
+        for (char** variable = environ; *variable != nullptr; ++variable)
+            if (!std::string_view{*variable}.starts_with("USER=")) variables.emplace_back(*variable);
+        const ChainLine& after = *configuration_.after;
+        std::optional<LinkErrors> errors;
+        if (log_.uses_syslog()) errors.emplace(*this, after, std::initializer_list<std::string_view>{});
+        const ChildEnd end = run_child({.path = after.path,
+                                        .argv = pointers(after.words).data(),
+                                        .limit = configuration_.chain_limit,
+                                        .errors = errors ? errors->sink() : nullptr,
+                                        .environment = pointers(variables).data(),
+                                        .identity = configuration_.identity});
+        login_ = login;
+        log_link("after", end.how == ChildEnd::How::exited && end.value == 0 ? "done" : "failed",
+                 after, end, Clock::now() - started, {});
+        login_.clear();
+    }
+
+    ChildEnd run(const ChainLine& chain, Reason& reason,
+                 std::initializer_list<std::string_view> passwords) {
+        std::optional<LinkErrors> errors;
+        if (log_.uses_syslog()) errors.emplace(*this, chain, passwords);
+        const ChildEnd end =
+            run_child({.path = chain.path,
+                       .argv = pointers(chain.words).data(),
+                       .record = &record_,
+                       .limit = configuration_.chain_limit,
+                       .output = [&](std::string_view bytes) { reason.take(bytes); },
+                       .errors = errors ? errors->sink() : nullptr});
+        record_.wipe();
+        return end;
+    }
+
+    void forget() {
+        rules_.forget();
+        old_password_.wipe();
+        login_.clear();
+    }
+
+    // False where a signal ended the wait. A client that goes away does not: this process stays, and
+    // counts against the super-server's limit.
+    bool wait_until(Clock::time_point then) {
+        while (Clock::now() < then) {
+            const timespec wait = time_until(then);
+            if (::ppoll(nullptr, 0, &wait, &waiting_) < 0) return false;
+        }
+        return true;
+    }
+
+    void answer(const Verdict& verdict) { send(Answer{verdict}); }
+
+    void close(Closing why) {
+        end_ = why == Closing::time_is_up ? "session" : "shutdown";
+        send(Answer{why});
+    }
+
+    // Never waits: a network side that does not read its answers is none of ours. One that is gone
+    // shows at the next read.
+    void send(const Answer& message) {
+        const std::string_view bytes = message.view();
+        if (::send(network_end_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+            errno == EAGAIN)
+            violated();
+    }
+
+    // No honest network side does this.
+    void violated() {
+        end_ = "violation";
+        ::kill(network_, SIGKILL);
+    }
+
+    void start_failed(std::string_view what) {
+        if (served_) return violated();
+        log_.write(event("error", "not-started").word("words", what));
+        end_ = "not-started";
+        exit_status_ = static_cast<int>(ExitStatus::temporary);
+    }
+
+    // What a link writes to descriptor 2, line by line, where descriptor 2 is not ours to hand on.
+    class LinkErrors {
+    public:
+        LinkErrors(const Monitor& monitor, const ChainLine& chain,
+                   std::initializer_list<std::string_view> passwords)
+            : monitor_(monitor), chain_(chain), passwords_(passwords) {}
+        LinkErrors(const LinkErrors&) = delete;
+        LinkErrors& operator=(const LinkErrors&) = delete;
+        ~LinkErrors() { end_line(); }
+
+        std::function<void(std::string_view)> sink() {
+            return [this](std::string_view bytes) { take(bytes); };
+        }
+
+    private:
+        void take(std::string_view bytes) {
+            for (const char c : bytes) {
+                if (c == '\n') {
+                    end_line();
+                } else if (line_.size() < line_.capacity()) {
+                    line_.storage()[line_.size()] = c;
+                    line_.resize(line_.size() + 1);
+                }
+            }
+        }
+
+        void end_line() {
+            const std::string_view line = line_.view();
+            const bool tells =
+                std::any_of(passwords_.begin(), passwords_.end(), [&](std::string_view password) {
+                    return line.find(password) != line.npos;
+                });
+            if (!line.empty() && !tells)
+                monitor_.log_.write(monitor_.event("link", "says")
+                                        .word("link", base_name(chain_.words.front()))
+                                        .word("words", line));
+            line_.wipe();
+        }
+
+        const Monitor& monitor_;
+        const ChainLine& chain_;
+        const std::vector<std::string_view> passwords_;
+        Secret line_{1024}; // a link may write a password
+    };
+
+    // Sees the network side out of the world.
+    int finish() {
+        request_.wipe();
+        forget();
+        sigset_t waiting;
+        ::sigprocmask(SIG_BLOCK, nullptr, &waiting);
+        ::sigdelset(&waiting, SIGCHLD);
+        const auto deadline = Clock::now() + farewell;
+        int status = 0;
+        while (retried([&] { return ::waitpid(network_, &status, WNOHANG); }) == 0) {
+            const timespec wait = time_until(deadline);
+            if (Clock::now() >= deadline) ::kill(network_, SIGKILL);
+            (void)::ppoll(nullptr, 0, &wait, &waiting);
+        }
+        log_.write(event("end", end_ == network_gone ? end_text(status) : end_)
+                       .word("ms", milliseconds(Clock::now() - started_)));
+        return exit_status_;
+    }
+
+    LogLine event(std::string_view name, std::string_view result) const {
+        LogLine line;
+        line.word("event", name).word("result", result);
+        if (!login_.empty()) line.word("user", login_);
+        return line.word("ip", peer_).word("pid", ::getpid());
+    }
+
+    void log_link(std::string_view name, std::string_view result, const ChainLine& chain,
+                  const ChildEnd& end, Clock::duration took, std::string_view words) const {
+        LogLine line = event(name, result);
+        line.word("ms", milliseconds(took))
+            .word("link", base_name(chain.words.front()))
+            .word("status", status_text(end));
+        if (end.how == ChildEnd::How::not_started) words = std::strerror(end.value);
+        if (!words.empty()) line.word("words", words);
+        log_.write(line);
+    }
+
+    static constexpr std::string_view network_gone = "gone";
+
+    const Configuration& configuration_;
+    const EventLog& log_;
+    const std::string peer_;
+    const Fd network_end_;
+    const pid_t network_;
+    const Clock::time_point started_ = Clock::now();
+    sigset_t waiting_; // what stays blocked while we wait: not the signals that end a session
+    MonitorRules rules_;
+    Secret request_{longest_request + 1}; // one more, to see what is too long
+    Secret record_{longest_record};
+    Secret old_password_{longest_record}; // of the accepted check
+    std::string login_;                   // of the check that runs or was accepted
+    bool served_ = false;
+    std::string_view end_; // why the session is over; empty while it is not
+    int exit_status_ = 0;
+};
+
+} // namespace
+
+void prepare_monitor_signals() {
+    prepare_for_children();
+    struct sigaction wake {};
+    wake.sa_handler = [](int) {};
+    sigset_t blocked;
+    ::sigemptyset(&blocked);
+    ::sigaddset(&blocked, SIGCHLD);
+    for (const int number : ending_signals) {
+        ::sigaction(number, &wake, nullptr);
+        ::sigaddset(&blocked, number);
+    }
+    ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+}
+
+int run_monitor(const Configuration& configuration, const EventLog& log,
+                const std::optional<std::string>& peer, Fd network_end, pid_t network) {
+    return Monitor{configuration, log, peer, std::move(network_end), network}.run();
+}
+
+} // namespace poppass

@@ -1,0 +1,95 @@
+#include "monitor/reason.hh"
+
+#include "link/record.hh"
+
+#include <algorithm>
+
+namespace poppass {
+
+namespace {
+
+constexpr std::size_t code_size = 4; // and the space or hyphen after it
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+bool is_reply(std::string_view line) {
+    return line.size() >= code_size && (line[0] == '4' || line[0] == '5') && is_digit(line[1]) &&
+           is_digit(line[2]) && (line[3] == ' ' || line[3] == '-');
+}
+
+// Whether `text`, which has no control bytes, holds what is left of the password without its own.
+bool holds(std::string_view text, std::string_view password) {
+    if (std::all_of(password.begin(), password.end(), is_control)) return false;
+    for (; !text.empty(); text.remove_prefix(1)) {
+        auto rest = text;
+        const bool same = std::all_of(password.begin(), password.end(), [&](char c) {
+            if (is_control(c)) return true;
+            if (rest.empty() || rest.front() != c) return false;
+            rest.remove_prefix(1);
+            return true;
+        });
+        if (same) return true;
+    }
+    return false;
+}
+
+std::string_view trim(std::string_view text) {
+    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    return text;
+}
+
+// At most `size` bytes, and no part of a character.
+std::string_view cut(std::string_view text, std::size_t size) {
+    if (text.size() <= size) return text;
+    while (size > 0 && is_continuation(text[size])) --size;
+    return text.substr(0, size);
+}
+
+std::string_view without_tag(std::string_view text) {
+    const std::size_t tag = text.rfind("(#");
+    if (tag == text.npos || text.back() != ')') return text;
+    return trim(text.substr(0, tag));
+}
+
+} // namespace
+
+void Reason::take(std::string_view bytes) {
+    for (const char c : bytes) {
+        if (found_) return;
+        if (c == '\n') {
+            end_line();
+        } else if (!is_control(c) && line_.size() < line_.capacity()) {
+            line_.storage()[line_.size()] = c;
+            line_.resize(line_.size() + 1);
+        }
+    }
+}
+
+void Reason::end_line() {
+    found_ = is_reply(line_.view());
+    if (!found_) line_.wipe();
+}
+
+std::string_view Reason::words(std::initializer_list<std::string_view> passwords) {
+    if (!found_) end_line(); // the last line may lack its line feed
+    if (!found_) return {};
+    const std::string_view line = line_.view().substr(code_size);
+    const bool tells = std::any_of(passwords.begin(), passwords.end(),
+                                   [&](auto password) { return holds(line, password); });
+    if (tells) {
+        line_.wipe();
+        found_ = false;
+        return {};
+    }
+    // A password that begins within this much of the line is there to its end, and was found.
+    std::string_view text = trim(cut(line, line_.capacity() - code_size - longest_record));
+    if (!text.empty()) text = without_tag(text);
+    return trim(cut(text, longest_words));
+}
+
+} // namespace poppass

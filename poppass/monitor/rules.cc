@@ -1,0 +1,49 @@
+#include "monitor/rules.hh"
+
+#include "base/exit_status.hh"
+#include "protocol/session.hh"
+
+#include <algorithm>
+
+namespace poppass {
+
+Outcome judge(const ChildEnd& end) {
+    switch (end.how) {
+    case ChildEnd::How::exited: break;
+    case ChildEnd::How::not_started: return Outcome::temporary;
+    case ChildEnd::How::killed:
+    case ChildEnd::How::overtime: return Outcome::unknown;
+    }
+    switch (end.value) {
+    case static_cast<int>(ExitStatus::accepted): return Outcome::accepted;
+    case static_cast<int>(ExitStatus::misused): return Outcome::misused;
+    case static_cast<int>(ExitStatus::temporary): return Outcome::temporary;
+    default:
+        // 1 is everybody's refusal, 3 to 99 are vpopmail's vchkpw's, 100 is cvm's.
+        return end.value >= 1 && end.value <= 100 ? Outcome::rejected : Outcome::unknown;
+    }
+}
+
+bool MonitorRules::begin_check() {
+    forget();
+    return tries_left_ > 0;
+}
+
+MonitorRules::CheckDecision MonitorRules::end_check(Outcome outcome, std::chrono::nanoseconds took) {
+    if (outcome == Outcome::accepted) {
+        refusals_left_ = refusals_per_check;
+        return {false, took};
+    }
+    tries_left_ = std::max(tries_left_ - 1, 0);
+    if (delay_ == delay_.zero()) return {tries_left_ == 0, took};
+    const std::chrono::nanoseconds delay = delay_;
+    const auto delays = std::max<std::chrono::nanoseconds::rep>((took + delay - std::chrono::nanoseconds{1}) / delay, 1);
+    return {tries_left_ == 0, delays * delay};
+}
+
+bool MonitorRules::end_change(Outcome outcome) {
+    refusals_left_ = outcome == Outcome::rejected ? std::max(refusals_left_ - 1, 0) : 0;
+    return refusals_left_ == 0;
+}
+
+} // namespace poppass

@@ -1,0 +1,47 @@
+// What the monitor holds against forgery: whether a check was accepted, the tries left, and when an
+// answer may be given. Pure; times are handed in.
+#pragma once
+
+#include "process/child.hh"
+#include "protocol/verdict.hh"
+
+#include <chrono>
+
+namespace poppass {
+
+// What a chain's end means. poppass-chain(7) has the table; it is the status that decides, and anything
+// unforeseen is `unknown`, never accepted.
+Outcome judge(const ChildEnd& end);
+
+class MonitorRules {
+public:
+    // `tries`: failed checks until the session ends. `delay`: how long each is kept waiting.
+    MonitorRules(int tries, std::chrono::seconds delay) : tries_left_(tries), delay_(delay) {}
+
+    // Whether a check may be run now. Whatever was accepted before does not count from here on.
+    [[nodiscard]] bool begin_check();
+
+    struct CheckDecision {
+        bool last;                         // no other check will be run
+        std::chrono::nanoseconds answer_at; // counted from the arrival of the request
+    };
+    // `took`: from the arrival of the request to the end of the check. A check that was not accepted is
+    // answered at the first whole multiple of the delay that has not passed, so that its time tells
+    // nothing.
+    CheckDecision end_check(Outcome outcome, std::chrono::nanoseconds took);
+
+    // Whether a change may be run now: only on an accepted check.
+    [[nodiscard]] bool begin_change() const { return refusals_left_ > 0; }
+
+    // True where no other change may follow without a new check.
+    bool end_change(Outcome outcome);
+
+    void forget() { refusals_left_ = 0; }
+
+private:
+    int tries_left_;
+    int refusals_left_ = 0; // above 0: a check was accepted and still counts
+    std::chrono::seconds delay_;
+};
+
+} // namespace poppass

@@ -1,0 +1,204 @@
+#include "network/network_side.hh"
+
+#include "base/clock.hh"
+#include "protocol/line_reader.hh"
+#include "protocol/monitor_message.hh"
+#include "protocol/reply.hh"
+#include "network/sandbox.hh"
+#include "protocol/session.hh"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace poppass {
+
+namespace {
+
+constexpr int client_in = STDIN_FILENO;
+constexpr int client_out = STDOUT_FILENO;
+constexpr int monitor_fd = 3;
+
+[[noreturn]] void end(NetworkEnd how) { ::_exit(static_cast<int>(how)); }
+
+int milliseconds_until(Clock::time_point then) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(then - Clock::now()).count();
+    return static_cast<int>(std::max<decltype(left)>(left, 0));
+}
+
+// The whole life of the network side after its power is gone: nothing here allocates or frees.
+class NetworkSide {
+public:
+    explicit NetworkSide(const Configuration& configuration)
+        : greeting_(Reply::greeting, configuration.host), line_timeout_(configuration.line_timeout) {}
+
+    [[noreturn]] void serve() {
+        send(greeting_);
+        for (;;) {
+            const LineReader::Line line = wait_for_line();
+            carry_out(session_.command(parse_command(line.text, line.cut)));
+        }
+    }
+
+    [[noreturn]] void fail_to_start(std::string_view what) {
+        send_request(StartFailure{what});
+        close(NetworkEnd::not_started, ReplyLine{Reply::server_trouble});
+    }
+
+private:
+    // The last reply; then the client's own close is waited for, so that none of it is lost to a
+    // reset: at most 64 kB or two seconds.
+    [[noreturn]] void close(NetworkEnd how, const ReplyLine& reply) {
+        reader_.wipe();
+        send(reply);
+        if (::shutdown(client_out, SHUT_WR) == 0) linger();
+        end(how);
+    }
+
+    void carry_out(const Step& step) {
+        std::visit([this](const auto& deed) { perform(deed); }, step);
+    }
+
+    void perform(const Say& say) {
+        reader_.drop_line();
+        if (say.forget) send_request(ForgetRequest{});
+        send(ReplyLine{say.reply, say.words});
+        wipe(answer_); // the words were in it
+    }
+
+    [[noreturn]] void perform(const SayAndClose& last) {
+        close(last.reply == Reply::bye ? NetworkEnd::quit : NetworkEnd::told,
+              ReplyLine{last.reply, last.words});
+    }
+
+    void perform(const AskCheck& check) {
+        carry_out(session_.check_answered(ask(CheckRequest{check.login, check.password})));
+    }
+
+    void perform(const AskChange& change) {
+        carry_out(session_.change_answered(ask(ChangeRequest{change.new_password})));
+    }
+
+    LineReader::Line wait_for_line() {
+        const auto deadline = Clock::now() + line_timeout_;
+        for (;;) {
+            if (const auto line = reader_.line()) return *line;
+            pollfd ends[] = {{client_in, POLLIN, 0}, {monitor_fd, POLLIN, 0}};
+            const int ready = ::poll(ends, 2, milliseconds_until(deadline));
+            if (ready < 0 && errno != EINTR)
+                close(NetworkEnd::no_monitor, ReplyLine{Reply::server_trouble});
+            if (ready == 0 && Clock::now() >= deadline)
+                close(NetworkEnd::line_timeout, ReplyLine{Reply::line_timeout});
+            if (ready <= 0) continue;
+            if (ends[1].revents != 0) (void)receive(); // it was not asked: it is closing
+            if (ends[0].revents != 0) read_client();
+        }
+    }
+
+    void read_client() {
+        const std::span<char> room = reader_.room();
+        const auto n = retried([&] { return ::read(client_in, room.data(), room.size()); });
+        // A line that the end of file cuts short is no command.
+        if (n <= 0) end(NetworkEnd::vanished);
+        reader_.took(static_cast<std::size_t>(n));
+    }
+
+    Verdict ask(const Request& request) {
+        send_request(request);
+        reader_.drop_line();
+        return receive();
+    }
+
+    void send_request(const Request& request) {
+        if (make_request(request_, request)) {
+            const auto n = retried(
+                [&] { return ::write(monitor_fd, request_.view().data(), request_.size()); });
+            const bool sent = n == static_cast<ssize_t>(request_.size());
+            request_.wipe();
+            if (sent) return;
+        }
+        close(NetworkEnd::no_monitor, ReplyLine{Reply::server_trouble});
+    }
+
+    // The monitor's next word; returns only if it is a verdict.
+    Verdict receive() {
+        const auto n = retried([&] { return ::read(monitor_fd, answer_.data(), answer_.size()); });
+        if (n > 0) {
+            const auto answer = parse_answer({answer_.data(), static_cast<std::size_t>(n)});
+            if (answer && std::holds_alternative<Verdict>(*answer))
+                return std::get<Verdict>(*answer);
+            if (answer)
+                close(NetworkEnd::told,
+                      ReplyLine{std::get<Closing>(*answer) == Closing::time_is_up
+                                    ? Reply::session_timeout
+                                    : Reply::shutting_down});
+        }
+        close(NetworkEnd::no_monitor, ReplyLine{Reply::server_trouble});
+    }
+
+    // A reply is written whole or the session is over: poll first, so that a client who never reads
+    // cannot hold us longer than one who never writes. The descriptor itself stays as it came, for
+    // others may share it.
+    void send(const ReplyLine& reply) {
+        const auto deadline = Clock::now() + line_timeout_;
+        std::string_view left = reply.text();
+        while (!left.empty()) {
+            pollfd out{client_out, POLLOUT, 0};
+            const int ready =
+                retried([&] { return ::poll(&out, 1, milliseconds_until(deadline)); });
+            if (ready == 0) end(NetworkEnd::line_timeout);
+            const auto n = retried([&] { return ::write(client_out, left.data(), left.size()); });
+            if (n <= 0) end(NetworkEnd::vanished);
+            left.remove_prefix(static_cast<std::size_t>(n));
+        }
+    }
+
+    void linger() {
+        const auto deadline = Clock::now() + std::chrono::seconds{2};
+        char bytes[512];
+        std::size_t left = 64 * 1024;
+        while (left > 0) {
+            pollfd in{client_in, POLLIN, 0};
+            if (retried([&] { return ::poll(&in, 1, milliseconds_until(deadline)); }) <= 0) return;
+            const auto n = retried([&] { return ::read(client_in, bytes, sizeof bytes); });
+            if (n <= 0) return;
+            left -= std::min(left, static_cast<std::size_t>(n));
+        }
+    }
+
+    const ReplyLine greeting_;
+    const std::chrono::seconds line_timeout_;
+    LineReader reader_;
+    Secret request_{longest_request};
+    std::array<char, Answer::longest + 1> answer_; // one more, to see what is too long
+    Session session_;
+};
+
+// From here on the monitor alone is told by signals, and tells us.
+void ignore_signals() {
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
+}
+
+void keep_only_our_descriptors(Fd monitor) {
+    if (monitor.get() != monitor_fd && ::dup2(monitor.get(), monitor_fd) == monitor_fd)
+        monitor.reset();
+    monitor.release();
+    ::close(STDERR_FILENO);
+    close_from(monitor_fd + 1);
+}
+
+} // namespace
+
+void run_network_side(const Configuration& configuration, Fd monitor) {
+    ignore_signals();
+    keep_only_our_descriptors(std::move(monitor));
+    NetworkSide network_side{configuration}; // never destroyed: that would free memory
+    if (const auto done = give_power_away(configuration.identity); !done)
+        network_side.fail_to_start(done.error().message());
+    network_side.serve();
+}
+
+} // namespace poppass

@@ -1,0 +1,13 @@
+// The network side: the process that reads the client's bytes and holds no power.
+#pragma once
+
+#include "configuration/configuration.hh"
+#include "base/fd.hh"
+
+namespace poppass {
+
+// Serves the client on descriptors 0 and 1; `monitor` is our end of the pair. Gives its power away
+// first, and reads nothing where that fails. Never returns.
+[[noreturn]] void run_network_side(const Configuration& configuration, Fd monitor);
+
+} // namespace poppass

@@ -1,0 +1,77 @@
+// What the two processes say to each other, one message a packet of a SOCK_SEQPACKET pair. All
+// lengths are checked here; each side treats anything that does not parse as the end of the other.
+//
+// The network side may ask for two things, and give one up:
+//     check(login, old)   is this the old password?
+//     change(new)         set this one, for the login and old password that were accepted
+//     forget              the accepted check is not needed any more
+// and, before anything else, may say that it could not give its power away.
+// The monitor answers each check and each change with a verdict, and may say that it is closing.
+#pragma once
+
+#include "link/record.hh"
+#include "base/secret.hh"
+#include "protocol/verdict.hh"
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+
+namespace poppass {
+
+// The longest request: a kind, and the strings of a record.
+inline constexpr std::size_t longest_request = 1 + longest_record;
+
+// Views into the message. No string is empty or holds a NUL.
+struct CheckRequest {
+    std::string_view login;
+    std::string_view password;
+};
+struct ChangeRequest {
+    std::string_view new_password;
+};
+struct ForgetRequest {};
+struct StartFailure {
+    std::string_view what;
+};
+
+using Request = std::variant<CheckRequest, ChangeRequest, ForgetRequest, StartFailure>;
+
+// False, and `into` is empty, where it does not fit.
+[[nodiscard]] bool make_request(Secret& into, const Request& request);
+std::optional<Request> parse_request(std::string_view message);
+
+// A verdict or a closing, as bytes; cleared when it goes, for words may offer a password.
+class Answer {
+public:
+    explicit Answer(const Verdict& verdict);
+    explicit Answer(Closing closing);
+    Answer(const Answer&) = delete;
+    Answer& operator=(const Answer&) = delete;
+    ~Answer() { wipe(bytes_); }
+    std::string_view view() const { return {bytes_.data(), size_}; }
+
+    static constexpr std::size_t longest = 3 + longest_words;
+
+private:
+    std::array<char, longest> bytes_;
+    std::size_t size_;
+};
+
+// How the network side ended, as its exit status.
+enum class NetworkEnd : int {
+    quit = 0,
+    vanished = 1,     // the client went away
+    line_timeout = 2, // it sent no whole line in time
+    told = 3,         // the monitor ended the session, or gave a last verdict
+    no_monitor = 4,   // the monitor is gone
+    not_started = 5,  // power could not be given away
+};
+
+// The verdict's words are a view into the message.
+std::optional<std::variant<Verdict, Closing>> parse_answer(std::string_view message);
+
+} // namespace poppass

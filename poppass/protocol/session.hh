@@ -1,0 +1,70 @@
+// The session: what follows from a command or a verdict. Pure: it knows no descriptor and no clock.
+#pragma once
+
+#include "protocol/command.hh"
+#include "link/record.hh"
+#include "protocol/reply.hh"
+#include "protocol/verdict.hh"
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <variant>
+
+namespace poppass {
+
+// Send this reply. `forget`: an accepted check is given up, and the monitor is to be told.
+struct Say {
+    Reply reply;
+    std::string_view words = {};
+    bool forget = false;
+};
+
+// Send this reply, the last one, and close.
+struct SayAndClose {
+    Reply reply;
+    std::string_view words = {};
+};
+
+// Ask the monitor, and hand its verdict to Session::check_answered. The record fits.
+struct AskCheck {
+    std::string_view login;
+    std::string_view password;
+};
+
+// Ask the monitor, and hand its verdict to Session::change_answered. The record fits.
+struct AskChange {
+    std::string_view new_password;
+};
+
+using Step = std::variant<Say, SayAndClose, AskCheck, AskChange>;
+
+// How often a new password may be refused before the old one must be given again.
+inline constexpr int refusals_per_check = 10;
+
+class Session {
+public:
+    // One step for one command. Views in it live as long as the command's line and this session.
+    Step command(const Command& command);
+
+    // The verdict on what was asked; a verdict that nobody asked for is server trouble.
+    Step check_answered(const Verdict& verdict);
+    Step change_answered(const Verdict& verdict);
+
+private:
+    enum class State { user, pass, newpass, checking, changing };
+
+    Step take_user(const Command& command);
+    Step take_pass(const Command& command);
+    Step take_newpass(const Command& command);
+    Step refuse(Reply reply);
+    Step refuse_new_password(Reply reply);
+
+    State state_ = State::user;
+    std::array<char, longest_record> login_{};
+    std::size_t login_size_ = 0;
+    std::size_t old_size_ = 0;
+    int refusals_ = 0;
+};
+
+} // namespace poppass

@@ -1,0 +1,810 @@
+#include "credentials/file.hh"
+
+#include "support/program.hh"
+
+#include <atomic>
+#include <csignal>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <functional>
+#include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+// A directory with a credential file in it.
+struct Users {
+    TemporaryDirectory directory;
+    std::string path = directory.file("users");
+
+    explicit Users(std::string_view content = "ann:a:::::::\njoe:j:::::::\nzoe:z:::::::\n") {
+        write_file(path, content);
+    }
+    std::string content() const { return read_file(path); }
+    bool has_new() const { return ::access((path + ".new").c_str(), F_OK) == 0; }
+    Result<CredentialFile> open() const { return CredentialFile::open({.path = path}); }
+    Result<Found> find(std::string_view login) const {
+        const auto file = open();
+        if (!file) return file.error();
+        return file->find(login);
+    }
+    Result<Change> change(std::string_view login, const Editor& editor) const {
+        const auto file = open();
+        if (!file) return file.error();
+        return file->change(login, editor);
+    }
+    Result<Change> write(std::string_view login, std::string line) const {
+        return change(login, [&](const Found&) { return Edit{Edit::What::write, line}; });
+    }
+    Result<Change> remove(std::string_view login) const {
+        return change(login, [](const Found&) { return Edit{Edit::What::remove}; });
+    }
+};
+
+bool exits_with_0(const std::function<bool()>& deed) {
+    return in_child([&] { return deed() ? 0 : 1; }) == 0;
+}
+
+struct stat status_of(const std::string& path) {
+    struct stat status {};
+    REQUIRE(::lstat(path.c_str(), &status) == 0);
+    return status;
+}
+
+std::string attribute(const std::string& path, const char* name) {
+    char value[4000];
+    const auto size = ::getxattr(path.c_str(), name, value, sizeof value);
+    return size < 0 ? "(none)" : std::string{value, static_cast<std::size_t>(size)};
+}
+
+// posix_acl_xattr(5)'s bytes: a version, then tag, permissions and id of each entry.
+std::string acl(uid_t user, unsigned char permissions) {
+    std::string bytes{"\x02\0\0\0", 4};
+    const auto entry = [&](char tag, unsigned char perm, std::uint32_t id) {
+        bytes += {tag, '\0', static_cast<char>(perm), '\0'};
+        for (int i = 0; i < 4; ++i) bytes += static_cast<char>(id >> (8 * i));
+    };
+    entry(0x01, 6, 0xffffffff);
+    entry(0x02, permissions, user);
+    entry(0x04, 4, 0xffffffff);
+    entry(0x10, 6, 0xffffffff);
+    entry(0x20, 0, 0xffffffff);
+    return bytes;
+}
+
+const char* const acl_name = "system.posix_acl_access";
+const char* const default_acl_name = "system.posix_acl_default";
+
+bool is_root() { return ::geteuid() == 0; }
+
+#ifdef POPPASS_LINUX
+constexpr bool keeps_attributes = true;
+#else
+constexpr bool keeps_attributes = false;
+#endif
+
+} // namespace
+
+TEST_CASE("a user is found wherever the line stands among many, and only under the whole name") {
+    const std::string hash = "$6$salt$svn8UoSVapNtMuq1ukKS4t";
+    const auto line = [&](const std::string& name) { return name + ":" + hash + ":1::::::\n"; };
+    const auto among = [&](int place, const std::string& own) {
+        std::string text;
+        for (int i = 0; i < 300; ++i) text += i == place ? own : line("joe" + std::to_string(i));
+        return Users{text};
+    };
+    for (const int place : {0, 99, 100, 101, 250, 299}) {
+        CAPTURE(place);
+        const auto users = among(place, "#joe:x\njo:x\n:joe:\n\n" + line("joe"));
+        const auto found = users.find("joe");
+        REQUIRE(found);
+        CHECK(found->line.value_or("") + "\n" == line("joe"));
+        CHECK(found->usual == hash);
+        CHECK_FALSE(found->repeated);
+        CHECK_FALSE(users.find("jo299")->line);
+        CHECK_FALSE(users.find("#joe")->line);
+        CHECK(among(place, line("joe") + "joe:other:1::::::\n").find("joe")->repeated);
+        REQUIRE(users.write("joe", "joe:new:::::::"));
+        CHECK(users.content() == among(place, "#joe:x\njo:x\n:joe:\n\njoe:new:::::::\n").content());
+    }
+    // One line that shadow(5) knows makes the file such a one, the last of many, too.
+    std::string text;
+    for (int i = 0; i < 300; ++i) text += "joe" + std::to_string(i) + ":{CRYPT}" + hash + "\n";
+    CHECK(Users{text}.find("joe7")->format == Format::passwd_file);
+    CHECK(Users{text + line("joe")}.find("joe7")->format == Format::shadow);
+}
+
+TEST_CASE("find: a user's first line, and nobody else's") {
+    const Users users{
+        "# joe:comment:::::::\n\nann:a:1::::::\njoe:first:2::::::\njoe:second:3::::::\n"
+        "joeb:b:4::::::\n:x:::::::\nlast:l:5::::::"};
+    const auto hash = [&](std::string_view login) -> std::string {
+        const auto found = users.find(login);
+        REQUIRE(found);
+        const auto entry = found->entry();
+        return entry ? std::string{entry->hash} : "(none)";
+    };
+    CHECK(hash("ann") == "a");
+    CHECK(hash("joe") == "first");
+    CHECK(hash("joeb") == "b");
+    CHECK(hash("last") == "l");
+    for (const std::string nobody : {"", "jo", "joe:", "joe:first", "# joe", "#", "a", "JOE",
+                                     "joe ", " joe", "ann\njoe", "first", "last:l", "+", "-"}) {
+        CAPTURE(nobody);
+        CHECK(hash(nobody) == "(none)");
+    }
+    CHECK(hash({"joe\0", 4}) == "(none)");
+    CHECK(hash({"\0", 1}) == "(none)");
+}
+
+TEST_CASE("find: the format is that of the file's lines") {
+    const struct {
+        std::string content;
+        Format format;
+        char separator;
+        bool has_joe;
+    } cases[] = {
+        {"", Format::shadow, ':', false},
+        {"\n# nothing\n\n", Format::shadow, ':', false},
+        {"joe:h:::::::\n", Format::shadow, ':', true},
+        {"joe:h\n", Format::passwd_file, ':', true},
+        {"joe|h\n", Format::passwd_file, '|', true},
+        {"joe:{CRYPT}h:1:2::::a:b\n", Format::passwd_file, ':', true},
+        {"ann|{CRYPT}h\njoe|h\n", Format::passwd_file, '|', true},
+        // One line of shadow's form is enough; a broken line must not switch its dates off.
+        {"broken\njoe:h:::::::\n", Format::shadow, ':', true},
+        {"broken:h\njoe:h:::::::\n", Format::shadow, ':', true},
+        {"joe:h::::::\nann:h:::::::\n", Format::shadow, ':', false},
+        {"joe:h:1:2:3:4:5:6:x\nann:h:::::::\n", Format::shadow, ':', false},
+        {"joe|h\nann:h:::::::\n", Format::shadow, ':', false},
+        {"joe:h:1:2:3:4:5:6:\r\nann:h:::::::\r\n", Format::shadow, ':', false},
+        {"joe:{CRYPT}h:1:2:::\r\n", Format::passwd_file, ':', true},
+    };
+    for (const auto& [content, format, separator, has_joe] : cases) {
+        CAPTURE(content);
+        const Users users{content};
+        const auto found = users.find("joe");
+        REQUIRE(found);
+        CHECK(found->format == format);
+        CHECK(found->separator == separator);
+        CHECK(found->entry().has_value() == has_joe);
+    }
+}
+
+TEST_CASE("find: a format that was told overrules the lines") {
+    const Users users{"joe:h:1000:1000:::::\n"};
+    const auto as_told = CredentialFile::open({.path = users.path, .format = Format::passwd_file});
+    REQUIRE(as_told);
+    const auto found = as_told->find("joe");
+    REQUIRE(found);
+    REQUIRE(found->entry());
+    CHECK(found->entry()->uid == "1000");
+    const Users others{"joe:{CRYPT}h:1:2\n"};
+    const auto shadow = CredentialFile::open({.path = others.path, .format = Format::shadow});
+    REQUIRE(shadow);
+    CHECK_FALSE(shadow->find("joe")->entry());
+}
+
+TEST_CASE("find: the usual hash is there for users who are not") {
+    const std::string yescrypt = "$y$j9T$salt$0123456789";
+    const Users users{"ann:" + yescrypt + ":::::::\nbob:!" + yescrypt +
+                      ":::::::\njoe:*:::::::\n"
+                      "zoe:$6$salt$01234567890:::::::\n"};
+    CHECK(users.find("nobody")->usual == yescrypt);
+    CHECK(users.find("joe")->usual == yescrypt);
+    const Users dovecot{"ann:{SHA512-CRYPT}$6$salt$01234567890\nbob:{SSHA}0123456789abcdef\n"
+                        "joe:{SSHA}0123456789abcdef\n"};
+    CHECK(dovecot.find("nobody")->usual == "$6$salt$01234567890");
+}
+
+TEST_CASE("find: lines are put together across the blocks of reading") {
+    // The user's line and the next one at every position around the end of the first block.
+    const std::string joe = "joe:hash:::::::";
+    for (int shift = -40; shift <= 20; ++shift) {
+        CAPTURE(shift);
+        std::string content;
+        while (content.size() < 65'000)
+            content += "u" + std::to_string(content.size()) + ":x:::::::\n";
+        content +=
+            "filler:" +
+            std::string(static_cast<std::size_t>(65'536 + shift) - content.size() - 15, 'x') +
+            ":::::::\n";
+        const auto at = content.size();
+        content += joe + "\nzoe:z:::::::\n" + std::string(100'000, '\n') + "end:e:::::::";
+        const Users users{content};
+        CHECK(users.find("joe")->line == joe);
+        CHECK(users.find("zoe")->line == "zoe:z:::::::");
+        CHECK(users.find("end")->line == "end:e:::::::");
+        REQUIRE(users.write("joe", "joe:new"));
+        CHECK(users.content() == content.replace(at, joe.size(), "joe:new"));
+    }
+}
+
+TEST_CASE("find: a line longer than 64 kB is trouble for everybody, at any place") {
+    for (const std::size_t size : {65'536U, 65'537U, 131'072U, 1'000'000U}) {
+        CAPTURE(size);
+        const Users users{"joe:h:::::::\n" + std::string(size, 'x') + "\n"};
+        const auto found = users.find("joe");
+        REQUIRE_FALSE(found);
+        CHECK(found.error().status == ExitStatus::temporary);
+        const auto before = users.content();
+        CHECK_FALSE(users.write("joe", "joe:new:::::::"));
+        CHECK(users.content() == before);
+    }
+    CHECK(Users{"joe:h:::::::\n" + std::string(65'535, 'x') + "\n"}.find("joe"));
+}
+
+TEST_CASE("change: no line is written that nobody could read past") {
+    const Users users;
+    const auto before = users.content();
+    REQUIRE_FALSE(users.write("joe", "joe:" + std::string(65'532, 'x')));
+    CHECK(users.content() == before);
+    CHECK_FALSE(users.has_new());
+    REQUIRE(users.write("joe", "joe:" + std::string(65'531, 'x')));
+    CHECK(users.find("ann"));
+}
+
+TEST_CASE("change: every other byte stays") {
+    const struct {
+        std::string before;
+        std::string login;
+        std::string written; // empty: removed
+        std::string after;
+    } cases[] = {
+        {"a:1\njoe:2\nz:3\n", "joe", "joe:new", "a:1\njoe:new\nz:3\n"},
+        {"joe:2\nz:3\n", "joe", "joe:new", "joe:new\nz:3\n"},
+        {"a:1\njoe:2\n", "joe", "joe:new", "a:1\njoe:new\n"},
+        {"a:1\njoe:2", "joe", "joe:new", "a:1\njoe:new"},
+        {"joe:2", "joe", "joe:new", "joe:new"},
+        {"a:1\njoe:2\nz:3", "joe", "joe:new", "a:1\njoe:new\nz:3"},
+        {"\n\njoe:2\n\n\n", "joe", "joe:new", "\n\njoe:new\n\n\n"},
+        {"a\r\njoe:2\r\nz\r\n", "joe", "joe:new\r", "a\r\njoe:new\r\nz\r\n"},
+        {"# c\n\xff\xfe\njoe:2\njoe:3\n", "joe", "joe:new", "# c\n\xff\xfe\njoe:new\njoe:3\n"},
+        {"a:1\n", "joe", "joe:new", "a:1\njoe:new\n"},
+        {"a:1", "joe", "joe:new", "a:1\njoe:new\n"},
+        {"", "joe", "joe:new", "joe:new\n"},
+        {"\n", "joe", "joe:new", "\njoe:new\n"},
+        {"a:1\njoe:2\nz:3\n", "joe", "", "a:1\nz:3\n"},
+        {"a:1\njoe:2\n", "joe", "", "a:1\n"},
+        {"a:1\njoe:2", "joe", "", "a:1\n"},
+        {"joe:2\nz:3", "joe", "", "z:3"},
+        {"joe:2", "joe", "", ""},
+        {"joe:2\njoe:3\n", "joe", "", "joe:3\n"},
+        {std::string{"a\0b:1\njoe:2\n\0\n", 13}, "joe", "joe:new",
+         std::string{"a\0b:1\njoe:new\n\0\n", 15}},
+    };
+    for (const auto& [before, login, written, after] : cases) {
+        CAPTURE(before);
+        CAPTURE(written);
+        const Users users{before};
+        const auto changed = written.empty() ? users.remove(login) : users.write(login, written);
+        REQUIRE(changed);
+        CHECK(*changed == Change::made);
+        CHECK(users.content() == after);
+        CHECK_FALSE(users.has_new());
+        CHECK(status_of(users.path + ".lock").st_size == 0);
+        CHECK((status_of(users.path + ".lock").st_mode & 07777) == 0600);
+    }
+}
+
+TEST_CASE("change: the editor sees what find sees, and may keep or refuse") {
+    const Users users;
+    const auto inode = status_of(users.path).st_ino;
+    Found seen;
+    const auto kept = users.change("joe", [&](const Found& found) {
+        seen = found;
+        return Edit{};
+    });
+    REQUIRE(kept);
+    CHECK(*kept == Change::none);
+    CHECK(seen.line == "joe:j:::::::");
+    CHECK(seen.line == users.find("joe")->line);
+    const auto refused = users.change("nobody", [&](const Found& found) -> Result<Edit> {
+        seen = found;
+        return Error{ExitStatus::rejected, "no", 0};
+    });
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().status == ExitStatus::rejected);
+    CHECK_FALSE(seen.line);
+    CHECK(status_of(users.path).st_ino == inode);
+    CHECK_FALSE(users.has_new());
+}
+
+TEST_CASE("change: a large file is copied in blocks") {
+    std::string content;
+    while (content.size() < 3'000'000)
+        content += "u" + std::to_string(content.size()) + ":x:::::::\n";
+    const auto at = content.size();
+    content += "joe:j:::::::\n";
+    while (content.size() < 5'000'000)
+        content += "v" + std::to_string(content.size()) + ":x:::::::\n";
+    const Users users{content};
+    REQUIRE(users.write("joe", "joe:longer:::::::"));
+    CHECK(users.content() == content.replace(at, 12, "joe:longer:::::::"));
+}
+
+TEST_CASE("a symbolic link is followed once, and stays one") {
+    const Users users;
+    TemporaryDirectory elsewhere;
+    const auto link = elsewhere.file("link");
+    REQUIRE(::symlink(users.path.c_str(), link.c_str()) == 0);
+    const auto file = CredentialFile::open({.path = link});
+    REQUIRE(file);
+    CHECK(file->path() == users.path);
+    // Where it leads later does not matter.
+    REQUIRE(::unlink(link.c_str()) == 0);
+    REQUIRE(::symlink("/etc/passwd", link.c_str()) == 0);
+    REQUIRE(file->change("joe", [](const Found&) {
+        return Edit{Edit::What::write, "joe:new:::::::"};
+    }));
+    CHECK(users.content() == "ann:a:::::::\njoe:new:::::::\nzoe:z:::::::\n");
+    CHECK(S_ISLNK(status_of(link).st_mode));
+}
+
+TEST_CASE("a file that became a symbolic link is not followed") {
+    const Users users;
+    const Users other;
+    const auto file = users.open();
+    REQUIRE(file);
+    REQUIRE(::unlink(users.path.c_str()) == 0);
+    REQUIRE(::symlink(other.path.c_str(), users.path.c_str()) == 0);
+    CHECK_FALSE(file->find("joe"));
+    CHECK_FALSE(file->change("joe", [](const Found&) { return Edit{Edit::What::remove}; }));
+    CHECK(other.content() == Users{}.content());
+}
+
+TEST_CASE("what is no plain file of its own is refused, for readers and writers") {
+    const Users users;
+    const auto refused = [&](const std::string& path, const std::string& words) {
+        CAPTURE(path);
+        const auto file = CredentialFile::open({.path = path});
+        const auto error = file ? file->find("joe").error() : file.error();
+        CHECK(error.status == ExitStatus::temporary);
+        CHECK_MESSAGE(error.message().find(words) != std::string::npos, error.message());
+        if (!file) return;
+        const auto changed =
+            file->change("joe", [](const Found&) { return Edit{Edit::What::remove}; });
+        CHECK_FALSE(changed);
+    };
+    const auto make = [&](const char* name) { return users.directory.file(name); };
+    SUBCASE("missing") { refused(make("missing"), "No such file"); }
+    SUBCASE("no path") { refused("", "No such file"); }
+    SUBCASE("a dangling link") {
+        REQUIRE(::symlink("nowhere", make("link").c_str()) == 0);
+        refused(make("link"), "No such file");
+    }
+    SUBCASE("a link to itself") {
+        REQUIRE(::symlink("loop", make("loop").c_str()) == 0);
+        refused(make("loop"), "symbolic links");
+    }
+    SUBCASE("a directory") { refused(users.directory.path(), "not a regular file"); }
+    SUBCASE("the root") { refused("/", "names no file"); }
+    SUBCASE("a pipe") {
+        REQUIRE(::mkfifo(make("pipe").c_str(), 0600) == 0);
+        refused(make("pipe"), "not a regular file");
+    }
+    SUBCASE("a device") { refused("/dev/null", "not a regular file"); }
+    SUBCASE("a second name") {
+        REQUIRE(::link(users.path.c_str(), make("second").c_str()) == 0);
+        refused(users.path, "more than one name");
+        refused(make("second"), "more than one name");
+    }
+    SUBCASE("written by everybody") {
+        REQUIRE(::chmod(users.path.c_str(), 0602) == 0);
+        refused(users.path, "written by everybody");
+    }
+    SUBCASE("a directory that everybody can write") {
+        REQUIRE(::chmod(users.directory.path().c_str(), 01777) == 0);
+        refused(users.path, "written by others");
+    }
+    SUBCASE("a directory that the group can write") {
+        REQUIRE(::chmod(users.directory.path().c_str(), 0770) == 0);
+        refused(users.path, "written by others");
+    }
+    SUBCASE("a directory that an ACL lets somebody write") {
+        auto bytes = acl(64006, 6);
+        bytes[4 + 2] = 7;         // its owner may enter it
+        bytes[4 + 8 * 2 + 2] = 0; // no rights for the group itself
+        REQUIRE(::setxattr(users.directory.path().c_str(), acl_name, bytes.data(), bytes.size(),
+                           0) == 0);
+        refused(users.path, "written by others");
+    }
+    CHECK(users.content() == Users{}.content());
+}
+
+TEST_CASE("the directory must be root's or the file's owner's") {
+    if (missing(is_root(), "root")) return;
+    const Users users;
+    // Of somebody else, who could put another file in its place.
+    REQUIRE(::chown(users.directory.path().c_str(), 65533, 65533) == 0);
+    CHECK(users.open().error().message().find("belongs to somebody else") != std::string::npos);
+    REQUIRE(::chown(users.path.c_str(), 65534, 65534) == 0);
+    CHECK_FALSE(users.open());
+    REQUIRE(::chown(users.path.c_str(), 65533, 65533) == 0);
+    CHECK(exits_with_0([&] { return static_cast<bool>(users.find("joe")); }));
+    // Of root, and the file somebody's: good to read, but a change cannot be made there.
+    REQUIRE(::chown(users.directory.path().c_str(), 0, 0) == 0);
+    REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
+    CHECK(exits_with_0([&] {
+        const auto changed = users.write("joe", "joe:new:::::::");
+        return users.find("joe") && !changed && changed.error().system_error == EACCES;
+    }));
+}
+
+TEST_CASE("a file that changed its owner after it was found is refused") {
+    if (missing(is_root(), "root")) return;
+    const Users users;
+    const auto file = CredentialFile::open({.path = users.path, .become_owner = false});
+    REQUIRE(file);
+    REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
+    CHECK_FALSE(file->find("joe"));
+    CHECK_FALSE(file->change("joe", [](const Found&) { return Edit{Edit::What::remove}; }));
+}
+
+TEST_CASE("a mount point is refused, with a hint") {
+    if (missing(is_root(), "root")) return;
+    const Users users;
+    const Users other;
+    const int status = in_child([&] {
+        if (::unshare(CLONE_NEWNS) != 0 ||
+            ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+            return 77;
+        if (::mount(other.path.c_str(), users.path.c_str(), nullptr, MS_BIND, nullptr) != 0)
+            return 77;
+        const auto found = users.find("joe");
+        const auto changed = users.remove("joe");
+        const auto hint = [](const Error& error) {
+            return error.message().find("mount its directory instead") != std::string::npos;
+        };
+        return !found && hint(found.error()) && !changed && hint(changed.error()) ? 0 : 1;
+    });
+    if (missing(status != 77, "mount namespaces")) return;
+    CHECK(status == 0);
+    CHECK(other.content() == Users{}.content());
+    CHECK(users.content() == Users{}.content());
+}
+
+TEST_CASE("root becomes the account that owns the file, for good") {
+    if (missing(is_root(), "root")) return;
+    const Users users;
+    const std::string directory = users.directory.path();
+    REQUIRE(::chown(directory.c_str(), 64001, 64002) == 0);
+    REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
+    CHECK(exits_with_0([&] {
+        const gid_t before[] = {0, 1, 2};
+        if (::setgroups(3, before) != 0) return false;
+        const auto file = users.open();
+        gid_t groups[10];
+        const int count = ::getgroups(10, groups);
+        uid_t ids[3];
+        gid_t gids[3];
+        ::getresuid(&ids[0], &ids[1], &ids[2]);
+        ::getresgid(&gids[0], &gids[1], &gids[2]);
+        for (const uid_t id : ids)
+            if (id != 64001) return false;
+        for (const gid_t id : gids)
+            if (id != 64002) return false;
+        return file && count == 1 && groups[0] == 64002 && ::setuid(0) != 0 &&
+               file->change("joe", [](const Found&) {
+                   return Edit{Edit::What::write, "joe:n:::::::"};
+               });
+    }));
+    CHECK(users.content() == "ann:a:::::::\njoe:n:::::::\nzoe:z:::::::\n");
+    CHECK(status_of(users.path).st_uid == 64001);
+    CHECK(status_of(users.path).st_gid == 64002);
+    CHECK(status_of(users.path + ".lock").st_uid == 64001);
+    CHECK(exits_with_0([&] {
+        const auto file = CredentialFile::open({.path = users.path, .become_owner = false});
+        return file && ::geteuid() == 0 && file->owner() == 64001 && file->find("joe")->line;
+    }));
+}
+
+TEST_CASE("owner, group, mode and attributes stay") {
+    if (missing(keeps_attributes, "a build for Linux")) return;
+    const Users users;
+    REQUIRE(::chmod(users.path.c_str(), 0640) == 0);
+    const bool has_attributes =
+        ::setxattr(users.path.c_str(), "user.note", "kept \0 whole", 12, 0) == 0;
+    if (has_attributes) {
+        const std::string large(3000, 'v');
+        REQUIRE(::setxattr(users.path.c_str(), "user.empty", "", 0, 0) == 0);
+        REQUIRE(::setxattr(users.path.c_str(), "user.large", large.data(), large.size(), 0) == 0);
+    }
+    const auto bytes = acl(64003, 4);
+    const bool has_acl =
+        ::setxattr(users.path.c_str(), acl_name, bytes.data(), bytes.size(), 0) == 0;
+    // In a directory whose default ACL and group are others.
+    const auto by_default = acl(64004, 6);
+    if (has_acl)
+        REQUIRE(::setxattr(users.directory.path().c_str(), default_acl_name, by_default.data(),
+                           by_default.size(), 0) == 0);
+    if (is_root()) {
+        REQUIRE(::chown(users.path.c_str(), 0, 64005) == 0);
+        REQUIRE(::chmod(users.directory.path().c_str(), 02755) == 0);
+    }
+    if (missing(has_attributes, "extended attributes") || missing(has_acl, "ACLs")) return;
+
+    const auto before = status_of(users.path);
+    REQUIRE(users.write("joe", "joe:new:::::::"));
+    const auto after = status_of(users.path);
+    CHECK(before.st_ino != after.st_ino);
+    CHECK(before.st_mode == after.st_mode);
+    CHECK(before.st_uid == after.st_uid);
+    CHECK(before.st_gid == after.st_gid);
+    CHECK(attribute(users.path, acl_name) == bytes);
+    CHECK(attribute(users.path, "user.note") == std::string{"kept \0 whole", 12});
+    CHECK(attribute(users.path, "user.empty").empty());
+    CHECK(attribute(users.path, "user.large") == std::string(3000, 'v'));
+}
+
+TEST_CASE("a directory's default ACL gives the new file nothing") {
+    if (missing(keeps_attributes, "a build for Linux")) return;
+    const Users users;
+    const auto by_default = acl(64004, 6);
+    const bool has_acl = ::setxattr(users.directory.path().c_str(), default_acl_name,
+                                    by_default.data(), by_default.size(), 0) == 0;
+    if (missing(has_acl, "ACLs")) return;
+    REQUIRE(users.write("joe", "joe:new:::::::"));
+    CHECK(attribute(users.path, acl_name) == "(none)");
+    CHECK((status_of(users.path).st_mode & 07777) == 0600);
+    // A file that is new has none to keep; its mode leaves the ACL's without effect.
+    const auto fresh = users.directory.file("fresh");
+    const auto file = CredentialFile::open({.path = fresh, .may_be_missing = true});
+    REQUIRE(file);
+    REQUIRE(file->change("joe", [](const Found&) {
+        return Edit{Edit::What::write, "joe:new:::::::"};
+    }));
+    CHECK((status_of(fresh).st_mode & 07777) == 0600);
+}
+
+TEST_CASE("what cannot be kept is an error, and nothing is changed") {
+    if (missing(is_root(), "root")) return;
+    const Users users;
+    REQUIRE(::chown(users.directory.path().c_str(), 64001, 64002) == 0);
+    REQUIRE(::chown(users.path.c_str(), 64001, 64009) == 0); // a group that the owner is not in
+    const auto before = status_of(users.path);
+    CHECK(exits_with_0([&] {
+        // As the owner, with another group than the file's.
+        if (::setgroups(0, nullptr) != 0 || ::setgid(64002) != 0 || ::setuid(64001) != 0)
+            return false;
+        const auto changed = users.write("joe", "joe:new:::::::");
+        return !changed && changed.error().system_error == EPERM &&
+               changed.error().message().find("keep the owner and group") != std::string::npos;
+    }));
+    CHECK(status_of(users.path).st_ino == before.st_ino);
+    CHECK(users.content() == Users{}.content());
+    CHECK_FALSE(users.has_new());
+}
+
+TEST_CASE("a left-over of a change that was killed is no trouble, whatever it is") {
+    const Users users;
+    const auto left_over = users.path + ".new";
+    SUBCASE("a file") { write_file(left_over, "half a fi"); }
+    SUBCASE("an unreadable one") { write_file(left_over, "x", 0); }
+    SUBCASE("a link to elsewhere") {
+        write_file(users.directory.file("victim"), "victim");
+        REQUIRE(::symlink("victim", left_over.c_str()) == 0);
+    }
+    SUBCASE("a pipe") { REQUIRE(::mkfifo(left_over.c_str(), 0600) == 0); }
+    REQUIRE(users.write("joe", "joe:new:::::::"));
+    CHECK(users.content() == "ann:a:::::::\njoe:new:::::::\nzoe:z:::::::\n");
+    CHECK_FALSE(users.has_new());
+    if (::access(users.directory.file("victim").c_str(), F_OK) == 0)
+        CHECK(read_file(users.directory.file("victim")) == "victim");
+}
+
+TEST_CASE("a directory in the new file's place is an error") {
+    const Users users;
+    REQUIRE(::mkdir((users.path + ".new").c_str(), 0700) == 0);
+    CHECK_FALSE(users.write("joe", "joe:new:::::::"));
+    CHECK(users.content() == Users{}.content());
+}
+
+TEST_CASE("what another program wrote meanwhile is not lost") {
+    const Users users;
+    const auto while_editing = [&](const std::function<void()>& deed) {
+        return users.change("joe", [&](const Found&) {
+            deed();
+            return Edit{Edit::What::write, "joe:new:::::::"};
+        });
+    };
+    std::string theirs = "ann:their:::::::\n";
+    SUBCASE("in place") {
+        CHECK_FALSE(while_editing([&] { write_file(users.path, theirs); }));
+    }
+    SUBCASE("by a rename") {
+        CHECK_FALSE(while_editing([&] {
+            write_file(users.path + ".theirs", theirs);
+            ::rename((users.path + ".theirs").c_str(), users.path.c_str());
+        }));
+    }
+    SUBCASE("longer") {
+        theirs = users.content() + theirs;
+        CHECK_FALSE(while_editing([&] { write_file(users.path, theirs); }));
+    }
+    CHECK(users.content() == theirs);
+    CHECK_FALSE(users.has_new());
+}
+
+TEST_CASE("a file that was removed meanwhile is not brought back") {
+    const Users users;
+    CHECK_FALSE(users.change("joe", [&](const Found&) {
+        ::unlink(users.path.c_str());
+        return Edit{Edit::What::write, "joe:new:::::::"};
+    }));
+    CHECK(::access(users.path.c_str(), F_OK) != 0);
+    CHECK_FALSE(users.has_new());
+}
+
+TEST_CASE("a missing file holds nobody and is made by a change, where that is asked for") {
+    TemporaryDirectory directory;
+    const auto path = directory.file("users");
+    const auto before = ::umask(0777);
+    const auto open = [&](const std::string& name) {
+        return CredentialFile::open({.path = name, .may_be_missing = true});
+    };
+    const auto file = open(path);
+    REQUIRE(file);
+    CHECK(file->path() == path);
+    CHECK_FALSE(file->find("joe")->line);
+    CHECK(file->find("joe")->format == Format::shadow);
+    CHECK(file->change("joe", [](const Found& found) -> Result<Edit> {
+        if (found.line) return trouble("there is one");
+        return Edit{Edit::What::write, "joe:new:::::::"};
+    }));
+    ::umask(before);
+    CHECK(read_file(path) == "joe:new:::::::\n");
+    CHECK((status_of(path).st_mode & 07777) == 0600);
+    CHECK_FALSE(open(directory.file("no/users")));
+    CHECK_FALSE(open(directory.file("")));
+    REQUIRE(::symlink("nowhere", directory.file("link").c_str()) == 0);
+    CHECK_FALSE(open(directory.file("link")));
+    REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
+    CHECK_FALSE(open(directory.file("more")));
+    if (missing(is_root(), "root")) return;
+    REQUIRE(::chmod(directory.path().c_str(), 0700) == 0);
+    REQUIRE(::chown(directory.path().c_str(), 64001, 64002) == 0);
+    CHECK(exits_with_0([&] {
+        const auto theirs = open(directory.file("theirs"));
+        return theirs && ::geteuid() == 64001 && theirs->change("joe", [](const Found&) {
+            return Edit{Edit::What::write, "joe:n:::::::"};
+        });
+    }));
+    CHECK(status_of(directory.file("theirs")).st_uid == 64001);
+}
+
+TEST_CASE("signals wait while a change is made, and until its maker has told it") {
+    for (const int number : {SIGTERM, SIGINT, SIGHUP})
+        for (const bool made : {true, false}) {
+            const Users users;
+            const auto before = users.content();
+            const int status = in_child([&] {
+                (void)users.change("joe", [&](const Found&) -> Result<Edit> {
+                    ::kill(::getpid(), number);
+                    if (!made) return trouble("no");
+                    return Edit{Edit::What::write, "joe:new:::::::"};
+                });
+                return 7;
+            });
+            CHECK(status == (made ? 7 : -number));
+            CHECK(users.content() ==
+                  (made ? "ann:a:::::::\njoe:new:::::::\nzoe:z:::::::\n" : before));
+            CHECK_FALSE(users.has_new());
+        }
+}
+
+TEST_CASE("the mask and the handlers are as before, but for what waits after a change") {
+    for (const bool made : {true, false})
+        CHECK(exits_with_0([&] {
+            const Users users;
+            sigset_t before;
+            sigset_t after;
+            ::sigprocmask(SIG_BLOCK, nullptr, &before);
+            const auto changed = users.change("joe", [&](const Found&) -> Result<Edit> {
+                if (!made) return trouble("no");
+                return Edit{Edit::What::write, "joe:new:::::::"};
+            });
+            ::sigprocmask(SIG_BLOCK, nullptr, &after);
+            for (const int number : {SIGTERM, SIGINT, SIGHUP})
+                if (made) ::sigaddset(&before, number);
+            bool same = static_cast<bool>(changed) == made;
+            for (int number = 1; number < NSIG; ++number)
+                same = same && ::sigismember(&before, number) == ::sigismember(&after, number);
+            struct sigaction action {};
+            ::sigaction(SIGXFSZ, nullptr, &action);
+            return same && action.sa_handler == SIG_DFL;
+        }));
+}
+
+TEST_CASE("a limit on the size of files is an error, and no end") {
+    const Users users{std::string(50'000, '\n') + "joe:j:::::::\n"};
+    const auto before = users.content();
+    CHECK(exits_with_0([&] {
+        const rlimit small{20'000, 20'000};
+        ::setrlimit(RLIMIT_FSIZE, &small);
+        const auto changed = users.write("joe", "joe:new:::::::");
+        return !changed && changed.error().system_error == EFBIG;
+    }));
+    CHECK(users.content() == before);
+    CHECK_FALSE(users.has_new());
+}
+
+TEST_CASE("a lock of somebody else is waited for ten seconds") {
+    const Users users;
+    const auto lock = users.path + ".lock";
+    auto ready = make_pipe();
+    REQUIRE(ready);
+    const pid_t holder = ::fork();
+    if (holder == 0) {
+        const int fd = ::open(lock.c_str(), O_RDWR | O_CREAT, 0600);
+        struct flock whole {};
+        whole.l_type = F_WRLCK;
+        if (::fcntl(fd, F_SETLK, &whole) != 0) ::_exit(1); // POSIX and OFD locks see each other
+        (void)!::write(ready->write_end.get(), "x", 1);
+        ::pause();
+        ::_exit(0);
+    }
+    const struct Ended {
+        pid_t pid;
+        ~Ended() {
+            ::kill(pid, SIGKILL);
+            ::waitpid(pid, nullptr, 0);
+        }
+    } ended{holder};
+    char byte;
+    REQUIRE(::read(ready->read_end.get(), &byte, 1) == 1);
+    CHECK(users.find("joe")); // readers do not ask
+
+    using Clock = std::chrono::steady_clock;
+    auto begin = Clock::now();
+    const auto refused = users.write("joe", "joe:new:::::::");
+    const auto waited = Clock::now() - begin;
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().system_error == EAGAIN);
+    CHECK(refused.error().status == ExitStatus::temporary);
+    CHECK(waited >= std::chrono::seconds{10});
+    CHECK(waited < std::chrono::seconds{12});
+    CHECK(users.content() == Users{}.content());
+
+    // Let go while we wait: the change is made at once.
+    std::thread release{[&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds{300});
+        ::kill(holder, SIGKILL);
+    }};
+    begin = Clock::now();
+    CHECK(users.write("joe", "joe:new:::::::"));
+    CHECK(Clock::now() - begin < std::chrono::seconds{2});
+    release.join();
+}
+
+TEST_CASE("readers see whole files while writers replace them") {
+    const Users users{"ann:a:::::::\njoe:j0:::::::\n"};
+    std::atomic<bool> stop = false;
+    std::thread writer{[&] {
+        for (int i = 0; i < 200; ++i)
+            if (!users.write("joe", "joe:j" + std::to_string(i) + ":::::::")) break;
+        stop = true;
+    }};
+    int reads = 0;
+    int bad = 0;
+    while (!stop) {
+        const auto found = users.find("joe");
+        const auto entry = found ? found->entry() : std::nullopt;
+        if (!entry || !entry->hash.starts_with('j')) ++bad;
+        ++reads;
+    }
+    writer.join();
+    CHECK(reads > 0);
+    CHECK(bad == 0);
+    CHECK(users.content() == "ann:a:::::::\njoe:j199:::::::\n");
+}

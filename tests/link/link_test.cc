@@ -1,0 +1,141 @@
+#include "link/link.hh"
+
+#include "support/program.hh"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <new>
+#include <stdexcept>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+using Body = Result<ExitStatus> (*)(int argc, char** argv);
+
+// A link with this body, as its main would run it.
+Outcome run_body(Body body, const std::vector<int>& closed = {}) {
+    char name[] = "link";
+    char* argv[] = {name, nullptr};
+    return run({.argv = {"/bin/false"}, // never reached
+                .closed = closed,
+                .before_exec = [&] { ::_exit(run_link("link", 1, argv, body)); }});
+}
+
+bool is_null(int fd) {
+    char path[32];
+    const auto n = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), path, sizeof path);
+    return n > 0 && std::string_view{path, static_cast<std::size_t>(n)} == "/dev/null";
+}
+
+} // namespace
+
+TEST_CASE("the body's status is the link's, and nothing is said of it") {
+    const Body bodies[] = {
+        [](int, char**) -> Result<ExitStatus> { return ExitStatus::accepted; },
+        [](int, char**) -> Result<ExitStatus> { return ExitStatus::rejected; },
+        [](int, char**) -> Result<ExitStatus> { return ExitStatus::misused; },
+        [](int, char**) -> Result<ExitStatus> { return ExitStatus::temporary; },
+    };
+    const int statuses[] = {0, 1, 2, 111};
+    for (std::size_t i = 0; i < 4; ++i) {
+        const auto end = run_body(bodies[i]);
+        CHECK(end.status == statuses[i]);
+        CHECK(end.out == "");
+        CHECK(end.err == "");
+    }
+}
+
+TEST_CASE("its error is one line, and a status") {
+    auto end = run_body([](int, char**) -> Result<ExitStatus> { return misuse("no\nsuch thing"); });
+    CHECK(end.status == 2);
+    CHECK(end.err == "link: no\\x0asuch thing\n");
+    end = run_body([](int, char**) -> Result<ExitStatus> {
+        errno = ENOENT;
+        return system_trouble("open", "/etc/x");
+    });
+    CHECK(end.status == 111);
+    CHECK(end.err == "link: open /etc/x: No such file or directory\n");
+    CHECK(end.out == "");
+}
+
+TEST_CASE("an exception is temporary trouble") {
+    auto end = run_body([](int, char**) -> Result<ExitStatus> { throw std::bad_alloc{}; });
+    CHECK(end.status == 111);
+    CHECK(end.err == "link: std::bad_alloc\n");
+    end = run_body([](int, char**) -> Result<ExitStatus> { throw std::length_error{"too\tlong"}; });
+    CHECK(end.status == 111);
+    CHECK(end.err == "link: too\\x09long\n");
+}
+
+TEST_CASE("a wrong option is named as it was written") {
+    struct Case {
+        std::vector<std::string> words;
+        std::string said;
+    };
+    for (const auto& [words, said] : {
+             Case{{"-z"}, "no such option: -z"},
+             Case{{"-zq"}, "no such option: -z"},
+             Case{{"-qz"}, "no such option: -z"},
+             Case{{"--quiet", "-zq"}, "no such option: -z"},
+             Case{{"--nonsense", "-q"}, "no such option: --nonsense"},
+             Case{{"--quiet=3", "-q"}, "no such option: --quiet=3"},
+             Case{{"-q", "-f"}, "no value for the option -f"},
+             Case{{"--file"}, "no value for the option --file"},
+         }) {
+        std::vector<std::string> own{"link"};
+        own.insert(own.end(), words.begin(), words.end());
+        std::vector<char*> argv;
+        for (auto& word : own) argv.push_back(word.data());
+        argv.push_back(nullptr);
+        const option long_options[] = {
+            {"file", required_argument, nullptr, 'f'}, {"quiet", no_argument, nullptr, 'q'}, {}};
+        optind = 0; // begin anew, says getopt(3)
+        opterr = 0;
+        int c = 'q';
+        while (c == 'q')
+            c = ::getopt_long(static_cast<int>(own.size()), argv.data(), "+:f:q", long_options,
+                              nullptr);
+        CHECK(wrong_option(c, argv.data(), "link ...").message() == said + "; usage: link ...");
+    }
+}
+
+TEST_CASE("the body is not dumpable and has its standard descriptors") {
+    const auto end = run_body(
+        [](int, char**) -> Result<ExitStatus> {
+#ifdef POPPASS_SANITIZED
+            const bool dumpable = false; // the sanitizers need it
+#else
+            const bool dumpable = ::prctl(PR_GET_DUMPABLE) != 0;
+#endif
+            return !dumpable && is_null(0) && is_null(1) && is_null(2) ? ExitStatus::accepted
+                                                                       : ExitStatus::rejected;
+        },
+        {0, 1, 2});
+    CHECK(end.status == 0);
+}
+
+TEST_CASE("help and version go to descriptor 1") {
+    auto end = run_body([](int, char**) -> Result<ExitStatus> { return show_usage("link PROG"); });
+    CHECK(end.status == 0);
+    CHECK(end.out == "usage: link PROG\n");
+    end = run_body([](int, char**) -> Result<ExitStatus> { return show_version("link"); });
+    CHECK(end.status == 0);
+    CHECK(end.out.starts_with("link "));
+    CHECK(end.out.size() > 6);
+    const Fd full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
+    char name[] = "link";
+    char* argv[] = {name, nullptr};
+    const auto lost =
+        run({.argv = {"/bin/false"}, .descriptors = {{1, full.get()}}, .before_exec = [&] {
+                 ::_exit(run_link("link", 1, argv, [](int, char**) -> Result<ExitStatus> {
+                     return show_version("link");
+                 }));
+             }});
+    CHECK(lost.status == 111);
+}

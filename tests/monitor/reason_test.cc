@@ -1,0 +1,217 @@
+#include "monitor/reason.hh"
+
+#include "support/program.hh"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+std::string words_of(std::string_view output, std::initializer_list<std::string_view> passwords = {},
+                     std::size_t piece = 4096) {
+    Reason reason;
+    while (!output.empty()) {
+        reason.take(output.substr(0, piece));
+        output.remove_prefix(std::min(piece, output.size()));
+    }
+    return std::string{reason.words(passwords)};
+}
+
+std::string repeat(std::string_view text, std::size_t times) {
+    std::string result;
+    while (times-- > 0) result += text;
+    return result;
+}
+
+bool is_utf8(std::string_view text) {
+    while (!text.empty()) {
+        const auto first = static_cast<unsigned char>(text.front());
+        const std::size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+        if (text.size() < size) return false;
+        text.remove_prefix(size);
+    }
+    return true;
+}
+
+} // namespace
+
+TEST_CASE("the first line with a reply code of 4xx or 5xx, without its code and tag") {
+    struct Case {
+        std::string output;
+        std::string words;
+    };
+    const Case cases[] = {
+        {"553 Sorry, too short (#5.7.1)\r\n", "Sorry, too short"},
+        {"553-Sorry, too short (#5.7.1)\r\n", "Sorry, too short"},
+        {"454-Try later (#4.3.0)\n", "Try later"},
+        {"454 Try later", "Try later"}, // the last line lacks its end
+        {"400 a", "a"},
+        {"599 a", "a"},
+        {"553 (#5.7.1)\n", ""},
+        {"553 \n", ""},
+        {"553     \r\n", ""},
+        {"553   a   \r\n", "a"},
+        {"553-  a", "a"},
+        {"553 a (b)\n", "a (b)"},
+        {"553 a (#b) c\n", "a (#b) c"}, // no tag: it is not at the end
+        {"553 a (#1) (#2)\n", "a (#1)"},
+        {"553 a (#5.7.1)   \n", "a"},
+        {"553 a(#5.7.1)\n", "a"},
+        {"553 a (#\n", "a (#"},
+        {"553 )\n", ")"},
+        {"553 \xc3\xa4\xff\n", "\xc3\xa4\xff"}, // 8-bit bytes are the link's own affair
+        // Other lines before it do not count, nor does any after it.
+        {"hello\nBAD PASSWORD: x\n553 a\n554 b\n", "a"},
+        {"\n\n\n553 a\n", "a"},
+        {"200 fine\n250 fine\n553 a\n", "a"},
+        {repeat("noise\n", 10'000) + "553 a\n", "a"},
+        {std::string(100'000, 'x') + "\n553 a\n", "a"},
+        {"553 a\n" + std::string(100'000, 'x') + "\n554 b\n", "a"},
+        // None at all.
+        {"", ""},
+        {"\n", ""},
+        {"553", ""},
+        {"553\n", ""},
+        {"553\n a", ""},
+        {"55 3 a\n", ""},
+        {"553a\n", ""},
+        {"553_a\n", ""},
+        {"553\ta\n", ""},
+        {" 553 a\n", ""},
+        {"x553 a\n", ""},
+        {"300 a\n", ""},
+        {"600 a\n", ""},
+        {"5x3 a\n", ""},
+        {"55x a\n", ""},
+        {"5:3 a\n", ""},
+        {"5/3 a\n", ""},
+        {"\xb5\xb5\xb3 a\n", ""},
+        {std::string(100'000, 'x') + "553 a\n", ""}, // within a line
+        {std::string(1020, 'x') + "553 a\n", ""},
+    };
+    for (const auto& [output, words] : cases) {
+        CAPTURE(output.substr(0, 100));
+        for (const std::size_t piece : {1, 2, 3, 7, 1023, 1024, 1025, 4096, 1'000'000})
+            CHECK(words_of(output, {}, piece) == words);
+    }
+}
+
+TEST_CASE("control bytes are removed") {
+    CHECK(words_of("553 a\tb\x01" "c\x7f" "d\r\x1b[31me\b\n") == "abcd[31me");
+    CHECK(words_of(bytes("553 \0a\0b\0\n")) == "ab");
+    CHECK(words_of("553 \x01 a \x02 (#5.7.1)\x03\r\r\n") == "a");
+    std::string all = "553 ";
+    for (int c = 0; c < 256; ++c)
+        if (c != '\n') all += static_cast<char>(c);
+    const auto words = words_of(all);
+    CHECK(words.starts_with("!\"#"));
+    CHECK(words.find("}~\x80") != words.npos);
+    for (const char c : words) {
+        CHECK(static_cast<unsigned char>(c) >= 0x20);
+        CHECK(c != 0x7f);
+    }
+}
+
+TEST_CASE("cut at 200 bytes, never within a character of UTF-8") {
+    CHECK(words_of("553 " + std::string(199, 'a')) == std::string(199, 'a'));
+    CHECK(words_of("553 " + std::string(200, 'a')) == std::string(200, 'a'));
+    CHECK(words_of("553 " + std::string(201, 'a')) == std::string(200, 'a'));
+    CHECK(words_of("553 " + std::string(10'000'000, 'a')) == std::string(200, 'a'));
+    CHECK(words_of("553 " + std::string(190, 'a') + " (#5.7.1)") == std::string(190, 'a'));
+    for (const std::string letter : {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x94\x91"})
+        for (std::size_t before = 190; before <= 200; ++before) {
+            CAPTURE(before);
+            const auto text = std::string(before, 'a') + repeat(letter, 30);
+            const auto words = words_of("553 " + text);
+            CHECK(words.size() <= 200);
+            CHECK(words.size() > 200 - letter.size());
+            CHECK(text.starts_with(words));
+            CHECK(is_utf8(words));
+        }
+    // Blanks in front go; what they leave of a long line ends with a whole character, too.
+    for (std::size_t blanks = 310; blanks < 510; ++blanks)
+        CHECK(is_utf8(words_of("553 " + std::string(blanks, ' ') + repeat("\xe2\x82\xac", 100))));
+    // Bytes that are no UTF-8 at all end in something no longer, and nothing runs off the front.
+    CHECK(words_of("553 " + std::string(1000, '\x80')).size() <= 200);
+    CHECK(words_of("553 " + std::string(1000, '\xff')).size() == 200);
+    CHECK(words_of("553 " + std::string(199, 'a') + "      b") == std::string(199, 'a'));
+}
+
+TEST_CASE("words that hold a password are dropped, and no other line takes their place") {
+    CHECK(words_of("553 is secret weak?\n", {"secret"}) == "");
+    CHECK(words_of("553 secret\n", {"secret"}) == "");
+    CHECK(words_of("553-secret\n", {"other", "secret"}) == "");
+    CHECK(words_of("553 secret\n", {"secret", "other"}) == "");
+    CHECK(words_of("553 xsecretx (#5.7.1)\n554 harmless\n", {"secret"}) == "");
+    CHECK(words_of("553 Secret\n", {"secret"}) == "Secret");
+    CHECK(words_of("553 secre\n", {"secret"}) == "secre");
+    CHECK(words_of("553 a\n", {""}) == "a"); // an empty one is no password
+    CHECK(words_of("553 a\n", {"", "a"}) == "");
+    // In the code or across it there is none; in the tag, or behind the cut, there may be.
+    CHECK(words_of("553 bad\n", {"553"}) == "bad");
+    CHECK(words_of("553 bad (#secret)\n", {"secret"}) == "");
+    CHECK(words_of("553 " + std::string(300, 'a') + "secret", {"secret"}) == "");
+    const std::string straddles(300, 's');
+    CHECK(words_of("553 " + std::string(150, 'a') + straddles, {straddles}) == "");
+    CHECK(words_of("553 " + std::string(199, 'a') + straddles, {straddles}) == "");
+    const std::string longest(506, 's');
+    CHECK(words_of("553 " + std::string(199, 'a') + longest, {longest}) == "");
+    // With spaces at the ends, which are trimmed from words.
+    CHECK(words_of("553  secret \n", {" secret "}) == "");
+}
+
+TEST_CASE("control bytes do not hide a password, in the words or in the password") {
+    CHECK(words_of("553 bad: se\x01" "cret\n", {"secret"}) == "");
+    CHECK(words_of("553 bad: se\x01" "cret\n", {"se\x01" "cret"}) == "");
+    CHECK(words_of("553 bad: secret\n", {"se\x01" "cret"}) == "");
+    CHECK(words_of("553 bad: s\te\tc\tret\n", {"se\x01" "cret\x7f"}) == "");
+    CHECK(words_of("553 bad: \x01\x02\n", {"\x01\x02"}) == "bad:"); // nothing of it is left
+    CHECK(words_of(bytes("553 bad: s\0e\0c\0r\0e\0t\0\n"), {"secret"}) == "");
+    // However many of them, or of spaces, stand before it.
+    for (const std::size_t many : {400, 700, 900, 1000, 1015, 1020, 5000}) {
+        CAPTURE(many);
+        const std::string secret(100, 's');
+        for (const char c : {'\x01', ' '})
+            for (const std::string_view begin : {"553 bad: ", "553 "}) {
+                const auto words =
+                    words_of(std::string{begin} + std::string(many, c) + secret + "\n", {secret});
+                CHECK(words.find('s') == words.npos);
+            }
+    }
+}
+
+TEST_CASE("memory stays the same, however much is written") {
+    Reason reason;
+    const std::string block(1 << 20, 'x');
+    for (int i = 0; i < 64; ++i) reason.take(block);
+    reason.take("\n553 at last\n");
+    for (int i = 0; i < 64; ++i) reason.take(block);
+    CHECK(reason.words({}) == "at last");
+    CHECK(reason.words({}) == "at last");
+}
+
+TEST_CASE("whatever a link writes, its words are short, clean and hold no password") {
+    std::mt19937 random{99};
+    constexpr std::string_view letters{"553 -(#)ab\n\r\0\t\x80\xc3", 15};
+    for (int round = 0; round < 20'000; ++round) {
+        std::string output;
+        for (auto n = random() % 40; n > 0; --n) output += letters[random() % letters.size()];
+        if (random() % 2 == 0) output.insert(0, "553 ");
+        if (random() % 16 == 0) output += std::string(random() % 2000, 'a');
+        const auto words = words_of(output, {"ab", "ba"}, 1 + random() % 50);
+        CAPTURE(output);
+        REQUIRE(words.size() <= longest_words);
+        REQUIRE(words.find("ab") == words.npos);
+        REQUIRE(words.find("ba") == words.npos);
+        REQUIRE(std::none_of(words.begin(), words.end(), [](char c) {
+            return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+        }));
+        REQUIRE((words.empty() || (words.front() != ' ' && words.back() != ' ')));
+    }
+}

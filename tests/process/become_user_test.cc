@@ -1,0 +1,48 @@
+#include "process/become_user.hh"
+
+#include "support/program.hh"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+using namespace poppass;
+using namespace poppass::test;
+
+TEST_CASE("become_user takes every id for good") {
+    if (missing(::geteuid() == 0, "root")) return;
+    for (const auto& groups : {std::vector<gid_t>{}, std::vector<gid_t>{64'002, 64'003}}) {
+        CHECK(in_child([&] {
+                  if (!become_user(64'001, 64'002, groups)) return 1;
+                  uid_t uid[3];
+                  gid_t gid[3];
+                  ::getresuid(&uid[0], &uid[1], &uid[2]);
+                  ::getresgid(&gid[0], &gid[1], &gid[2]);
+                  for (int i = 0; i < 3; ++i)
+                      if (uid[i] != 64'001 || gid[i] != 64'002) return 2;
+                  std::vector<gid_t> have(16);
+                  const int count = ::getgroups(16, have.data());
+                  if (count < 0) return 3;
+                  have.resize(static_cast<std::size_t>(count));
+                  if (have != groups) return 4;
+                  return ::setuid(0) != 0 && ::seteuid(0) != 0 && ::setgid(0) != 0 ? 0 : 5;
+              }) == 0);
+    }
+}
+
+TEST_CASE("become_user never becomes root") {
+    // In a child, should it do so all the same.
+    CHECK(in_child([] {
+              const auto became = become_user(0, 64'002, {});
+              if (became || became.error().status != ExitStatus::temporary) return 1;
+              return ::getgid() == 64'002 ? 2 : 0;
+          }) == 0);
+}
+
+TEST_CASE("become_user without root is an error with its errno") {
+    CHECK(in_child([] {
+              if (::geteuid() == 0 && ::setresuid(64'003, 64'003, 64'003) != 0) return 1;
+              const auto became = become_user(64'001, 64'002, {64'002});
+              if (became || became.error().status != ExitStatus::temporary) return 2;
+              return became.error().system_error == EPERM && ::getuid() != 64'001 ? 0 : 3;
+          }) == 0);
+}

@@ -1,0 +1,787 @@
+#include "throttle/native_chain.hh"
+#include "support/program.hh"
+#include "throttle/throttle_state.hh"
+
+#include <algorithm>
+#include <csignal>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <memory>
+#include <regex>
+#include <stdexcept>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+const std::string home = "192.0.2.1";
+
+// sha256crypt with 1000 rounds, of the password "old".
+const std::string hash_of_old =
+    "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+
+std::string record(const std::string& login, const std::string& password) {
+    return login + bytes("\0") + password + bytes("\0\0\0");
+}
+
+// A guard with a table of its own.
+struct Guard {
+    TemporaryDirectory parent;
+    std::string directory = parent.file("throttle");
+
+    Program program(const Words& words, const std::string& login = "joe",
+                    const std::optional<std::string>& address = home,
+                    const std::string& password = "wrong") const {
+        Program program{.argv = {built("checkpw-throttle"), "-d", directory}};
+        program.argv.insert(program.argv.end(), words.begin(), words.end());
+        for (const char* const name :
+             {"NATIVE_CHECKPASSWORD", "DOVECOT_VERSION", "AUTHORIZED", "PROTO", "TCP6REMOTEIP",
+              "REMOTE_HOST", "REMOTE_ADDR", "SOCAT_PEERADDR"})
+            program.environment[name] = std::nullopt;
+        program.environment["TCPREMOTEIP"] = address;
+        program.record = record(login, password);
+        return program;
+    }
+
+    Outcome run(const Words& words, const std::string& login = "joe",
+                const std::optional<std::string>& address = home) const {
+        return test::run(program(words, login, address));
+    }
+
+    std::uint32_t failures(Kind kind, const std::string& login = "joe",
+                           const std::optional<std::string>& address = home) const {
+        auto state = ThrottleState::open(directory);
+        REQUIRE_MESSAGE(state, state.error().message());
+        return state->throttle({}).failures(make_attempt(login, address, {}), kind, state->now());
+    }
+};
+
+// The rest of a fallback chain, in the shell's words.
+Words rest(const std::string& deeds) { return {"/bin/sh", "-c", deeds, "false"}; }
+Words rest_exits(int status) { return rest("exit " + std::to_string(status)); }
+
+Words operator+(Words words, const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+}
+
+void check_over_limit(const Outcome& outcome) {
+    CHECK(outcome.status == 111);
+    CHECK_MESSAGE(std::regex_match(outcome.out, std::regex{"454-Too many attempts, try again in "
+                                                           "[0-9]+ seconds \\(#4\\.7\\.0\\)\r\n"}),
+                  outcome.out);
+    CHECK(outcome.err == "");
+}
+
+bool is_built(const std::string& name) {
+    try {
+        return !built(name).empty();
+    } catch (const std::runtime_error&) {
+        return false;
+    }
+}
+
+// A native link: runs the rest, as `as` where that is given, if the password is `right`.
+std::string native_link(const TemporaryDirectory& directory, const std::string& name,
+                        const std::string& as = "") {
+    const auto path = directory.file(name);
+    write_file(path,
+               "#!/bin/sh\nsecret=$(tr '\\0' '\\n' <&3 | sed -n 2p)\nexec 3<&-\n"
+               "[ \"$secret\" = right ] || exit 1\nexec " +
+                   as + " \"$@\"\n",
+               0755);
+    return path;
+}
+
+// A session on the loopback interface, its check under the guard.
+Program under_poppass(const Guard& guard, const Words& words, const std::string& input) {
+    auto program = guard.program({});
+    program.argv = Words{built("poppass"), "test.example"} + program.argv + words;
+    program.record.reset();
+    program.environment["TCPREMOTEIP"] = "127.0.0.1";
+    program.environment["PASSWORD_COMMAND"] = "/bin/false";
+    program.environment["POPPASS_DELAY"] = "0";
+    program.environment["UID"] = std::nullopt;
+    program.environment["GID"] = std::nullopt;
+    program.input = input;
+    return program;
+}
+
+} // namespace
+
+TEST_CASE("wrong command lines are misuse, before anything is read or counted") {
+    const Guard guard;
+    const auto chain = rest_exits(1);
+    for (const auto& words : {
+             Words{},
+             Words{"--"},
+             Words{"-n", "3"},
+             Words{"--native"},
+             Words{"-n", "0"} + chain,
+             Words{"-n", "1001"} + chain,
+             Words{"-n", "x"} + chain,
+             Words{"-w", "1"} + chain,
+             Words{"-w", "604801"} + chain,
+             Words{"-w"},
+             Words{"-x", "example.org"} + chain,
+             Words{"-x", "192.0.2.0/33"} + chain,
+             Words{"-q"} + chain,
+             Words{"--no-such"} + chain,
+             Words{"checkpw", "qmail-pop3d", "Maildir"},
+             Words{"checkpw", "/bin/true"},
+             Words{"--list"} + chain,
+             Words{"--clear", "joe"} + chain,
+             Words{"--clear"},
+             Words{"--list", "--clear", "joe"},
+             Words{"--passed", "9"},
+             Words{"--passed", "2", "/bin/true"},
+             Words{"--passed", "x", "/bin/true"},
+             Words{"--passed", "9", "/bin/true"}, // nothing is open there
+             Words{"--passed", "3", "/bin/true"}, // the record
+             Words{"--native", "checkpw"},
+             Words{"--native", "checkpw", "--native", "-f", "file"},
+             Words{"--native", "some-link", "prog"},
+             Words{"--native", "checkpw", "-q", "prog"},
+             Words{"--native", "checkpw-throttle", "checkpw", "prog"},
+             Words{"--native", "some-link", "checkpw-throttle", "--passed", "9"},
+         }) {
+        std::string line;
+        for (const auto& word : words) line += word + ' ';
+        CAPTURE(line);
+        const auto outcome = guard.run(words);
+        CHECK(outcome.status == 2);
+        CHECK(outcome.out == "");
+        CHECK(outcome.err.starts_with("checkpw-throttle: "));
+        CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+    }
+    CHECK(::access(guard.directory.c_str(), F_OK) != 0);
+    CHECK(guard.run({"--help"}).out.starts_with("usage: checkpw-throttle [-d DIRECTORY]"));
+    CHECK(guard.run({"--version"}).out.starts_with("checkpw-throttle "));
+}
+
+TEST_CASE("records that are none are misuse and count for nobody") {
+    const Guard guard;
+    for (const auto& odd : {std::string{}, std::string{"joe"}, bytes("joe\0password"),
+                            bytes("joe\0password\0"), std::string(513, 'j')}) {
+        auto program = guard.program(rest_exits(0));
+        program.record = odd;
+        CHECK(run(program).status == 2);
+    }
+    auto program = guard.program(rest_exits(0));
+    program.record.reset();
+    CHECK(run(program).status == 2);
+    CHECK(::access(guard.directory.c_str(), F_OK) != 0);
+}
+
+TEST_CASE("the rest finds what the guard found") {
+    const Guard guard;
+    const auto path = guard.parent.file("report");
+    for (const auto& bytes_of_record : {record("Joe ", "s\377cret"), record("joe", "") + "more",
+                                        bytes("joe\0password\0Y123456\0")}) {
+        auto program = guard.program({built("next-link"), "0", "--", "/bin/false"});
+        program.record = bytes_of_record;
+        program.environment["NEXT_LINK_OUT"] = path;
+        const auto outcome = run(program);
+        CHECK(outcome.status == 0);
+        CHECK(outcome.out == "");
+        CHECK(outcome.err == "");
+        const auto seen = parse_next_link(read_file(path));
+        CHECK(seen.record == bytes_of_record);
+        CHECK(seen.descriptors == std::vector{0, 1, 2, 3});
+        CHECK(seen.blocked.empty());
+        CHECK(seen.ignored.empty());
+        CHECK(!seen.own_group); // what kills the guard's group reaches it
+    }
+    // Words on both descriptors, and odd surroundings.
+    auto program = guard.program(rest("echo one; echo two >&2; exit 3"));
+    program.before_exec = [] {
+        std::signal(SIGCHLD, SIG_IGN);
+        sigset_t all;
+        ::sigfillset(&all);
+        ::sigprocmask(SIG_BLOCK, &all, nullptr);
+    };
+    const auto outcome = run(program);
+    CHECK(outcome.status == 3);
+    CHECK(outcome.out == "one\n");
+    CHECK(outcome.err == "two\n");
+}
+
+TEST_CASE("a status that says nothing of the password takes the charge back") {
+    for (const auto& [status, charged] : {std::pair{0, 0u},
+                                          {1, 1u},
+                                          {2, 0u},
+                                          {3, 1u},
+                                          {50, 1u},
+                                          {99, 1u},
+                                          {100, 1u},
+                                          {111, 0u},
+                                          {112, 1u},
+                                          {255, 1u}}) {
+        CAPTURE(status);
+        const Guard guard;
+        CHECK(guard.run(rest_exits(status)).status == status);
+        for (const Kind kind : {Kind::pair, Kind::address, Kind::login})
+            CHECK(guard.failures(kind) == charged);
+    }
+    const Guard guard;
+    const auto killed = guard.run(rest("kill -9 $$"));
+    CHECK(killed.status == 111);
+    CHECK(killed.err == "checkpw-throttle: the chain was ended by signal 9\n");
+    CHECK(guard.failures(Kind::pair) == 1);
+    CHECK(guard.run({"no-such-program", "false"}).status == 2);
+    CHECK(guard.failures(Kind::pair) == 1);
+}
+
+TEST_CASE("over the limit: words, 111, no chain, no charge") {
+    const Guard guard;
+    const auto mark = guard.parent.file("mark");
+    const auto chain = Words{"-n", "3"} + rest("cat <&3 >/dev/null; echo x >>" + mark + "; exit 1");
+    for (int i = 0; i < 3; ++i) CHECK(guard.run(chain).status == 1);
+    for (int i = 0; i < 3; ++i) check_over_limit(guard.run(chain));
+    CHECK(read_file(mark) == "x\nx\nx\n");
+    CHECK(guard.failures(Kind::pair) == 3);
+    CHECK(guard.failures(Kind::login) == 3);
+    // With the right password as well.
+    check_over_limit(guard.run(Words{"-n", "3"} + rest_exits(0)));
+    // Nobody listens.
+    auto deaf = guard.program(chain);
+    deaf.before_exec = [] {
+        int ends[2];
+        if (::pipe(ends) == 0) ::dup2(ends[1], 1);
+        ::close(ends[0]);
+        ::close(ends[1]);
+    };
+    CHECK(run(deaf).status == 111);
+    deaf.before_exec = {};
+    deaf.closed = {0, 1, 2};
+    CHECK(run(deaf).status == 111);
+}
+
+TEST_CASE("who is one client and one user") {
+    const Guard guard;
+    const auto fail = [&](const std::string& login, const std::optional<std::string>& address) {
+        return guard.run(Words{"-n", "2"} + rest_exits(1), login, address).status;
+    };
+    CHECK(fail("Joe", "::ffff:192.0.2.1") == 1);
+    CHECK(fail("joe ", "192.0.2.1") == 1);
+    CHECK(fail(" JOE", "[::ffff:192.0.2.1]") == 111);
+    CHECK(fail("joe", "192.0.2.2") == 1);
+    CHECK(fail("joe", "2001:db8::1") == 1);
+    CHECK(fail("joe", "2001:db8::2") == 1);
+    CHECK(fail("joe", "2001:db8::3") == 111);
+    CHECK(fail("joe", "2001:db8:0:1::1") == 1);
+    CHECK(fail("joe", std::nullopt) == 1);
+    CHECK(fail("joe", "no address") == 1);
+    CHECK(fail("joe", std::nullopt) == 111);
+}
+
+TEST_CASE("an address waits over all logins, but not one that many share") {
+    const auto refused = [](const Words& options, const std::optional<std::string>& address) {
+        const Guard guard;
+        int count = 0;
+        for (int i = 0; i < 6; ++i)
+            if (guard
+                    .run(Words{"-n", "1"} + options + rest_exits(1), "user" + std::to_string(i),
+                         address)
+                    .status == 111)
+                ++count;
+        return count;
+    };
+    CHECK(refused({}, "192.0.2.1") == 2);
+    CHECK(refused({}, "2001:db8::1") == 2);
+    CHECK(refused({"-x", "198.51.100.0/24"}, "192.0.2.1") == 2);
+    CHECK(refused({}, "127.0.0.1") == 0);
+    CHECK(refused({}, "::1") == 0);
+    CHECK(refused({}, std::nullopt) == 0);
+    CHECK(refused({"-x", "192.0.2.1"}, "192.0.2.1") == 0);
+    CHECK(refused({"-x", "198.51.100.0/24", "-x", "2001:db8::/32"}, "2001:db8::1") == 0);
+}
+
+TEST_CASE("nobody locks a user out of where the user is") {
+    const Guard guard;
+    const Words options{"-n", "1"};
+    CHECK(guard.run(options + rest_exits(0), "joe", "198.51.100.7").status == 0);
+    for (int i = 0; i < 10; ++i)
+        CHECK(guard.run(options + rest_exits(1), "joe", "10.0.0." + std::to_string(i)).status == 1);
+    check_over_limit(guard.run(options + rest_exits(0), "joe", "10.0.1.1"));
+    CHECK(guard.run(options + rest_exits(0), "joe", "198.51.100.7").status == 0);
+    CHECK(guard.run(options + rest_exits(0), "ann", "10.0.1.1").status == 0);
+}
+
+TEST_CASE("a success clears the pair") {
+    const Guard guard;
+    for (int i = 0; i < 4; ++i) CHECK(guard.run(rest_exits(1)).status == 1);
+    CHECK(guard.run(rest_exits(0)).status == 0);
+    CHECK(guard.failures(Kind::pair) == 0);
+    CHECK(guard.failures(Kind::address) == 4);
+    CHECK(guard.failures(Kind::login) == 4);
+    for (int i = 0; i < 5; ++i) CHECK(guard.run(rest_exits(1)).status == 1);
+    check_over_limit(guard.run(rest_exits(1)));
+}
+
+TEST_CASE("failures are forgotten") {
+    const Guard guard;
+    const auto chain = Words{"-n", "1", "-w", "8"} + rest_exits(1);
+    CHECK(guard.run(chain).status == 1);
+    check_over_limit(guard.run(chain));
+    std::this_thread::sleep_for(milliseconds{8100});
+    CHECK(guard.run(chain).status == 1);
+}
+
+TEST_CASE("the list and its end") {
+    const Guard guard;
+    CHECK(guard.run({"--list"}).out == "");
+    const auto chain = Words{"-n", "1"} + rest_exits(1);
+    CHECK(guard.run(chain, "joe example\n").status == 1);
+    CHECK(guard.run(chain, "ann", "2001:db8::1").status == 1);
+    const auto list = guard.run({"--list"});
+    CHECK(list.status == 0);
+    CHECK_MESSAGE(list.out.find("user=joe\\x20example ip=192.0.2.1 failures=1 wait=") !=
+                      std::string::npos,
+                  list.out);
+    CHECK(list.out.find("user=ann ip=2001:db8::/64 failures=1 wait=") != std::string::npos);
+    CHECK(std::count(list.out.begin(), list.out.end(), '\n') == 2);
+
+    check_over_limit(guard.run(chain, "ann", "2001:db8::1"));
+    CHECK(guard.run({"--clear", "ANN"}).status == 0);
+    CHECK(guard.run(chain, "ann", "2001:db8::1").status == 1);
+    CHECK(guard.run({"--clear", "2001:db8::2"}).status == 0);
+    CHECK(guard.run(chain, "ann", "2001:db8::1").status == 1);
+    const auto nothing = guard.run({"--clear", "bob"});
+    CHECK(nothing.status == 1);
+    CHECK(nothing.err == "checkpw-throttle: no failures are counted for bob\n");
+}
+
+TEST_CASE("a table that cannot be had is trouble, and no chain runs") {
+    const Guard guard;
+    const auto mark = guard.parent.file("mark");
+    const auto chain = rest("touch " + mark + "; exit 0");
+    write_file(guard.directory, "no directory");
+    const auto outcome = guard.run(chain);
+    CHECK(outcome.status == 111);
+    CHECK(outcome.out == "");
+    CHECK(outcome.err.find("open the directory " + guard.directory) != std::string::npos);
+    ::unlink(guard.directory.c_str());
+    {
+        const auto held = ThrottleState::open(guard.directory);
+        REQUIRE(held);
+        const auto locked = guard.run(chain);
+        CHECK(locked.status == 111);
+        CHECK(locked.err.find("lock " + guard.directory + "/state") != std::string::npos);
+    }
+    CHECK(::access(mark.c_str(), F_OK) != 0);
+    CHECK(guard.run(chain).status == 0);
+    CHECK(::access(mark.c_str(), F_OK) == 0);
+}
+
+TEST_CASE("kill -9 buys no free guess") {
+    const Guard guard;
+    Process process{guard.program(rest("echo up; exec sleep 30"))};
+    REQUIRE(process.run_until_out("up"));
+    CHECK(guard.failures(Kind::pair) == 1); // before the chain has ended
+    process.signal(SIGKILL);
+    CHECK(process.wait().signal == SIGKILL);
+    CHECK(guard.failures(Kind::pair) == 1);
+}
+
+TEST_CASE("signals to the guard are the chain's") {
+    const Guard guard;
+    for (const int number : {SIGTERM, SIGHUP, SIGINT, SIGUSR1}) {
+        Process process{guard.program(
+            rest("trap 'exit 42' TERM HUP INT USR1; echo up; while :; do sleep 0.05; done"))};
+        REQUIRE(process.run_until_out("up"));
+        process.signal(number);
+        CHECK(process.wait().status == 42);
+    }
+    CHECK(guard.failures(Kind::pair) == 4);
+}
+
+TEST_CASE("of many at once, no more than the limit get to guess") {
+    // The login's limit is ten; each has an address of its own.
+    const Guard guard;
+    const auto mark = guard.parent.file("mark");
+    const auto chain = Words{"-n", "1"} + rest("echo x >>" + mark + "; sleep 0.2; exit 1");
+    std::vector<std::unique_ptr<Process>> all;
+    for (int i = 0; i < 40; ++i)
+        all.push_back(
+            std::make_unique<Process>(guard.program(chain, "joe", "10.0.0." + std::to_string(i))));
+    int guessed = 0;
+    int refused = 0;
+    for (const auto& process : all) {
+        const auto outcome = process->wait();
+        guessed += outcome.status == 1;
+        refused += outcome.status == 111;
+    }
+    CHECK(guessed == 10);
+    CHECK(refused == 30);
+    CHECK(read_file(mark).size() == 20);
+    CHECK(guard.failures(Kind::login) == 10);
+}
+
+TEST_CASE("a native chain: the guard becomes it, and its last program clears the pair") {
+    const Guard guard;
+    const auto link = native_link(guard.parent, "checkpassword");
+    for (int i = 0; i < 3; ++i) {
+        const auto wrong = guard.run({"--native", link, built("next-link"), "7"});
+        CHECK(wrong.status == 1);
+        CHECK(wrong.out == "");
+        CHECK(wrong.err == "");
+    }
+    CHECK(guard.failures(Kind::pair) == 3);
+
+    auto program =
+        guard.program({"--native", link, built("next-link"), "7", "two"}, "joe", home, "right");
+    program.input = "from the client";
+    const auto outcome = run(program);
+    CHECK(outcome.status == 7);
+    CHECK(outcome.err == "");
+    const auto seen = parse_next_link(outcome.out);
+    CHECK(seen.argv == Words{built("next-link"), "7", "two"});
+    CHECK(seen.own_group); // the guard's process, for it led its group
+    CHECK(seen.descriptors == std::vector{0, 1, 2});
+    CHECK(seen.blocked.empty());
+    CHECK(seen.ignored.empty());
+    CHECK(guard.failures(Kind::pair) == 0);
+    CHECK(guard.failures(Kind::address) == 3);
+
+    // The pair is cleared before the program starts, which has no child that it did not make.
+    CHECK(guard.run({"--native", link, "/bin/true"}).status == 1);
+    const auto copy = guard.parent.file("copy");
+    ::mkdir(copy.c_str(), 0700);
+    const auto deeds =
+        "cp " + guard.directory + "/state " + copy + "; cat /proc/$$/task/$$/children";
+    const auto shell =
+        run(guard.program({"--native", link, "/bin/sh", "-c", deeds}, "joe", home, "right"));
+    CHECK(shell.status == 0);
+    CHECK(shell.out.find_first_not_of(" \n0123456789") == std::string::npos);
+    CHECK(std::count(shell.out.begin(), shell.out.end(), ' ') <= 1); // cat itself
+    Guard copied;
+    copied.directory = copy;
+    CHECK(copied.failures(Kind::pair) == 0);
+
+    CHECK(
+        run(guard.program({"--native", link, "/bin/sh", "-c", "kill -9 $$"}, "joe", home, "right"))
+            .signal == SIGKILL);
+}
+
+TEST_CASE("a native chain is one also by the environment") {
+    const Guard guard;
+    const auto link = native_link(guard.parent, "checkpassword");
+    for (const char* const name : {"NATIVE_CHECKPASSWORD", "DOVECOT_VERSION"}) {
+        auto program = guard.program({link, "/bin/true"});
+        program.environment[name] = "1";
+        CHECK(run(program).status == 1);
+        CHECK(guard.failures(Kind::pair) == 1);
+        program.record = record("joe", "right");
+        CHECK(run(program).status == 0);
+        CHECK(guard.failures(Kind::pair) == 0);
+    }
+}
+
+TEST_CASE("in a native chain the client reads nothing, and the log says why") {
+    const Guard guard;
+    const auto link = native_link(guard.parent, "checkpassword");
+    const Words words{"-n", "1", "--native", link, "/bin/true"};
+    CHECK(guard.run(words, "joe x").status == 1);
+    const auto outcome = guard.run(words, "joe x");
+    CHECK(outcome.status == 111);
+    CHECK(outcome.out == "");
+    CHECK(outcome.err.starts_with(
+        "checkpw-throttle: too many attempts: user=joe\\x20x ip=192.0.2.1 wait="));
+}
+
+TEST_CASE("a native chain: whatever comes between, the charge stays unless the user has passed") {
+    const Guard guard;
+    const auto link = native_link(guard.parent, "checkpassword");
+    Process process{guard.program({"--native", "/bin/sh", "-c", "echo up; exec sleep 30", "sh",
+                                   "checkpw-throttle", "--passed", "9", "/bin/true"})};
+    REQUIRE(process.run_until_out("up"));
+    CHECK(guard.failures(Kind::pair) == 1);
+    process.signal(SIGKILL);
+    CHECK(process.wait().signal == SIGKILL);
+    std::this_thread::sleep_for(milliseconds{100});
+    CHECK(guard.failures(Kind::pair) == 1);
+
+    // The link itself cannot be run: nothing was learned.
+    CHECK(guard.run({"--native", "/nonexistent/checkpassword", "/bin/true"}).status == 2);
+    CHECK(guard.failures(Kind::pair) == 1);
+
+    // A link that closes what it does not know: its users hear of it at once.
+    const auto closes = guard.parent.file("closes");
+    write_file(closes, "#!/bin/sh\nexec 5>&- 6>&- 7>&- 8>&- 9>&-\nexec \"$@\"\n", 0755);
+    const auto outcome =
+        guard.run({"--native", closes, "checkpw-throttle", "--passed", "1", "/bin/true"});
+    CHECK(outcome.status == 2);
+    CHECK(outcome.err.find("must stay open from the guard to here") != std::string::npos);
+}
+
+TEST_CASE("a native chain may become another user, and no process is left") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const Guard guard;
+    ::chmod(guard.parent.path().c_str(), 0755);
+    const auto link = native_link(guard.parent, "checkpassword",
+                                  "setpriv --reuid 65534 --regid 65534 --clear-groups");
+    // A copy where that user reaches it.
+    const auto copy = guard.parent.file("checkpw-throttle");
+    write_file(copy, read_file(built("checkpw-throttle")), 0755);
+    auto program =
+        guard.program({"--native", link, "/bin/sh", "-c", "id -u; pwd"}, "joe", home, "right");
+    program.argv[0] = "./checkpw-throttle"; // and the chain may go elsewhere
+    program.directory = guard.parent.path();
+    CHECK(guard.run({"--native", link, "/bin/true"}).status == 1);
+    CHECK(guard.failures(Kind::pair) == 1);
+    const auto outcome = run(program);
+    CHECK(outcome.status == 0);
+    CHECK(outcome.out == "65534\n" + guard.parent.path() + "\n");
+    CHECK(guard.failures(Kind::pair) == 0);
+}
+
+TEST_CASE("checkpw in a native chain") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const Guard guard;
+    ::chmod(guard.parent.path().c_str(), 0755);
+    const auto copy = guard.parent.file("checkpw-throttle");
+    write_file(copy, read_file(built("checkpw-throttle")), 0755);
+    const auto file = guard.parent.file("users");
+    write_file(file, "joe:{CRYPT}" + hash_of_old + ":65534:65534::/tmp:/bin/sh:\n");
+    const auto attempt = [&](const std::string& password) {
+        auto program = guard.program({"--native", built("checkpw"), "--native", "-f", file,
+                                      "/bin/sh", "-c", "id -u; pwd; echo $USER"},
+                                     "joe", home, password);
+        program.argv[0] = copy;
+        return run(program);
+    };
+    CHECK(attempt("wrong").status == 1);
+    CHECK(guard.failures(Kind::pair) == 1);
+    const auto outcome = attempt("old");
+    CHECK(outcome.status == 0);
+    CHECK(outcome.out == "65534\n/tmp\njoe\n");
+    CHECK(outcome.err == "");
+    CHECK(guard.failures(Kind::pair) == 0);
+}
+
+TEST_CASE("where the program of a native chain begins") {
+    struct Case {
+        Words chain;
+        Words marked; // nothing: misuse
+    };
+    const Words mark{"/guard", "--passed", "9"};
+    const auto pop = Words{"qmail-pop3d", "Maildir"};
+    const Case cases[] = {
+        {{"checkpassword", "qmail-pop3d", "Maildir"}, Words{"checkpassword"} + mark + pop},
+        {{"/bin/checkpassword.login", "prog", "--", "-x"},
+         Words{"/bin/checkpassword.login"} + mark + Words{"prog", "--", "-x"}},
+        {{"vchkpw", "prog"}, Words{"vchkpw"} + mark + Words{"prog"}},
+        {Words{"checkpw", "--native"} + pop, Words{"checkpw", "--native"} + mark + pop},
+        {Words{"/usr/local/sbin/checkpw", "-eH", "-ffile", "-F", "shadow", "--min-uid", "7"} + pop,
+         Words{"/usr/local/sbin/checkpw", "-eH", "-ffile", "-F", "shadow", "--min-uid", "7"} +
+             mark + pop},
+        {Words{"checkpw", "--min-uid=7", "--"} + pop,
+         Words{"checkpw", "--min-uid=7", "--"} + mark + pop},
+        {Words{"checkpw", "-f", "--", "--"} + pop, Words{"checkpw", "-f", "--", "--"} + mark + pop},
+        {Words{"checkpw", "prog", "-f", "x"}, Words{"checkpw"} + mark + Words{"prog", "-f", "x"}},
+        {Words{"checkpw-pam", "-s", "pop", "--native", "--strip", "*"} + pop,
+         Words{"checkpw-pam", "-s", "pop", "--native", "--strip", "*"} + mark + pop},
+        {Words{"checkpw-ldap", "-H", "ldap://h", "-D", "uid=%u", "--starttls", "--ca", "f", "-t",
+               "3"} +
+             pop,
+         Words{"checkpw-ldap", "-H", "ldap://h", "-D", "uid=%u", "--starttls", "--ca", "f", "-t",
+               "3"} +
+             mark + pop},
+        {{"any", "-x", "checkpw-throttle", "--passed", "5", "prog"},
+         Words{"any", "-x"} + mark + Words{"prog"}},
+        {{"checkpw", "a", "/opt/checkpw-throttle", "--passed", "x", "prog", "checkpw-throttle",
+          "--passed", "1"},
+         Words{"checkpw", "a"} + mark + Words{"prog", "checkpw-throttle", "--passed", "1"}},
+        {{"checkpw"}, {}},
+        {{"checkpassword"}, {}},
+        {{"checkpw", "--native", "--"}, {}},
+        {{"checkpw", "-f"}, {}},
+        {{"checkpw", "-f", "prog"}, {}},
+        {{"checkpw", "-s", "x", "prog"}, {}}, // another link's option
+        {{"checkpw-pam", "--s", "prog"}, {}}, // more than one begins so
+        {{"checkpw", "--help", "prog"}, {}},
+        {{"env", "A=b", "checkpw", "prog"}, {}},
+        {{"cvm-checkpassword", "cvm-unix", "prog"}, {}},
+        {{"checkpw-throttle", "checkpw", "prog"}, {}},
+        {{"/sbin/checkpw-throttle", "any", "checkpw-throttle", "--passed", "5", "prog"}, {}},
+        {{"any", "checkpw-throttle", "--passed", "5"}, {}},
+        {{"any", "checkpw-throttle", "--passed"}, {}},
+        {{"any", "checkpw-throttle", "-x", "prog"}, {}},
+    };
+    for (auto [chain, expected] : cases) {
+        std::string line;
+        for (const auto& word : chain) line += word + ' ';
+        CAPTURE(line);
+        std::vector<char*> argv;
+        for (auto& word : chain) argv.push_back(word.data());
+        argv.push_back(nullptr);
+        auto made = MarkedChain::make({argv.data(), chain.size()}, "/guard");
+        REQUIRE(static_cast<bool>(made) == !expected.empty());
+        if (!made) {
+            CHECK(made.error().status == ExitStatus::misused);
+            continue;
+        }
+        const Chain marked = made->with_number(9);
+        CHECK(Words(marked.begin(), marked.end()) == expected);
+        CHECK(*marked.end() == nullptr);
+    }
+}
+
+TEST_CASE("the guard knows every option of our own links") {
+    // From what they say themselves: an option has a value where a word follows it.
+    const std::regex option{
+        "(?:^|[\\[|( ])(--?[A-Za-z][A-Za-z-]*)((?:\\|--?[A-Za-z-]+)*)( [^-\\[|)])?"};
+    int links = 0;
+    for (const std::string name : {"checkpw", "checkpw-pam", "checkpw-ldap"}) {
+        if (!is_built(name)) continue;
+        ++links;
+        const auto usage = run({.argv = {built(name), "--help"}}).out;
+        REQUIRE(usage.find("--native") != std::string::npos);
+        for (std::sregex_iterator match{usage.begin(), usage.end(), option}, end; match != end;
+             ++match) {
+            Words options{(*match)[1]};
+            const std::string more = (*match)[2];
+            if (!more.empty()) options.push_back(more.substr(more.rfind('|') + 1));
+            for (const auto& word : options) {
+                CAPTURE(name);
+                CAPTURE(word);
+                Words chain{name, word};
+                if ((*match)[3].matched) chain.push_back("value");
+                const auto expected = chain + Words{"/guard", "--passed", "9", "prog"};
+                chain.push_back("prog");
+                std::vector<char*> argv;
+                for (auto& part : chain) argv.push_back(part.data());
+                argv.push_back(nullptr);
+                auto made = MarkedChain::make({argv.data(), chain.size()}, "/guard");
+                REQUIRE(made);
+                const Chain marked = made->with_number(9);
+                CHECK(Words(marked.begin(), marked.end()) == expected);
+            }
+        }
+    }
+    CHECK(links > 0);
+}
+
+TEST_CASE("Dovecot's look-ups are not counted; what only looks like one is") {
+    const Guard guard;
+    const auto link = guard.parent.file("checkpassword");
+    write_file(link, "#!/bin/sh\ncat <&3 >/dev/null\n[ \"$AUTHORIZED\" ] || exit 1\nexec \"$@\"\n",
+               0755);
+    const Fd reply{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+    auto lookup = guard.program({"-n", "1", link, "/bin/sh", "-c", "exit 5"});
+    lookup.record = bytes("joe\0\0\0");
+    lookup.environment["DOVECOT_VERSION"] = "2.3.19";
+    lookup.environment["AUTHORIZED"] = "1";
+    lookup.descriptors = {{4, reply.get()}};
+    for (int i = 0; i < 3; ++i) CHECK(run(lookup).status == 5);
+    CHECK(guard.failures(Kind::pair) == 0);
+
+    const auto is_counted = [&](Program program) {
+        program.argv = {built("checkpw-throttle"),
+                        "-d",
+                        guard.directory,
+                        "--native",
+                        link,
+                        "/bin/sh",
+                        "-c",
+                        "exit 5"};
+        const auto before = guard.failures(Kind::pair);
+        program.environment["PATH"] = "/nonexistent"; // so that nothing passes
+        (void)run(program);
+        return guard.failures(Kind::pair) == before + 1;
+    };
+    write_file(link, "#!/bin/sh\nexit 1\n", 0755);
+    CHECK(!is_counted(lookup));
+    auto with_password = lookup;
+    with_password.record = bytes("joe\0password\0\0");
+    CHECK(is_counted(with_password));
+    auto without_4 = lookup;
+    without_4.descriptors = {};
+    CHECK(is_counted(without_4));
+    auto not_dovecot = lookup;
+    not_dovecot.environment["DOVECOT_VERSION"] = std::nullopt;
+    CHECK(is_counted(not_dovecot));
+    auto not_authorized = lookup;
+    not_authorized.environment["AUTHORIZED"] = "2";
+    CHECK(is_counted(not_authorized));
+}
+
+TEST_CASE("fifty users behind one webmail: one guesses, the others change their passwords") {
+    constexpr int users = 50;
+    const Guard guard;
+    const auto name = [](int i) { return "user" + std::to_string(i); };
+    std::string lines;
+    for (int i = 0; i < users; ++i) lines += name(i) + ":" + hash_of_old + ":19000:0:99999:7:::\n";
+    const auto file = guard.parent.file("users");
+    write_file(file, lines);
+    const auto session = [&](const std::string& input) {
+        auto program =
+            under_poppass(guard, {"-n", "3", built("checkpw"), "-f", file, "/bin/false"}, input);
+        program.environment["PASSWORD_COMMAND"] =
+            built("setpw") + " -m sha256crypt -c 1000 -f " + file + " /bin/false";
+        return run(program);
+    };
+    const auto change = [&](int i, const std::string& old) {
+        return session("user " + name(i) + "\r\npass " + old + "\r\nnewpass brand-new\r\nquit\r\n");
+    };
+    const auto guess = "user user0\r\npass guess\r\n";
+    const auto first = session(std::string{guess} + guess + guess);
+    CHECK(first.out.find("500 Old password is incorrect.") != std::string::npos);
+    const auto second = session(std::string{guess} + guess + guess);
+    CHECK(second.out.find("500 Temporary failure: Too many attempts, try again in ") !=
+          std::string::npos);
+    CHECK(second.err.find("event=check result=temporary user=user0 ip=127.0.0.1") !=
+          std::string::npos);
+    CHECK(second.err.find("words=Too\\x20many\\x20attempts") != std::string::npos);
+
+    for (int i = 1; i < users; ++i) {
+        const auto outcome = change(i, "old");
+        CHECK_MESSAGE(outcome.out.find("200 Password changed, thank-you.\r\n200 Bye.\r\n") !=
+                          std::string::npos,
+                      outcome.out << outcome.err);
+    }
+    const auto after = read_file(file);
+    CHECK(after.find("user0:" + hash_of_old) != std::string::npos);
+    CHECK(std::count(after.begin(), after.end(), '\n') == users);
+    for (int i = 1; i < users; ++i)
+        CHECK(after.find(name(i) + ":" + hash_of_old) == std::string::npos);
+    CHECK(guard.failures(Kind::pair, "user0", "127.0.0.1") == 3);
+    CHECK(guard.failures(Kind::pair, "user1", "127.0.0.1") == 0);
+}
+
+TEST_CASE("a chain that outstays poppass's limit is ended whole, and stays charged") {
+    const Guard guard;
+    const auto path = guard.parent.file("pid");
+    auto program = under_poppass(guard, rest("echo $$ >" + path + "; trap '' TERM; sleep 50"),
+                                 "user joe\r\npass wrong\r\n");
+    program.environment["POPPASS_RUN"] = "1";
+    const auto outcome = run(program);
+    CHECK(outcome.out.find("500 Temporary failure") != std::string::npos);
+    CHECK(outcome.err.find("event=check result=unknown user=joe ip=127.0.0.1") !=
+          std::string::npos);
+    CHECK(has_ended(std::stoi(read_file(path))));
+    CHECK(guard.failures(Kind::pair, "joe", "127.0.0.1") == 1);
+}
+
+TEST_CASE("a native chain under poppass") {
+    const Guard guard;
+    const auto link = native_link(guard.parent, "checkpassword");
+    const Words words{"-n", "2", "--native", link, "/bin/true"};
+    const auto outcome =
+        run(under_poppass(guard, words, "user joe\r\npass wrong\r\nuser joe\r\npass right\r\n"));
+    CHECK(outcome.err.find("event=check result=refused") != std::string::npos);
+    CHECK(outcome.err.find("event=check result=accepted") != std::string::npos);
+    CHECK(guard.failures(Kind::pair, "joe", "127.0.0.1") == 0);
+    CHECK(guard.failures(Kind::login) == 1);
+    const std::string guess = "user joe\r\npass wrong\r\n";
+    const auto refused = run(under_poppass(guard, words, guess + guess + guess));
+    CHECK(refused.out.find("Too many attempts") == std::string::npos);
+    CHECK(refused.err.find("event=check result=temporary") != std::string::npos);
+}

@@ -1,0 +1,711 @@
+// checkpw-ldap and setpw-ldap, under poppass and alone, against a real slapd with password
+// policies.
+#include "support/conversation.hh"
+#include "support/ldap_server.hh"
+#include "support/program.hh"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <thread>
+
+using namespace poppass::test;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+const std::string dn_template = "uid=%u," + people;
+const std::string wrong_words = "553 Sorry, old password is incorrect (#5.7.1)\n";
+const std::string nothing_words =
+    "454 Sorry, there is trouble on the server; nothing was changed (#4.3.0)\n";
+
+Words operator+(Words words, const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+}
+
+std::string check_record(const std::string& login, const std::string& password) {
+    return login + '\0' + password + bytes("\0\0\0");
+}
+
+std::string set_record(const std::string& login, const std::string& old, const std::string& fresh) {
+    return login + '\0' + old + bytes("\0\0") + fresh + '\0';
+}
+
+Outcome check(const Words& options, const std::string& login, const std::string& password) {
+    return run(
+        {.argv = Words{built("checkpw-ldap")} + options, .record = check_record(login, password)});
+}
+
+Outcome change(const Words& options, const std::string& login, const std::string& old,
+               const std::string& fresh) {
+    return run(
+        {.argv = Words{built("setpw-ldap")} + options, .record = set_record(login, old, fresh)});
+}
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+Words next_link(const std::string& status = "42") {
+    return {built("next-link"), status, "/bin/false"};
+}
+
+LdapServerPlan policies() {
+    const std::string strict =
+        policy_entry("length", "pwdCheckQuality: 2\npwdMinLength: 8\n") +
+        policy_entry("history", "pwdInHistory: 3\n") + policy_entry("young", "pwdMinAge: 3600\n") +
+        policy_entry("fixed", "pwdAllowUserChange: FALSE\n") +
+        policy_entry("lockout", "pwdLockout: TRUE\npwdMaxFailure: 3\npwdLockoutDuration: 0\n") +
+        policy_entry("reset", "pwdMustChange: TRUE\n") + policy_entry("expiry", "pwdMaxAge: 60\n") +
+        policy_entry("grace", "pwdMaxAge: 60\npwdGraceAuthNLimit: 5\n");
+    const auto with = [](const std::string& uid, const std::string& policy,
+                         const std::string& more = {}) {
+        return user_entry(uid, "old", "pwdPolicySubentry: " + policy_dn(policy) + "\n" + more);
+    };
+    return {.entries = strict + user_entry("joe", "old") + user_entry("zoe", "zoe's") +
+                       with("ann", "length") + with("bob", "history") +
+                       with("cat", "young", "pwdChangedTime: 20200101000000Z\n") +
+                       with("dan", "fixed") + with("eve", "lockout") +
+                       with("fay", "reset", "pwdReset: TRUE\n") +
+                       with("gus", "expiry", "pwdChangedTime: 20200101000000Z\n") +
+                       with("hal", "grace", "pwdChangedTime: 20200101000000Z\n") +
+                       with("ida", "lockout", "pwdAccountLockedTime: 20200101000000Z\n")};
+}
+
+struct Directory {
+    LdapServer server;
+    explicit Directory(const LdapServerPlan& plan = policies()) {
+        server.prepare(plan);
+        server.start();
+    }
+    Words options() const { return {"-H", server.uri(), "-D", dn_template}; }
+    Words search(const std::string& filter = "(uid=%u)") const {
+        return {"-H", server.uri(), "-b", suffix, "-q", filter};
+    }
+    bool binds(const std::string& uid, const std::string& password) const {
+        return can_bind(server.uri(), user_dn(uid), password);
+    }
+};
+
+Service service(const Words& options, const Words& check_options = {"--allow-expired"}) {
+    return {.check = Words{built("checkpw-ldap")} + options + check_options + Words{"/bin/false"},
+            .change = quoted(Words{built("setpw-ldap")} + options + Words{"/bin/false"})};
+}
+
+// A whole session that changes a password: the reply to `pass`, or to `newpass` where it came to
+// that.
+std::string session(const Service& service, const std::string& login, const std::string& old,
+                    const std::string& fresh, std::string* log = nullptr) {
+    Conversation client{service};
+    CHECK(client.ask("user " + login) == "200 Your password please.");
+    std::string reply = client.ask("pass " + old);
+    if (reply == "200 Your new password please.") reply = client.ask("newpass " + fresh);
+    CHECK(client.ask("quit") == "200 Bye.");
+    const auto outcome = client.end();
+    if (log != nullptr) *log = outcome.err;
+    for (const auto& password : {old, fresh})
+        if (password.size() > 3) CHECK_FALSE(has(outcome.err, password));
+    return reply;
+}
+
+std::string closed_uri() { return "ldap://127.0.0.1:" + std::to_string(free_port()); }
+
+bool no_slapd() { return missing(have_slapd(), "slapd"); }
+
+} // namespace
+
+TEST_CASE("poppass checks and changes a password in the directory") {
+    if (no_slapd()) return;
+    const Directory directory;
+    std::string log;
+    SUBCASE("a DN from a template") {
+        CHECK(session(service(directory.options()), "joe", "old", "first new", &log) ==
+              "200 Password changed, thank-you.");
+    }
+    SUBCASE("a DN found by a search") {
+        CHECK(session(service(directory.search("(mail=%s)")), "joe@example.org", "old", "first new",
+                      &log) == "200 Password changed, thank-you.");
+    }
+    SUBCASE("at a socket") {
+        CHECK(session(service({"-H", directory.server.socket_uri(), "-D", dn_template}), "joe",
+                      "old", "first new", &log) == "200 Password changed, thank-you.");
+    }
+    CHECK(directory.binds("joe", "first new"));
+    CHECK_FALSE(directory.binds("joe", "old"));
+    CHECK(has(log, "event=check result=accepted"));
+    CHECK(has(log, "link=checkpw-ldap status=0"));
+    CHECK(has(log, "event=change result=changed"));
+    CHECK(has(log, "link=setpw-ldap status=0"));
+    CHECK_FALSE(has(log, "checkpw-ldap:")); // nothing to complain of
+    CHECK_FALSE(has(log, "setpw-ldap:"));
+}
+
+TEST_CASE("wrong password, unknown user and locked account have one answer") {
+    if (no_slapd()) return;
+    const Directory directory;
+    const auto chains = service(directory.options());
+    for (const auto& [login, password] : std::vector<std::pair<std::string, std::string>>{
+             {"joe", "bad"}, {"nemo", "old"}, {"ida", "old"}, {"gus", "old"}, {"joe", "zoe's"}})
+        CHECK(session(chains, login, password, "fresh") == "500 Old password is incorrect.");
+    CHECK(directory.binds("joe", "old"));
+}
+
+TEST_CASE("each refusal of the policy reaches the user with its reason") {
+    if (no_slapd()) return;
+    const Directory directory;
+    const auto chains = service(directory.options());
+    const auto reply = [&](const std::string& login, const std::string& old,
+                           const std::string& fresh) { return session(chains, login, old, fresh); };
+    SUBCASE("too short") {
+        CHECK(reply("ann", "old", "1234567") ==
+              "500 Sorry, your new password is too short (Password "
+              "fails quality checking policy)");
+        CHECK(reply("ann", "old", "12345678") == "200 Password changed, thank-you.");
+    }
+    SUBCASE("quality") {
+        // A hash: what is in it cannot be judged.
+        CHECK(has(reply("ann", "old", "{SSHA}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+                  "500 Sorry, your new password is too weak"));
+    }
+    SUBCASE("in the history") {
+        CHECK(reply("bob", "old", "second one") == "200 Password changed, thank-you.");
+        CHECK(reply("bob", "second one", "third one") == "200 Password changed, thank-you.");
+        CHECK(reply("bob", "third one", "second one") ==
+              "500 Sorry, your new password has been used before (Password is in history of old "
+              "passwords)");
+        CHECK(directory.binds("bob", "third one"));
+    }
+    SUBCASE("too young") {
+        CHECK(reply("cat", "old", "second one") == "200 Password changed, thank-you.");
+        CHECK(reply("cat", "second one", "third one") ==
+              "500 Sorry, you must wait longer to change your password (Password is too young to "
+              "change)");
+    }
+    SUBCASE("not allowed to") {
+        CHECK(
+            has(reply("dan", "old", "second one"), "500 Sorry, you may not change your password"));
+        CHECK(directory.binds("dan", "old"));
+    }
+}
+
+TEST_CASE("a refused new password keeps the check") {
+    if (no_slapd()) return;
+    const Directory directory;
+    Conversation client{service(directory.options())};
+    CHECK(client.ask("user ann") == "200 Your password please.");
+    CHECK(client.ask("pass old") == "200 Your new password please.");
+    CHECK(has(client.ask("newpass 1234"), "too short"));
+    CHECK(client.ask("newpass long enough") == "200 Password changed, thank-you.");
+    CHECK(directory.binds("ann", "long enough"));
+}
+
+TEST_CASE(
+    "the directory locks an account after too many tries, and the right password is refused") {
+    if (no_slapd()) return;
+    const Directory directory;
+    for (int tries = 0; tries < 3; ++tries)
+        CHECK(check(directory.options() + next_link(), "eve", "bad").status == 42);
+    const auto locked = check(directory.options() + next_link(), "eve", "old");
+    CHECK(locked.status == 1); // and the next link is not asked: it must not undo this
+    CHECK(locked.out == "");
+    CHECK(locked.err == "checkpw-ldap: refused: the account is locked\n");
+    CHECK(check(directory.options() + next_link(), "eve", "bad").status == 1);
+    const auto set = change(directory.options() + next_link(), "eve", "old", "fresh one");
+    CHECK(set.status == 1);
+    CHECK(set.out == wrong_words); // whether it was right is not told
+    CHECK(check(directory.options(), "joe", "old").status == 0);
+}
+
+TEST_CASE("who must change the password is accepted with --allow-expired alone") {
+    if (no_slapd()) return;
+    const Directory directory;
+    for (const std::string login : {"fay", "hal"}) { // reset by the manager; expired, with grace
+        CHECK(check(directory.options() + next_link(), login, "old").status == 1);
+        CHECK(check(directory.options() + Words{"--allow-expired"} + next_link(), login, "old")
+                  .status == 0);
+        CHECK(check(directory.options() + Words{"--allow-expired"} + next_link(), login, "bad")
+                  .status == 42);
+        CHECK(session(service(directory.options()), login, "old", "fresh one") ==
+              "200 Password changed, thank-you.");
+        CHECK(check(directory.options(), login, "fresh one").status == 0);
+    }
+    // Expired, without grace.
+    CHECK(
+        check(directory.options() + Words{"--allow-expired"} + next_link(), "gus", "old").status ==
+        1);
+    CHECK(check(directory.options() + next_link(), "gus", "bad").status == 42);
+}
+
+TEST_CASE("a fallback chain: the next link gets the record of whom the directory does not know") {
+    if (no_slapd()) return;
+    const Directory directory;
+    for (const auto& [login, password] : std::vector<std::pair<std::string, std::string>>{
+             {"joe", "bad"}, {"nemo", "old"}, {"joe", ""}, {"", "old"}, {"j\xff", "old"}}) {
+        CAPTURE(login);
+        const auto asked = check(directory.options() + next_link(), login, password);
+        CHECK(asked.status == 42);
+        const auto seen = parse_next_link(asked.out);
+        REQUIRE(seen.ran);
+        CHECK(seen.record == check_record(login, password));
+        CHECK(seen.descriptors == std::vector<int>{0, 1, 2, 3});
+        CHECK(seen.ignored.empty());
+        CHECK(seen.blocked.empty());
+        CHECK_FALSE(seen.environment.contains("LDAPNOINIT"));
+        CHECK(check(directory.options(), login, password).status == 1);
+    }
+    CHECK(check(directory.options() + next_link(), "joe", "old").out == "");
+
+    const auto asked = change(directory.options() + next_link(), "joe", "bad", "fresh");
+    CHECK(asked.status == 42);
+    CHECK(parse_next_link(asked.out).record == set_record("joe", "bad", "fresh"));
+    CHECK(parse_next_link(asked.out).ignored.empty());
+    const auto alone = change(directory.options(), "joe", "bad", "fresh");
+    CHECK(alone.status == 1);
+    CHECK(alone.out == wrong_words);
+    CHECK(change(directory.options() + next_link(), "joe", "old", "fresh").out == "");
+    CHECK(directory.binds("joe", "fresh"));
+}
+
+TEST_CASE("what is set for the next link in the environment reaches it") {
+    if (no_slapd()) return;
+    const Directory directory;
+    const auto asked =
+        run({.argv = Words{built("checkpw-ldap")} + directory.options() + next_link(),
+             .environment = {{"LDAPNOINIT", "0"}, {"SASL_PATH", "/some/where"}},
+             .record = check_record("joe", "bad")});
+    const auto seen = parse_next_link(asked.out).environment;
+    REQUIRE(seen.contains("LDAPNOINIT"));
+    CHECK(seen.at("LDAPNOINIT") == "0");
+    CHECK(seen.at("SASL_PATH") == "/some/where");
+}
+
+TEST_CASE("a native chain: the program runs for a user whose password is right, and for no other") {
+    if (no_slapd()) return;
+    auto plan = policies();
+    plan.entries += user_entry("nobody", "old") + user_entry("daemon", "old");
+    const Directory directory{plan};
+    const auto native = [&](const std::string& login, const std::string& password,
+                            const Words& more = {}) {
+        return run({.argv = Words{built("checkpw-ldap")} + directory.options() + Words{"--native"} +
+                            more + Words{built("next-link"), "7", "word"},
+                    .environment = {{"HOME", "/before"}, {"SHELL", "/before"}},
+                    .record = check_record(login, password)});
+    };
+    const auto virtual_user = native("joe", "old");
+    CHECK(virtual_user.status == 7);
+    const auto seen = parse_next_link(virtual_user.out);
+    CHECK(seen.argv == Words{built("next-link"), "7", "word"});
+    CHECK_FALSE(seen.record);
+    CHECK(seen.descriptors == std::vector<int>{0, 1, 2});
+    CHECK(seen.environment.at("USER") == "joe");
+    CHECK_FALSE(seen.environment.contains("HOME"));
+    CHECK_FALSE(seen.environment.contains("SHELL"));
+
+    for (const auto& [login, password] : std::vector<std::pair<std::string, std::string>>{
+             {"joe", "bad"}, {"nemo", "old"}, {"joe", ""}, {"fay", "old"}, {"daemon", "old"}}) {
+        CAPTURE(login);
+        const auto refused = native(login, password);
+        CHECK(refused.status == 1);
+        CHECK(refused.out == "");
+    }
+    CHECK(native("fay", "old", {"--allow-expired"}).status == 7);
+    CHECK(has(native("daemon", "old").err, "an account of the system, with a uid below 1000"));
+    CHECK(run({.argv = Words{built("checkpw-ldap")} + directory.options() + Words{"--native"},
+               .record = check_record("joe", "old")})
+              .status == 2);
+    directory.server.freeze();
+    const auto silent = native("joe", "old", {"-t", "1"});
+    CHECK(silent.status == 111);
+    CHECK(silent.out == "");
+    directory.server.thaw();
+
+    if (missing(::geteuid() == 0, "root")) return;
+    // An account of /etc/passwd is become, and its home entered, or nothing is run.
+    const auto account = native("nobody", "old");
+    CHECK(account.status == 111);
+    CHECK(has(account.err, "enter /nonexistent"));
+}
+
+TEST_CASE("Dovecot: a check, and a look-up without a password") {
+    if (no_slapd()) return;
+    const Directory directory;
+    const poppass::Fd reply{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
+    const auto dovecot = [&](const Words& options, const std::string& login,
+                             const std::string& password, Environment more = {}) {
+        more["DOVECOT_VERSION"] = "2.3.19";
+        return run({.argv = Words{built("checkpw-ldap")} + options + Words{built("next-link"), "0"},
+                    .environment = more,
+                    .record = check_record(login, password),
+                    .descriptors = {{4, reply.get()}}});
+    };
+    const Environment look_up{{"AUTHORIZED", "1"}};
+    const auto checked = parse_next_link(dovecot(directory.options(), "joe", "old").out);
+    REQUIRE(checked.ran);
+    CHECK(checked.environment.at("USER") == "joe");
+    CHECK(checked.descriptors == std::vector<int>{0, 1, 2, 4});
+    CHECK(dovecot(directory.options(), "joe", "bad").status == 1);
+    CHECK(dovecot(directory.options(), "joe", "").status == 1);
+    for (const Words& options : {directory.options(), directory.search()}) {
+        const auto found = parse_next_link(dovecot(options, "joe", "", look_up).out);
+        REQUIRE(found.ran);
+        CHECK(found.environment.at("AUTHORIZED") == "2");
+        CHECK(dovecot(options, "nemo", "", look_up).status == 3);
+        CHECK(dovecot(options, "*", "", look_up).status == 3);
+        CHECK(dovecot(options, "joe", "bad", look_up).status == 1);
+        CHECK(dovecot(options, "joe", "", {{"AUTHORIZED", "1"}, {"CREDENTIALS_LOOKUP", "1"}})
+                  .status == 1);
+    }
+    CHECK(dovecot({"-H", closed_uri(), "-D", dn_template}, "joe", "", look_up).status == 111);
+}
+
+TEST_CASE("no login matches anybody but by its name") {
+    if (no_slapd()) return;
+    const Directory directory;
+    // All with the password of joe; the entry `*` is nobody's.
+    for (const std::string login : {"*",
+                                    "j*",
+                                    "joe*",
+                                    "*)(uid=*",
+                                    ")(uid=*",
+                                    "joe)(|(uid=*)",
+                                    "joe)(objectClass=*",
+                                    "\\2a",
+                                    "\\6a\\6f\\65",
+                                    "joe,dc=evil",
+                                    ",dc=evil",
+                                    "joe,ou=people",
+                                    "joe+cn=joe",
+                                    "joe\\",
+                                    "\"joe\"",
+                                    "#036a6f65",
+                                    "=joe",
+                                    "joe;",
+                                    "<joe>",
+                                    "joe\\00",
+                                    "%u",
+                                    "%s",
+                                    "joe\x01",
+                                    "\x7fjoe",
+                                    "joe\xff",
+                                    "\x80\x81\xfe",
+                                    "\xc0\xaajoe",
+                                    "joe@example.org",
+                                    "@",
+                                    "joe@",
+                                    "cn=joe",
+                                    "uid=joe,ou=people,dc=example,dc=org"}) {
+        CAPTURE(login);
+        CHECK(check(directory.options(), login, "old").status == 1);
+        CHECK(check(directory.search(), login, "old").status == 1);
+        CHECK(check(directory.search("(|(uid=%u)(mail=%s))") + Words{"-t", "5"}, login + "x", "old")
+                  .status == 1);
+        CHECK(change(directory.search(), login, "old", "fresh").out == wrong_words);
+        CHECK(change(directory.options(), login, "old", "fresh").out == wrong_words);
+    }
+    CHECK(directory.binds("joe", "old"));
+}
+
+TEST_CASE("the domain counts") {
+    if (no_slapd()) return;
+    const Directory directory;
+    const Words both{"-H", directory.server.uri(), "-b", suffix, "-q", "(mail=%u@%d)"};
+    CHECK(check(both, "joe@example.org", "old").status == 0);
+    CHECK(check(both, "joe@example.com", "old").status == 1);
+    CHECK(check(both, "joe", "old").status == 1);
+    CHECK(check(both, "@example.org", "old").status == 1);
+    const Words in_dn{"-H", directory.server.uri(), "-D", "uid=%u,ou=people,dc=%d,dc=org"};
+    CHECK(check(in_dn, "joe@example", "old").status == 0);
+    CHECK(check(in_dn, "joe@evil", "old").status == 1);
+    CHECK(check(in_dn, "joe@example,dc=org", "old").status == 1);
+}
+
+TEST_CASE("a search that finds more than one is a refusal, and the next link is not asked") {
+    if (no_slapd()) return;
+    const Directory directory;
+    const auto asked = check(directory.search("(|(uid=%u)(uid=zoe))") + next_link(), "joe", "old");
+    CHECK(asked.status == 1);
+    CHECK(has(asked.err, "the search finds more than one entry"));
+    CHECK(check(directory.search("(|(uid=%u)(uid=zoe))") + next_link(), "zoe", "zoe's").status ==
+          0);
+    const auto set =
+        change(directory.search("(|(uid=%u)(uid=zoe))") + next_link(), "joe", "old", "x");
+    CHECK(set.status == 1);
+    CHECK(set.out == wrong_words);
+}
+
+TEST_CASE("a service account searches where nobody else may") {
+    if (no_slapd()) return;
+    const Directory directory{{.global = {},
+                               .database = {},
+                               .entries = user_entry("joe", "old"),
+                               .tls = false,
+                               .access =
+                                   "access to attrs=userPassword by self =xw by anonymous auth\n"
+                                   "access to * by * none\n"}};
+    const TemporaryDirectory files;
+    const auto file = [&](const std::string& name, const std::string& text, mode_t mode) {
+        write_file(files.file(name), text, mode);
+        ::chmod(files.file(name).c_str(), mode);
+        return directory.search() + Words{"-w", manager, "-y", files.file(name)};
+    };
+    const Words options = file("good", "manager\n", 0600);
+    CHECK(check(options, "joe", "old").status == 0);
+    CHECK(check(options, "joe", "bad").status == 1);
+    CHECK(check(options, "nemo", "old").status == 1);
+    CHECK(check(file("group", "manager", 0640), "joe", "old").status == 0);
+    CHECK(session(service(options), "joe", "old", "fresh one") ==
+          "200 Password changed, thank-you.");
+
+    // Without the account the search finds no base: the set-up's fault, not the user's.
+    const auto anonymous = check(directory.search(), "joe", "fresh one");
+    CHECK(anonymous.status == 111);
+    CHECK(has(anonymous.err, "search " + suffix + ": No such object"));
+    const auto refused = check(file("wrong", "bad\n", 0600), "joe", "fresh one");
+    CHECK(refused.status == 111);
+    CHECK(has(refused.err, "the service account " + manager + " is refused"));
+
+    for (const auto& [name, mode] : std::vector<std::pair<std::string, mode_t>>{
+             {"read", 0644}, {"written", 0602}, {"group-written", 0660}}) {
+        const auto open = check(file(name, "manager\n", mode), "joe", "fresh one");
+        CHECK(open.status == 2);
+        CHECK(has(open.err, "-y: " + files.file(name) + " may be read or written by others"));
+    }
+    CHECK(check(file("empty", "\n", 0600), "joe", "fresh one").status == 2);
+    CHECK(check(file("long", std::string(2000, 'a'), 0600), "joe", "fresh one").status == 2);
+    CHECK(check(directory.search() + Words{"-w", manager, "-y", files.path()}, "joe", "x").status ==
+          2);
+    CHECK(check(directory.search() + Words{"-w", manager, "-y", files.file("none")}, "joe", "x")
+              .status == 2);
+    if (missing(::geteuid() == 0, "root")) return;
+    REQUIRE(::chown(files.file("good").c_str(), 12345, 0) == 0);
+    CHECK(check(options, "joe", "fresh one").status == 2);
+}
+
+TEST_CASE("servers are tried in turn, each for its time, and unreachable is trouble") {
+    if (no_slapd()) return;
+    const Directory directory;
+    const Listener mute; // takes connections, and never says a word
+    const auto timed = [](const Words& options, int expected, int least_ms) {
+        const auto begin = Clock::now();
+        const auto asked = check(options + next_link(), "joe", "old");
+        const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - begin).count();
+        CHECK(asked.status == expected);
+        CHECK(took >= least_ms);
+        CHECK(took < least_ms + 5000); // the machine may be busy
+        return asked.err;
+    };
+    const std::string good = directory.server.uri();
+    const std::string closed = closed_uri();
+    const Words rest{"-D", dn_template, "-t", "1"};
+    auto err = timed(Words{"-H", closed + " " + good} + rest, 0, 0);
+    CHECK(err == "checkpw-ldap: " + closed + ": connect: Connection refused\n");
+    err = timed(Words{"-H", mute.uri(), "-H", good} + rest, 0, 1000);
+    CHECK(err == "checkpw-ldap: " + mute.uri() + ": bind: no answer: Connection timed out\n");
+    err = timed(Words{"-H", mute.uri() + " " + closed} + rest, 111, 1000);
+    CHECK(has(err, "checkpw-ldap: no server of the directory could be asked\n"));
+    timed(Words{"-H", "ldapi://%2Fnot%2Fthere " + good} + rest, 0, 0);
+    timed(Words{"-H", "ldaps://127.0.0.1:" + std::to_string(mute.port()) + " " + good, "--ca",
+                beside_tests("programs/ldap_links_test.cc")} +
+              rest,
+          0, 1000);
+    timed(Words{"-H", "ldaps://does-not-exist.invalid " + good, "--ca", "/dev/null"} + rest, 0, 0);
+
+    const auto set = change(Words{"-H", mute.uri() + " " + closed} + rest, "joe", "old", "fresh");
+    CHECK(set.status == 111);
+    CHECK(set.out == nothing_words);
+    CHECK(change(Words{"-H", mute.uri() + " " + good} + rest, "joe", "old", "fresh").status == 0);
+    CHECK(directory.binds("joe", "fresh"));
+
+    CHECK(session(service(Words{"-H", closed} + rest), "joe", "old", "x") ==
+          "500 Temporary failure: try again later.");
+}
+
+TEST_CASE("a server that talks nonsense, or half of something, is one that cannot be asked") {
+    for (const std::string& answer :
+         {bytes("\x30\x0c\x02\x01"),                         // and then nothing
+          bytes("\x30\x84\x7f\xff\xff\xff\x02\x01\x01\x61"), // two gigabytes to come
+          bytes("\x30\x0c\x02\x01\x07\x61\x07\x0a\x01\x00\x04\x00\x04\x00"), // of another request
+          bytes("\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00"), // to a search
+          bytes("\x30\x05\x02\x01\x01\x61\x00"), // without a result code
+          std::string{"HTTP/1.1 400 Bad Request\r\n\r\n"}, std::string(300, '\xff')}) {
+        const Listener server;
+        std::thread talk{[&] { server.talk_once(answer, milliseconds{3000}); }};
+        const auto begin = Clock::now();
+        const auto asked = check({"-H", server.uri(), "-D", dn_template, "-t", "1"}, "joe", "old");
+        CHECK(Clock::now() - begin < std::chrono::seconds{4});
+        talk.join();
+        CAPTURE(answer);
+        CHECK(asked.status == 111);
+        CHECK(has(asked.err, "checkpw-ldap: " + server.uri() + ": "));
+    }
+}
+
+TEST_CASE("a change whose answer is lost is settled by trying the new password, then the old one") {
+    if (no_slapd()) return;
+    const Directory directory;
+    using Deed = Proxy::Deed;
+    const auto through = [&](Deed deed, bool then_gone) {
+        const Proxy proxy{directory.server, deed, then_gone};
+        return change({"-H", proxy.uri(), "-D", dn_template, "-t", "1"}, "joe", "old", "fresh");
+    };
+    const std::string not_known =
+        "454 Sorry, the result is not known: try the new password, then the "
+        "old one (#4.3.0)\n";
+    SUBCASE("done, and the connection broke") {
+        CHECK(through(Deed::drop_answer, false).status == 0);
+        CHECK(directory.binds("joe", "fresh"));
+    }
+    SUBCASE("done, and no answer came") {
+        CHECK(through(Deed::hold_answer, false).status == 0);
+        CHECK(directory.binds("joe", "fresh"));
+    }
+    SUBCASE("not done, and the connection broke") {
+        const auto outcome = through(Deed::drop_request, false);
+        CHECK(outcome.status == 111);
+        CHECK(outcome.out == nothing_words);
+        CHECK(has(outcome.err, "the answer to the change is lost: the connection broke"));
+        CHECK(directory.binds("joe", "old"));
+    }
+    SUBCASE("an answer that tells nothing") {
+        const auto outcome = through(Deed::answer_odd, false);
+        CHECK(outcome.status == 111);
+        CHECK(outcome.out == nothing_words);
+    }
+    SUBCASE("no answer: it may be done yet") {
+        const auto outcome = through(Deed::hold_request, false);
+        CHECK(outcome.status == 111);
+        CHECK(outcome.out == not_known);
+        CHECK(
+            has(outcome.err, "the answer to the change is lost: no answer: Connection timed out"));
+    }
+    SUBCASE("nobody can be asked any more") {
+        for (const Deed deed : {Deed::drop_answer, Deed::drop_request, Deed::hold_request}) {
+            const auto outcome = through(deed, true);
+            CHECK(outcome.status == 111);
+            CHECK(outcome.out == not_known);
+            if (deed == Deed::drop_answer) // back to what the next ones begin with
+                CHECK(change(directory.options(), "joe", "fresh", "old").status == 0);
+        }
+    }
+    SUBCASE("another server knows the new password") {
+        const Proxy proxy{directory.server, Deed::drop_answer, true};
+        CHECK(change({"-H", proxy.uri() + " " + directory.server.uri(), "-D", dn_template}, "joe",
+                     "old", "fresh")
+                  .status == 0);
+    }
+    SUBCASE("another server knows the old one, which proves nothing") {
+        const Proxy proxy{directory.server, Deed::drop_request, true};
+        CHECK(change({"-H", proxy.uri() + " " + directory.server.uri(), "-D", dn_template}, "joe",
+                     "old", "fresh")
+                  .out == not_known);
+    }
+    SUBCASE("a server that is busy has done nothing, and the next one is asked") {
+        const Proxy proxy{directory.server, Deed::answer_busy};
+        const auto outcome =
+            change({"-H", proxy.uri() + " " + directory.server.uri(), "-D", dn_template}, "joe",
+                   "old", "fresh");
+        CHECK(outcome.status == 0);
+        CHECK(has(outcome.err, ": change: Server is busy"));
+        CHECK(directory.binds("joe", "fresh"));
+    }
+    SUBCASE("through poppass") {
+        const Proxy proxy{directory.server, Deed::drop_answer, true};
+        CHECK(
+            session(service({"-H", proxy.uri(), "-D", dn_template}), "zoe", "zoe's", "fresh") ==
+            "500 Temporary failure: Sorry, the result is not known: try the new password, then the "
+            "old one");
+    }
+}
+
+TEST_CASE("a change that was begun is finished, whatever signal comes") {
+    if (no_slapd()) return;
+    const Directory directory;
+    const Proxy proxy{directory.server, Proxy::Deed::hold_answer};
+    Process setter{{.argv = {built("setpw-ldap"), "-H", proxy.uri(), "-D", dn_template, "-t", "2"},
+                    .record = set_record("joe", "old", "fresh")}};
+    CHECK(setter.run_until([&] { return directory.binds("joe", "fresh"); }));
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) setter.signal(number);
+    const auto outcome = setter.wait();
+    CHECK(outcome.status == 0);
+    CHECK(has(outcome.err, "no answer"));
+}
+
+TEST_CASE("the surroundings of libldap do not count") {
+    if (no_slapd()) return;
+    const Directory directory;
+    const TemporaryDirectory home;
+    const std::string nowhere = closed_uri();
+    for (const char* const name : {".ldaprc", "ldaprc", "rc"})
+        write_file(home.file(name),
+                   "URI " + nowhere + "\nBASE dc=nowhere\nDEREF always\nTIMEOUT 1\n");
+    const auto asked = run({.argv = Words{built("checkpw-ldap")} + directory.search(),
+                            .environment = {{"LDAPURI", nowhere},
+                                            {"LDAPBASE", "dc=nowhere"},
+                                            {"LDAPSIZELIMIT", "1"},
+                                            {"LDAPCONF", home.file("rc")},
+                                            {"LDAPRC", "rc"},
+                                            {"HOME", home.path()}},
+                            .record = check_record("joe", "old"),
+                            .directory = home.path()});
+    CHECK(asked.status == 0);
+    CHECK(asked.err == "");
+}
+
+TEST_CASE("wrong use is told before the record is read") {
+    struct Case {
+        Words options;
+        std::string_view says;
+    };
+    const Words good{"-H", "ldap://127.0.0.1", "-D", "uid=%u,dc=org"};
+    const Words search{"-H", "ldap://127.0.0.1", "-b", "dc=org"};
+    for (const std::string program : {"checkpw-ldap", "setpw-ldap"}) {
+        for (const auto& [options, says] : std::vector<Case>{
+                 {{}, "-H must name"},
+                 {{"-D", "uid=%u"}, "-H must name"},
+                 {{"-H", ""}, "-H must name"},
+                 {{"-H", "ldap://127.0.0.1"}, "either -D"},
+                 {good + Words{"-b", "dc=org"}, "either -D"},
+                 {good + Words{"-q", "(uid=%u)"}, "with -b"},
+                 {good + Words{"-w", "cn=a", "-y", "/x"}, "with -b"},
+                 {search + Words{"-w", "cn=a"}, "-w and -y go together"},
+                 {search + Words{"-y", "/x"}, "-w and -y go together"},
+                 {search + Words{"-q", "(uid=joe)"}, "-q must hold the login"},
+                 {search + Words{"-q", ""}, "-q must not be empty"},
+                 {{"-H", "ldap://127.0.0.1", "-D", "uid=joe"}, "-D must hold the login"},
+                 {{"-H", "ldap://127.0.0.1", "-D", "%u"}, "not a DN"},
+                 {{"-H", "http://127.0.0.1", "-D", "uid=%u"}, "not a URI"},
+                 {{"-H", "ldap://ldap.example", "-D", "uid=%u"}, "in the clear"},
+                 {{"-H", "ldap://127.0.0.1 ldap://192.0.2.1", "-D", "uid=%u"}, "in the clear"},
+                 {{"-H", "ldaps://a", "-D", "uid=%u", "--ca", "/not/there"},
+                  "--ca: read /not/there"},
+                 {good + Words{"--starttls", "--ca", "/not/there"}, "--ca: read /not/there"},
+                 {good + Words{"-t", "0"}, "-t must be a number"},
+                 {good + Words{"-t", "x"}, "-t must be a number"},
+                 {good + Words{"-Z"}, "no such option"},
+                 {good + Words{"-t"}, "no value"},
+                 {good + Words{"/bin/true"}, "not clear what to run when"},
+             }) {
+            CAPTURE(says);
+            const auto outcome = run({.argv = Words{built(program)} + options});
+            CHECK(outcome.status == 2);
+            CHECK(outcome.out == "");
+            CHECK(outcome.err.starts_with(program + ": "));
+            CHECK(has(outcome.err, says));
+            CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+        }
+        CHECK(
+            run({.argv = {built(program), "--help"}}).out.starts_with("usage: " + program + " -H"));
+        CHECK(run({.argv = {built(program), "-V"}}).out.starts_with(program + " "));
+        for (const std::string record : {"", "joe", "joe\0old"})
+            CHECK(run({.argv = Words{built(program)} + good, .record = record}).status == 2);
+    }
+    CHECK(
+        run({.argv = Words{built("setpw-ldap")} + good + Words{"--native", "/bin/true"}}).status ==
+        2);
+    CHECK(run({.argv = Words{built("checkpw-ldap")} + search + Words{"-q", "(uid=%u"},
+               .record = check_record("joe", "old")})
+              .status == 111); // nobody listens at 389
+}

@@ -1,0 +1,156 @@
+// Dovecot's passwd-file, through checkpw and setpw.
+#include "support/program.hh"
+
+#include <doctest/doctest.h>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+// Of the password "old".
+const std::string sha256 = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string sha512 =
+    "$6$rounds=1000$abcdefgh$4fMqAn0kzIQXRKBX26iZpl0OHRZRV3IlpLRClkA6uEqPmGFBqY6AvGVXQ62V."
+    "pesr5dgpwCh2k/MG0QOp08YH/";
+const std::string bcrypt = "$2b$04$CCCCCCCCCCCCCCCCCCCCC.dtVjc7gaYmN4mc5147k8AzYQugGc3YW";
+const std::string md5 = "$1$saltsalt$vgH4geits1dO97n9gC6X10";
+const std::string des = "CCq.V1blaMmpU";
+
+struct Users {
+    TemporaryDirectory directory;
+    std::string path = directory.file("users");
+    explicit Users(const std::string& content) { write_file(path, content); }
+};
+
+int check(const Users& users, const std::string& login, const std::string& password,
+          std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {built("checkpw"), "-f", users.path});
+    return run({.argv = more, .record = login + '\0' + password + bytes("\0\0\0")}).status;
+}
+
+Outcome set(const Users& users, const std::string& login,
+            const std::vector<std::string>& more = {}) {
+    std::vector<std::string> argv{built("setpw"), "-f", users.path};
+    argv.insert(argv.end(), more.begin(), more.end());
+    return run({.argv = argv, .record = login + bytes("\0old\0\0new\0")});
+}
+
+} // namespace
+
+TEST_CASE("every scheme that crypt(3) does is verified, under any prefix of one") {
+    for (const auto& hash : {sha256, sha512, bcrypt, md5, des})
+        for (const std::string prefix : {"", "{CRYPT}", "{crypt}", "{SHA512-CRYPT}", "{BLF-CRYPT}"})
+            for (const std::string rest :
+                 {"", ":", ":1000:1000::/home/joe:/bin/sh:a:b", "|quota=1"}) {
+                const bool piped = rest.starts_with('|');
+                const Users users{std::string{"ann"} + (piped ? "|" : ":") + "x\njoe" +
+                                  (piped ? "|" : ":") + prefix + hash + rest + "\n"};
+                CAPTURE(read_file(users.path));
+                CHECK(check(users, "joe", "old") == 0);
+                CHECK(check(users, "joe", "bad") == 1);
+                CHECK(check(users, "ann", "x") == 1);
+            }
+}
+
+TEST_CASE("other schemes are refused, whatever the password, and never rewritten") {
+    for (const std::string scheme : {"{PLAIN}", "{SSHA}", "{SHA512}", "{ARGON2ID}", "{CLEARTEXT}",
+                                     "{PLAIN-MD5}", "{CRYPT.HEX}", "{}"}) {
+        for (const std::string& value : {std::string{"old"}, sha256}) {
+            const std::string line = "joe:" + scheme + value + ":1000:1000::::\n";
+            const Users users{line};
+            CAPTURE(line);
+            CHECK(check(users, "joe", "old") == 1);
+            CHECK(check(users, "joe", value) == 1);
+            CHECK(check(users, "joe", "") == 1);
+            CHECK(set(users, "joe").status == 1);
+            CHECK(read_file(users.path) == line);
+        }
+    }
+}
+
+TEST_CASE("locked and empty entries are refused") {
+    for (const auto& field :
+         std::vector<std::string>{"{SHA256-CRYPT}!" + sha256, "!" + sha256, "!{CRYPT}" + sha256, "",
+                                  "{CRYPT}", "*", "{CRYPT}*"}) {
+        const Users users{"joe:" + field + ":1000:1000::::\n"};
+        CAPTURE(field);
+        for (const std::string password : {"old", "", "bad"})
+            CHECK(check(users, "joe", password) == 1);
+        CHECK(set(users, "joe").status == 1);
+    }
+    const Users users{"joe:{SHA256-CRYPT}!" + sha256 + "\n"};
+    CHECK(set(users, "joe").out == "553 Sorry, your account is locked (#5.7.1)\n");
+}
+
+TEST_CASE("a new hash is of the method that the prefix names, and all other fields stay") {
+    const struct {
+        std::string prefix;
+        std::string hash;
+        std::vector<std::string> options;
+        std::string after;
+    } cases[] = {
+        {"{SHA512-CRYPT}", sha512, {}, "{SHA512-CRYPT}$6$"},
+        {"{sha512-crypt}", sha256, {}, "{sha512-crypt}$6$"},
+        {"{SHA512-CRYPT}", sha512, {"-c", "1234"}, "{SHA512-CRYPT}$6$rounds=1234$"},
+        {"{SHA256-CRYPT}", sha256, {}, "{SHA256-CRYPT}$5$"},
+        {"{BLF-CRYPT}", bcrypt, {}, "{BLF-CRYPT}$2b$05$"},
+        {"{BLF-CRYPT}", bcrypt, {"-c", "4"}, "{BLF-CRYPT}$2b$04$"},
+        {"{CRYPT}", sha512, {}, "{CRYPT}$y$j9T$"},
+        {"{crypt}", md5, {}, "{CRYPT}$y$j9T$"},
+        {"", sha512, {}, "$y$j9T$"},
+        {"{MD5-CRYPT}", md5, {}, "{CRYPT}$y$j9T$"},
+        {"{DES-CRYPT}", des, {}, "{CRYPT}$y$j9T$"},
+        {"{SHA512-CRYPT}", sha512, {"-m", "bcrypt", "-c", "4"}, "{CRYPT}$2b$04$"},
+        {"{SHA512-CRYPT}", sha512, {"-m", "sha512crypt"}, "{CRYPT}$6$"},
+        {"", sha512, {"-m", "sha256crypt"}, "$5$"},
+    };
+    for (const auto& [prefix, hash, options, after] : cases)
+        for (const std::string rest : {":1000:1000:g e:/h:/s:x=1:y|2", "|quota=*:x:y", ""}) {
+            const std::string separator = rest.starts_with('|') ? "|" : ":";
+            const std::string before = "ann" + separator + "{SSHA}keep\n";
+            const Users users{before + "joe" + separator + prefix + hash + rest + "\nzoe" +
+                              separator};
+            CAPTURE(prefix);
+            CAPTURE(rest);
+            const auto outcome = set(users, "joe", options);
+            CHECK(outcome.status == 0);
+            const auto content = read_file(users.path);
+            CHECK_MESSAGE(content.starts_with(before + "joe" + separator + after), content);
+            CHECK(content.ends_with(rest + "\nzoe" + separator));
+            CHECK(check(users, "joe", "new") == 0);
+            CHECK(check(users, "joe", "old") == 1);
+        }
+}
+
+TEST_CASE("a hash that costs more than usual is not replaced by a cheaper one") {
+    const Users users{"joe:{SHA512-CRYPT}$6$rounds=6000$abcdefgh$DiuTvuH4HjU1UwSx4yEY.WG/C/oDmcm/"
+                      "rc2iGo2REQWOMlpcQAPqnqhk3E44.M248zeQqjn9meZxWezBafcGu0\n"};
+    CHECK(set(users, "joe").status == 0);
+    CHECK(read_file(users.path).starts_with("joe:{SHA512-CRYPT}$6$rounds=6000$"));
+}
+
+TEST_CASE("a cost that the prefix's method has not is misuse, and nothing is changed") {
+    const Users users{"joe:{BLF-CRYPT}" + bcrypt + "\n"};
+    CHECK(set(users, "joe", {"-c", "5000"}).status == 2);
+    CHECK(read_file(users.path) == "joe:{BLF-CRYPT}" + bcrypt + "\n");
+}
+
+TEST_CASE("bcrypt's limit holds where the prefix names it") {
+    const Users users{"joe:{BLF-CRYPT}" + bcrypt + "\n"};
+    const auto outcome = run({.argv = {built("setpw"), "-f", users.path},
+                              .record = bytes("joe\0old\0\0") + std::string(73, 'x') + '\0'});
+    CHECK(outcome.out == "553 Sorry, your new password is longer than 72 bytes (#5.7.1)\n");
+}
+
+TEST_CASE("-F tells the format") {
+    // Nine fields of numbers: shadow's form, though it is a passwd-file.
+    const Users users{"joe:" + sha256 + ":1000:1000:::::\n"};
+    CHECK(check(users, "joe", "old", {"--allow-expired"}) == 0);
+    CHECK(check(users, "joe", "old", {"-F", "passwd-file"}) == 0);
+    CHECK(set(users, "joe", {"-F", "passwd-file", "-m", "md5crypt"}).status == 0);
+    CHECK(read_file(users.path).ends_with(":1000:1000:::::\n"));
+    const Users dovecot{"joe:{CRYPT}" + sha256 + "\n"};
+    CHECK(check(dovecot, "joe", "old", {"-F", "shadow"}) == 1);
+    CHECK(set(dovecot, "joe", {"-F", "shadow"}).status == 1);
+}

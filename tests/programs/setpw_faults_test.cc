@@ -1,0 +1,194 @@
+// setpw is killed at, and fails at, every single system call that it makes. Afterwards the file is
+// the old one or the new one, whole; the words are true; and the next change works at once.
+#include "credentials/file.hh"
+#include "credentials/crypt_hash.hh"
+#include "support/program.hh"
+#include "support/strace.hh"
+
+#include <csignal>
+#include <doctest/doctest.h>
+#include <map>
+#include <set>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+// sha256crypt with 1000 rounds, of the password "old".
+const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string ann = "# a comment\nann:!*:1::::::\n";
+const std::string joe = "joe:" + hash + ":19000:0:99999:7:::";
+const std::string zoe = "\nzoe:" + hash + ":19000:0:99999:7:::";
+
+using Names = std::set<std::string>;
+
+// The calls that touch files; whatever fails there, nothing may be left over.
+const Names file_calls{"openat",    "newfstatat", "fstat",        "statx",  "read",
+                       "pread64",   "write",      "fchown",       "fchmod", "flistxattr",
+                       "fgetxattr", "fsetxattr",  "fremovexattr", "fsync",  "rename",
+                       "renameat",  "renameat2",  "unlinkat",     "fcntl",  "close"};
+// Those of them that must be tried again when a signal interrupts them. (fcntl also looks for
+// closed standard descriptors, where an error means just that.)
+const Names repeated{"openat", "newfstatat", "fstat",    "statx",      "read",      "pread64",
+                     "write",  "fchown",     "fchmod",   "flistxattr", "fgetxattr", "fsetxattr",
+                     "fsync",  "renameat",   "unlinkat", "close"};
+// Without these there is no process to speak of; and how often a thread waits for another one is
+// not the same twice.
+const Names not_for_faults{"execve", "exit_group", "futex"};
+
+struct Users {
+    TemporaryDirectory directory;
+    std::string path = directory.file("users");
+    const std::string before = ann + joe + zoe;
+    bool has_attribute;
+
+    Users() {
+        write_file(path, before, 0640);
+        REQUIRE(::chmod(path.c_str(), 0640) == 0);
+        has_attribute = ::setxattr(path.c_str(), "user.note", "kept", 4, 0) == 0;
+        // A group to be given, as root.
+        if (::geteuid() == 0) REQUIRE(::chown(path.c_str(), 0, 64005) == 0);
+    }
+
+    bool has_new() const { return ::access((path + ".new").c_str(), F_OK) == 0; }
+
+    bool is_password(const std::string& password) const {
+        const auto file = CredentialFile::open({.path = path});
+        REQUIRE(file);
+        const auto found = file->find("joe");
+        REQUIRE(found);
+        const auto right = verify_hash(password, hash_to_verify(found->entry()), hash);
+        REQUIRE(right);
+        return *right;
+    }
+
+    // The file is whole: the old one, or one in which joe has the new password.
+    void check_whole() const {
+        const auto now = read_file(path);
+        CHECK(now.starts_with(ann + "joe:$5$rounds=1000$"));
+        CHECK(now.ends_with(":0:99999:7:::" + zoe));
+        CHECK((now == before) == is_password("old"));
+        CHECK((now != before) == is_password("new"));
+        struct stat status {};
+        REQUIRE(::stat(path.c_str(), &status) == 0);
+        CHECK((status.st_mode & 07777) == 0640);
+        if (::geteuid() == 0) CHECK(status.st_gid == 64005);
+        char value[10];
+        if (has_attribute) CHECK(::getxattr(path.c_str(), "user.note", value, sizeof value) == 4);
+    }
+};
+
+Outcome change(const Users& users, const std::string& from, const std::string& to,
+               std::vector<std::string> strace = {}) {
+    strace.insert(strace.end(),
+                  {built("setpw"), "-f", users.path, "-m", "sha256crypt", "-c", "1000"});
+    return run({.argv = strace,
+                // Looking for leaks does not work under strace.
+                .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}},
+                .record = bytes("joe\0") + from + bytes("\0\0") + to + '\0'});
+}
+
+// The calls of a change that works, and how often each is made.
+std::map<std::string, int> calls() {
+    const Users users;
+    const auto trace = users.directory.file("trace");
+    const auto outcome = change(users, "old", "new", {"strace", "-qq", "-o", trace});
+    REQUIRE(outcome.status == 0);
+    const std::string text = read_file(trace);
+    auto counts = count_calls(text);
+    // The new file is on the disk before it takes the old one's name, and the name is before the
+    // end.
+    REQUIRE(counts["fsync"] == 2);
+    REQUIRE(counts["renameat"] == 1);
+    CHECK(text.find("fsync(") < text.find("renameat("));
+    CHECK(text.rfind("fsync(") > text.find("renameat("));
+    CHECK(counts["fchown"] == (::geteuid() == 0 ? 1 : 0));
+    CHECK(counts["fsetxattr"] == (users.has_attribute ? 1 : 0));
+    return counts;
+}
+
+// Has `fault` happen at every call, one after the other, and `check` look at each result.
+void sweep(
+    const std::string& fault,
+    const std::function<void(const Users&, const Outcome&, const std::string& name)>& check) {
+    int faults = 0;
+    for (const auto& [name, count] : calls()) {
+        if (not_for_faults.contains(name)) continue;
+        for (int when = 1; when <= count; ++when) {
+            CAPTURE(fault);
+            CAPTURE(name);
+            CAPTURE(when);
+            const Users users;
+            const auto outcome = change(users, "old", "new", with_fault(name, fault, when));
+            ++faults;
+            users.check_whole();
+            const bool changed = users.is_password("new");
+            if (outcome.status == 0) CHECK(changed);
+            const auto says = [&](std::string_view words) {
+                return outcome.out.find(words) != std::string::npos;
+            };
+            if (says("nothing was changed")) CHECK_FALSE(changed);
+            if (says("may not have reached the disk")) CHECK(changed);
+            if (outcome.status == 111) CHECK((!outcome.err.empty() || name == "write"));
+            check(users, outcome, name);
+            // The lock is free, what was left over is no trouble, and is gone afterwards.
+            const auto next = change(users, changed ? "new" : "old", "next");
+            CHECK(next.status == 0);
+            CHECK(users.is_password("next"));
+            CHECK_FALSE(users.has_new());
+        }
+    }
+    CHECK(faults > 50);
+    MESSAGE(fault << ": " << faults << " faults");
+}
+
+} // namespace
+
+TEST_CASE("killed at every call") {
+    if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
+    int killed = 0;
+    sweep("signal=KILL", [&](const Users&, const Outcome& outcome, const std::string&) {
+        CHECK(outcome.signal == SIGKILL);
+        ++killed;
+    });
+    CHECK(killed > 50);
+}
+
+TEST_CASE("told to end at every call: nothing is left over, and a change that is made is told") {
+    if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
+    sweep("signal=TERM", [&](const Users& users, const Outcome& outcome, const std::string&) {
+        CHECK_FALSE(users.has_new());
+        CHECK((outcome.signal != 0 || outcome.status == 0));
+        CHECK(users.is_password(outcome.signal == 0 ? "new" : "old"));
+    });
+}
+
+TEST_CASE("no space, and errors of the disk, at every call") {
+    if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
+    for (const std::string fault : {"error=ENOSPC", "error=EIO"})
+        sweep(fault, [&](const Users& users, const Outcome& outcome, const std::string& name) {
+            if (file_calls.contains(name)) CHECK_FALSE(users.has_new());
+            if (name == "fsync" && users.is_password("new")) {
+                CHECK(outcome.status == 111);
+                CHECK(outcome.out ==
+                      "454 Sorry, your new password is set, but may not have reached "
+                      "the disk (#4.3.0)\n");
+            }
+            if (name == "renameat") {
+                CHECK(outcome.status == 111);
+                CHECK(users.is_password("old"));
+            }
+        });
+}
+
+TEST_CASE("interrupted at every call: it is tried again") {
+    if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
+    sweep("error=EINTR", [&](const Users& users, const Outcome& outcome, const std::string& name) {
+        CHECK_FALSE(users.has_new());
+        if (repeated.contains(name)) CHECK(outcome.status == 0);
+    });
+}

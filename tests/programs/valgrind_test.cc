@@ -1,0 +1,241 @@
+// Each link under valgrind, where its user is content and where he is refused: it reads and writes
+// no memory that is not its own, decides nothing on memory that it never wrote, and loses none.
+//
+// Valgrind cannot put its malloc into a static program: of those, the same object files are linked
+// once more, as NAME-dynamic.
+#include "support/program.hh"
+#ifdef HAVE_PAM
+#include "support/pam_things.hh"
+#endif
+#ifdef HAVE_LDAP
+#include "support/ldap_server.hh"
+#endif
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+using namespace poppass::test;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+// sha256crypt with 1000 rounds, of the password "old".
+const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
+const std::string fresh = "Vx7!hq.Zr";
+
+std::string check_record(const std::string& login, const std::string& password) {
+    return login + '\0' + password + bytes("\0\0\0");
+}
+
+std::string set_record(const std::string& login, const std::string& old, const std::string& next) {
+    return login + '\0' + old + bytes("\0\0") + next + '\0';
+}
+
+struct Report {
+    Outcome end;
+    bool clean; // no fault in any program, and in each that ended malloc was seen
+};
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+// Runs a program, and all that its process becomes or makes but /bin/false and /bin/true, under
+// valgrind, which writes to descriptor 2.
+Report under_valgrind(Program program) {
+    const Words valgrind{"valgrind",
+                         "--error-exitcode=99",
+                         "--leak-check=full",
+                         "--show-leak-kinds=definite,possible",
+                         "--errors-for-leak-kinds=definite,possible",
+                         "--trace-children=yes",
+                         "--trace-children-skip=/bin/false,/bin/true"};
+    program.argv.insert(program.argv.begin(), valgrind.begin(), valgrind.end());
+    program.timeout = milliseconds{120'000};
+    Report report{run(program), true};
+    const std::string& log = report.end.err;
+    if (!has(log, "== Memcheck")) report.clean = false;
+    // A program that becomes another one is never summed up, but each fault is told at once, with
+    // its place.
+    if (has(log, "==    at 0x")) report.clean = false;
+    if (has(log, "total heap usage: 0 allocs")) report.clean = false;
+    for (std::size_t at = 0; (at = log.find("ERROR SUMMARY: ", at)) != log.npos; ++at)
+        if (!log.substr(at).starts_with("ERROR SUMMARY: 0 errors")) report.clean = false;
+    return report;
+}
+
+Outcome clean(const Program& program) {
+    const Report report = under_valgrind(program);
+    CAPTURE(report.end.err);
+    CHECK(report.clean);
+    return report.end;
+}
+
+bool no_valgrind() {
+    return missing(run({.argv = {"sh", "-c", "command -v valgrind"}}).status == 0, "valgrind");
+}
+
+// The program, or where it is static its dynamic self.
+std::string dynamic(const std::string& name) {
+    const std::string path = built("faulty"); // what is only for valgrind is beside it
+    const std::string other = path.substr(0, path.rfind('/') + 1) + name + "-dynamic";
+    return ::access(other.c_str(), X_OK) == 0 ? other : built(name);
+}
+
+struct Users {
+    TemporaryDirectory directory;
+    std::string path = directory.file("users");
+    Users() { write_file(path, joe); }
+
+    Words checkpw() const { return {dynamic("checkpw"), "-f", path}; }
+    Words setpw() const {
+        return {dynamic("setpw"), "-f", path, "-m", "sha256crypt", "-c", "1000"};
+    }
+    bool has(const std::string& password) const {
+        return run({.argv = {built("checkpw"), "-f", path},
+                    .record = check_record("joe", password)})
+                   .status == 0;
+    }
+};
+
+Words operator+(Words words, const Words& more) {
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+}
+
+} // namespace
+
+TEST_CASE("valgrind finds what it is to find") {
+    if (no_valgrind()) return;
+    const auto fault = [](const std::string& name) {
+        return under_valgrind({.argv = {built("faulty"), name}});
+    };
+    CHECK(fault("none").clean);
+    for (const std::string name : {"read", "uninitialised", "leak"}) {
+        CAPTURE(name);
+        const Report report = fault(name);
+        CHECK(report.end.status == 99);
+        CHECK_FALSE(report.clean);
+    }
+    const Report became = fault("exec");
+    CHECK(became.end.status == 0); // what it became has none
+    CHECK_FALSE(became.clean);
+    // In a static program it would see no malloc; that counts as a fault, too.
+    CHECK_FALSE(under_valgrind({.argv = {built("link-fixture"), "exit", "0"}}).clean);
+}
+
+TEST_CASE("checkpw") {
+    if (no_valgrind()) return;
+    const Users users;
+    CHECK(clean({.argv = users.checkpw(), .record = check_record("joe", "old")}).status == 0);
+    CHECK(clean({.argv = users.checkpw(), .record = check_record("joe", "wrong")}).status == 1);
+    CHECK(clean({.argv = users.checkpw(), .record = check_record("nobody", "old")}).status == 1);
+    // It becomes the next link, which does not know him either.
+    const auto chain = users.checkpw() + users.checkpw() + Words{"/bin/false"};
+    CHECK(clean({.argv = chain, .record = check_record("joe", "wrong")}).status == 1);
+}
+
+TEST_CASE("setpw") {
+    if (no_valgrind()) return;
+    const Users users;
+    CHECK(clean({.argv = users.setpw(), .record = set_record("joe", "wrong", "new")}).status == 1);
+    CHECK(users.has("old"));
+    CHECK(clean({.argv = users.setpw(), .record = set_record("joe", "old", "new")}).status == 0);
+    CHECK(users.has("new"));
+}
+
+TEST_CASE("pwadmin") {
+    if (no_valgrind()) return;
+    const Users users;
+    const Words pwadmin{dynamic("pwadmin"), "-q", "-f",  users.path, "-m",
+                        "sha256crypt",      "-c", "1000"};
+    CHECK(clean({.argv = pwadmin + Words{"--stdin", "joe"}, .input = "new\n"}).status == 0);
+    CHECK(users.has("new"));
+    CHECK(clean({.argv = pwadmin + Words{"--add", "ann", "--stdin"}, .input = "new\n"}).status ==
+          0);
+    CHECK(clean({.argv = pwadmin + Words{"--stdin", "nobody"}, .input = "new\n"}).status != 0);
+    CHECK(clean({.argv = pwadmin + Words{"--remove", "ann"}}).status == 0);
+}
+
+TEST_CASE("checkpw-throttle before checkpw") {
+    if (no_valgrind()) return;
+    const Users users;
+    const Words chain =
+        Words{dynamic("checkpw-throttle"), "-d", users.directory.file("state"), "-n", "2", "--"} +
+        users.checkpw() + Words{"/bin/false"};
+    const auto check = [&](const Words& links, const std::string& peer,
+                           const std::string& password) {
+        return clean({.argv = links,
+                      .environment = {{"PROTO", std::nullopt}, {"TCPREMOTEIP", peer}},
+                      .record = check_record("joe", password)})
+            .status;
+    };
+    CHECK(check(chain, "192.0.2.1", "old") == 0);
+    CHECK(check(chain, "192.0.2.1", "wrong") == 1);
+    CHECK(check(chain, "192.0.2.1", "wrong") == 1);
+    CHECK(check(chain, "192.0.2.1", "old") == 111);
+    // In a native chain the state is held by a process of its own, and links are known by their
+    // names.
+    const std::string checkpw = users.directory.file("checkpw");
+    REQUIRE(::symlink(dynamic("checkpw").c_str(), checkpw.c_str()) == 0);
+    const Words native{dynamic("checkpw-throttle"),
+                       "-d",
+                       users.directory.file("state"),
+                       "--native",
+                       "--",
+                       checkpw,
+                       "-f",
+                       users.path,
+                       "--native",
+                       "/bin/true"};
+    CHECK(check(native, "192.0.2.2", "old") == 0);
+    CHECK(check(native, "192.0.2.2", "wrong") == 1);
+}
+
+#ifdef HAVE_PASSWDQC
+TEST_CASE("setpw-quality before setpw") {
+    if (no_valgrind()) return;
+    const Users users;
+    const Words chain = Words{built("setpw-quality"), "--"} + users.setpw();
+    CHECK(clean({.argv = chain, .record = set_record("joe", "old", "short")}).status == 1);
+    CHECK(clean({.argv = chain, .record = set_record("joe", "old", fresh)}).status == 0);
+    CHECK(users.has(fresh));
+}
+#endif
+
+#ifdef HAVE_PAM
+TEST_CASE("checkpw-pam and setpw-pam, with the system's modules") {
+    if (no_valgrind() || missing(::geteuid() == 0, "root")) return;
+    const SystemAccount account{"old"};
+    const PamService service{"auth required pam_unix.so\naccount required pam_unix.so\n"
+                             "password required pam_unix.so sha512 rounds=1000\n"};
+    const Words check{built("checkpw-pam"), "-s", service.name(), "--allow-expired", "--no-delay"};
+    const Words change{built("setpw-pam"), "-s", service.name()};
+    const auto& name = account.name();
+    CHECK(clean({.argv = check, .record = check_record(name, "old")}).status == 0);
+    CHECK(clean({.argv = check, .record = check_record(name, "wrong")}).status == 1);
+    CHECK(clean({.argv = change, .record = set_record(name, "old", "x")}).status == 1);
+    CHECK(account.has_password("old"));
+    CHECK(clean({.argv = change, .record = set_record(name, "old", fresh)}).status == 0);
+    CHECK(account.has_password(fresh));
+}
+#endif
+
+#ifdef HAVE_LDAP
+TEST_CASE("checkpw-ldap and setpw-ldap, with a real slapd") {
+    if (no_valgrind() || missing(have_slapd(), "slapd and its modules")) return;
+    LdapServer server;
+    server.prepare(
+        {.entries = policy_entry("length", "pwdCheckQuality: 2\npwdMinLength: 8\n") +
+                    user_entry("joe", "old", "pwdPolicySubentry: " + policy_dn("length") + "\n")});
+    server.start();
+    const Words options{"-H", server.uri(), "-D", "uid=%u," + people, "-t", "60"};
+    const Words check = Words{built("checkpw-ldap")} + options;
+    const Words change = Words{built("setpw-ldap")} + options;
+    CHECK(clean({.argv = check, .record = check_record("joe", "old")}).status == 0);
+    CHECK(clean({.argv = check, .record = check_record("joe", "wrong")}).status == 1);
+    CHECK(clean({.argv = change, .record = set_record("joe", "old", "short")}).status == 1);
+    CHECK(clean({.argv = change, .record = set_record("joe", "old", fresh)}).status == 0);
+    CHECK(can_bind(server.uri(), user_dn("joe"), fresh));
+}
+#endif

@@ -1,0 +1,244 @@
+// poppass --check: what it finds, what it says of it, and that it changes nothing.
+#include "setup_check/known_link.hh"
+#include "support/program.hh"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words words_of(std::span<const std::string> words) { return {words.begin(), words.end()}; }
+
+// A set-up that is as it should be: its file, and what is varied.
+struct Setup {
+    TemporaryDirectory directory;
+    std::string file = directory.file("users");
+    Words check{built("checkpw"), "-f", file, "--allow-expired", "/bin/false"};
+    std::optional<std::string> change = built("setpw") + " -f " + file + " /bin/false";
+    Environment environment = {};
+    Words options = {"--check"};
+
+    Setup() { write_file(file, "joe:$6$salt$hash:19000:0:99999:7:::\n", 0600); }
+
+    Outcome run() const {
+        Program program{.argv = {built("poppass")}};
+        program.argv.insert(program.argv.end(), options.begin(), options.end());
+        program.argv.push_back("mail.example");
+        program.argv.insert(program.argv.end(), check.begin(), check.end());
+        program.environment = {{"PASSWORD_COMMAND", change}, {"POPPASS_FILE", std::nullopt},
+                               {"NATIVE_CHECKPASSWORD", std::nullopt}, {"TCPLOCALIP", "127.0.0.1"},
+                               {"UID", std::nullopt}, {"GID", std::nullopt}};
+        for (const auto& [name, value] : environment) program.environment[name] = value;
+        return test::run(program);
+    }
+};
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+// Sanitizer builds lack the filter, and say so; nothing else.
+void check_good(const Outcome& outcome) {
+    std::string out = outcome.out;
+#ifdef POPPASS_SANITIZED
+    const std::string lack = "warning  filter: this build has no system call filter for the network side\n";
+    REQUIRE(has(out, lack));
+    out.erase(out.find(lack), lack.size());
+    CHECK(outcome.status == 1);
+#else
+    CHECK(outcome.status == 0);
+#endif
+    CHECK_FALSE(has(out, "warning"));
+    CHECK_FALSE(has(out, "error"));
+}
+
+struct Spoiled {
+    const char* what;
+    std::function<void(Setup&)> spoil;
+    const char* says;
+};
+
+void check_each(const std::vector<Spoiled>& cases, int status, const char* level) {
+    for (const auto& [what, spoil, says] : cases) {
+        CAPTURE(what);
+        Setup setup;
+        spoil(setup);
+        const auto outcome = setup.run();
+        CAPTURE(outcome.out);
+        CHECK(outcome.status == status);
+        CHECK(has(outcome.out, level));
+        CHECK(has(outcome.out, says));
+    }
+}
+
+} // namespace
+
+TEST_CASE("a set-up that is as it should be") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const Setup setup;
+    const std::string before = read_file(setup.file);
+    const auto outcome = setup.run();
+    CAPTURE(outcome.out);
+    check_good(outcome);
+    CHECK(has(outcome.out, "ok       " + setup.file + ": has 1 user in the format shadow\n"));
+    CHECK(outcome.err.empty());
+    CHECK(read_file(setup.file) == before);
+    CHECK(::access((setup.file + ".lock").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("every setting that is wrong is named, not the first alone") {
+    Setup setup;
+    setup.environment = {{"POPPASS_DELAY", "-1"}, {"POPPASS_TRIES", "many"},
+                         {"POPPASS_STRIP", "@example.org"}, {"POPPASS_AFTER", "/nonexistent/after"}};
+    const auto outcome = setup.run();
+    CAPTURE(outcome.out);
+    CHECK(outcome.status == 2);
+    for (const char* const name : {"DELAY", "TRIES", "STRIP", "AFTER"})
+        CHECK(has(outcome.out, std::string{"error    settings: POPPASS_"} + name));
+}
+
+TEST_CASE("native chains that are as they should be") {
+    if (missing(::geteuid() == 0, "root")) return;
+    Setup setup;
+    // DJB's, by its name.
+    const auto djb = setup.directory.file("checkpassword");
+    std::filesystem::copy_file("/bin/true", djb);
+    const Words ours{built("checkpw"), "-f", setup.file, "/bin/true"};
+    struct Case {
+        Words check;
+        std::optional<std::string> declared;
+    };
+    for (const auto& [check, declared] : {
+             Case{{djb, "/bin/true"}, {}},
+             Case{{built("checkpw-throttle"), "--native", djb, "/bin/true"}, {}},
+             Case{{built("checkpw-throttle"), "-n", "3", "--native", "--", djb, "/bin/true"}, {}},
+             Case{{built("checkpw-throttle"), djb, "/bin/true"}, "1"},
+             Case{ours, "1"},
+         }) {
+        CAPTURE(check.front());
+        setup.check = check;
+        setup.environment["NATIVE_CHECKPASSWORD"] = declared;
+        const auto outcome = setup.run();
+        CAPTURE(outcome.out);
+        check_good(outcome);
+    }
+}
+
+TEST_CASE("errors end in 2 and name the place") {
+    check_each({
+        {"no PASSWORD_COMMAND", [](Setup& s) { s.change.reset(); }, "PASSWORD_COMMAND is not set"},
+        {"an open quote", [](Setup& s) { s.change = "setpw 'a"; }, "PASSWORD_COMMAND: a quote"},
+        {"a variable", [](Setup& s) { s.change = "$SETPW"; }, "variables are not expanded"},
+        {"no such program", [](Setup& s) { s.check = {"/nonexistent/link"}; }, "/nonexistent/link"},
+        {"no program",
+         [](Setup& s) {
+             write_file(s.directory.file("text"), "hello\n", 0755);
+             s.check = {s.directory.file("text")};
+         },
+         "is no program"},
+        {"a program that others can write",
+         [](Setup& s) {
+             write_file(s.directory.file("link"), "#!/bin/sh\n", 0755);
+             ::chmod(s.directory.file("link").c_str(), 0777);
+             s.check = {s.directory.file("link")};
+         },
+         "can be written by others"},
+        {"true after one of ours", [](Setup& s) { s.check.back() = "/bin/true"; },
+         "true accepts them all"},
+        {"a program after one of ours", [](Setup& s) { s.check.back() = "/bin/cat"; },
+         "cannot tell when to run"},
+        {"native without a program",
+         [](Setup& s) { s.check = {built("checkpw"), "--native", "-f", s.file}; },
+         "wants a program to run"},
+        {"native with false",
+         [](Setup& s) { s.check = {built("checkpw"), "--native", "-f", s.file, "/bin/false"}; },
+         "false refuses them all"},
+        {"native declared for a fallback chain",
+         [](Setup& s) { s.environment["NATIVE_CHECKPASSWORD"] = "1"; },
+         "only this link is ever asked: unset NATIVE_CHECKPASSWORD"},
+        {"a guard of a native chain, without a word of that",
+         [](Setup& s) { s.check = {built("checkpw-throttle"), s.directory.file("checkpassword"),
+                                   "/bin/true"}; },
+         "cannot tell when to run"},
+        {"a guard of nothing", [](Setup& s) { s.check = {built("checkpw-throttle")}; },
+         "wants the rest of a chain to run"},
+        {"no file", [](Setup& s) { ::unlink(s.file.c_str()); }, "pwadmin --add"},
+        {"a file that everybody can write", [](Setup& s) { ::chmod(s.file.c_str(), 0606); },
+         "can be written by everybody"},
+        {"a file with two names",
+         [](Setup& s) { REQUIRE(::link(s.file.c_str(), s.directory.file("b").c_str()) == 0); },
+         "more than one name"},
+        {"a directory that others can write",
+         [](Setup& s) { ::chmod(s.directory.path().c_str(), 0777); }, "is refused there"},
+        {"a setting", [](Setup& s) { s.environment["POPPASS_TRIES"] = "0"; }, "POPPASS_TRIES"},
+    }, 2, "error    ");
+}
+
+TEST_CASE("warnings end in 1") {
+    if (missing(::geteuid() == 0, "root")) return;
+    check_each({
+        {"a file that everybody can read", [](Setup& s) { ::chmod(s.file.c_str(), 0644); },
+         "can be read by everybody"},
+        {"broken lines",
+         [](Setup& s) { write_file(s.file, "joe:$6$a$b:1:::::::\njim\n\n#\nx:*:a:::::::\n"
+                                           "good:*:1::::::\n"); },
+         "count for nobody: 1, 2, 5"},
+        {"weak hashes",
+         [](Setup& s) { write_file(s.file, "a:$1$salt$hash:1::::::\nb:abJnggxhB/yWI:1::::::\n"); },
+         "1 of its hashes are md5crypt"},
+        {"any domain", [](Setup& s) { s.environment["POPPASS_STRIP"] = "*"; }, "POPPASS_STRIP"},
+        {"no delay", [](Setup& s) { s.environment["POPPASS_DELAY"] = "0"; }, "POPPASS_DELAY"},
+        {"clear text", [](Setup& s) { s.environment["TCPLOCALIP"] = "192.0.2.1"; },
+         "192.0.2.1 is not loopback"},
+    }, 1, "warning  ");
+}
+
+TEST_CASE("JSON: the same findings, every byte safe") {
+    Setup setup;
+    setup.options = {"--check", "--json"};
+    setup.check = {"/none/\"x\\\n\xff"};
+    const auto outcome = setup.run();
+    CHECK(outcome.status == 2);
+    CHECK(outcome.out.starts_with("[\n  {\"level\": \"error\", \"subject\": "));
+    CHECK(outcome.out.ends_with("}\n]\n"));
+    CHECK(has(outcome.out, "/none/\\\"x\\\\\\u000a\\u00ff"));
+}
+
+TEST_CASE("command lines of links split as the links split them") {
+    struct Case {
+        Words words;
+        Words options, next;
+    };
+    const Case cases[] = {
+        {{"checkpw"}, {}, {}},
+        {{"checkpw", "/bin/false"}, {}, {"/bin/false"}},
+        {{"checkpw", "-f", "F", "/bin/false"}, {"-f", "F"}, {"/bin/false"}},
+        {{"checkpw", "-fF", "-e", "--min-uid", "5", "--", "-x"}, {"-fF", "-e", "--min-uid", "5"}, {"-x"}},
+        {{"checkpw", "--min-uid=5", "x", "-y"}, {"--min-uid=5"}, {"x", "-y"}},
+        {{"checkpw", "-ef", "F", "x"}, {"-ef", "F"}, {"x"}},
+        {{"checkpw", "-f"}, {"-f"}, {}},
+        {{"setpw-quality", "min=8", "--", "setpw", "/bin/false"}, {"min=8"}, {"setpw", "/bin/false"}},
+        {{"setpw-quality", "min=8"}, {"min=8"}, {}},
+        {{"checkpw-pam", "-s", "x", "--", "/bin/false"}, {"-s", "x"}, {"/bin/false"}},
+    };
+    for (const auto& [words, options, next] : cases) {
+        CAPTURE(words.size());
+        const KnownLink* const link = find_known_link("/usr/sbin/" + words[0]);
+        REQUIRE(link != nullptr);
+        const LinkWords parts = split_link(*link, words);
+        CHECK(words_of(parts.options) == options);
+        CHECK(words_of(parts.next) == next);
+    }
+    CHECK(find_known_link("checkpw-unknown") == nullptr);
+    const KnownLink* const checkpw = find_known_link("checkpw");
+    REQUIRE(checkpw != nullptr);
+    const Words some{"-e", "-f", "A", "-fB"};
+    CHECK(option_value(*checkpw, some, 'f', "") == "B");
+    CHECK(option_value(*checkpw, some, 'F', "") == std::nullopt);
+}

@@ -1,0 +1,146 @@
+// The fail2ban filter and jail, by fail2ban's own programs, on log lines that poppass wrote.
+#include "support/program.hh"
+
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <unistd.h>
+
+using namespace poppass::test;
+
+namespace {
+
+const std::string folder = beside_tests("../fail2ban");
+
+bool have_fail2ban() { return ::access("/usr/bin/fail2ban-regex", X_OK) == 0; }
+
+// What poppass logs of a client at `address` that tries these names with a wrong password.
+std::string log_of(const std::vector<std::string>& names, const std::string& address,
+                   const std::string& check = "exit 1") {
+    std::string input;
+    for (const auto& name : names) input += "user " + name + "\r\npass wrong\r\n";
+    const auto outcome =
+        run({.argv = {built("poppass"), "test.example", "/bin/sh", "-c", check, "false"},
+             .environment = {{"TCPREMOTEIP", address},
+                             {"PROTO", std::nullopt},
+                             {"UID", std::nullopt},
+                             {"GID", std::nullopt},
+                             {"PASSWORD_COMMAND", "/bin/false"},
+                             {"POPPASS_DELAY", "0"},
+                             {"POPPASS_TRIES", "100"}},
+             .input = input});
+    CHECK(outcome.status == 0);
+    return outcome.err;
+}
+
+// Each line with this before it, as a logger keeps it.
+std::string prefixed(const std::string& log, const std::string& prefix) {
+    std::string result;
+    for (std::size_t start = 0; start < log.size();) {
+        const auto end = log.find('\n', start) + 1;
+        result += prefix + log.substr(start, end - start);
+        start = end;
+    }
+    return result;
+}
+
+constexpr const char* multilog = "@400000006740000a12345678 ";
+constexpr const char* syslog = "Nov 21 04:05:36 mx poppass[123]: ";
+constexpr const char* iso_syslog = "2026-11-21T04:05:36.123456+00:00 mx poppass[123]: ";
+
+// The addresses that the filter finds, a line each.
+std::string found(const std::string& log) {
+    const TemporaryDirectory directory;
+    write_file(directory.file("log"), log);
+    const auto outcome = run({.argv = {"/usr/bin/fail2ban-regex", "-o", "ip", directory.file("log"),
+                                       folder + "/filter.d/poppass.conf"}});
+    CHECK_MESSAGE(outcome.status == 0, outcome.err);
+    return outcome.out;
+}
+
+} // namespace
+
+TEST_CASE("refused checks are found, in every logger's form") {
+    if (missing(have_fail2ban(), "fail2ban-regex (fail2ban)")) return;
+    const auto log = log_of({"joe", "ann"}, "192.0.2.1");
+    REQUIRE(log.find("event=check result=refused user=joe ip=192.0.2.1 ") != std::string::npos);
+    for (const char* const prefix : {multilog, syslog, iso_syslog}) {
+        CAPTURE(prefix);
+        CHECK(found(prefixed(log, prefix)) == "192.0.2.1\n192.0.2.1\n");
+    }
+    CHECK(found(prefixed(log_of({"joe"}, "2001:db8::1"), multilog)) == "2001:db8::1\n");
+    CHECK(found(prefixed(log_of({"joe"}, "::ffff:192.0.2.7"), multilog)) == "192.0.2.7\n");
+    CHECK(found(prefixed(log_of({"joe"}, "192.0.2.1", "echo '553-no (#5.7.1)'; exit 1"),
+                         multilog)) == "192.0.2.1\n");
+}
+
+TEST_CASE("nothing else is") {
+    if (missing(have_fail2ban(), "fail2ban-regex (fail2ban)")) return;
+    std::string log;
+    for (const char* const check :
+         {"exit 0", "exit 2", "exit 111", "exit 200", "kill -9 $$",
+          "echo '454-Too many attempts, try again in 10 seconds (#4.7.0)'; exit 111"})
+        log += log_of({"joe"}, "192.0.2.1", check);
+    CHECK(found(prefixed(log + log_of({"joe"}, "no address"), multilog)) == "");
+}
+
+TEST_CASE("no user name makes another address banned") {
+    if (missing(have_fail2ban(), "fail2ban-regex (fail2ban)")) return;
+    const std::string forged =
+        "event=check result=refused user=x ip=198.51.100.9 pid=1 ms=1 link=x status=1";
+    const std::vector<std::string> names{
+        forged,
+        "joe ip=198.51.100.9",
+        "joe ip=198.51.100.9 pid=1 ms=1 link=x status=1",
+        "joe\\x20ip=198.51.100.9",
+        "joe\tip=198.51.100.9",
+        "joe\vip=198.51.100.9 pid=1",
+        "joe\x85ip=198.51.100.9 pid=1",
+        "joe\xe2\x80\xa8" + forged, // a line separator
+        "joe\xc2\xa0ip=198.51.100.9",
+        "joe\" ip=\"198.51.100.9",
+        "@400000006740000a12345678 " + forged,
+        "mx poppass[1]: " + forged,
+        "<ADDR>198.51.100.9",
+        "198.51.100.9",
+        std::string(400, 'x') + " ip=198.51.100.9",
+        std::string(400, ' ') + forged,
+    };
+    std::string log = log_of(names, "192.0.2.1");
+    std::string expected;
+    for (std::size_t i = 0; i < names.size(); ++i) expected += "192.0.2.1\n";
+    // Words of a link, and its own lines in the log.
+    for (const auto& name : names) {
+        log += log_of({"joe"}, "192.0.2.1", "printf '553-%s (#5.7.1)\\n' '" + name + "'; exit 1");
+        expected += "192.0.2.1\n";
+        log += log_of({"joe"}, "192.0.2.1", "printf 'link: %s\\n' '" + name + "' >&2; exit 111");
+    }
+    for (const char* const prefix : {multilog, syslog, iso_syslog})
+        CHECK(found(prefixed(log, prefix)) == expected);
+}
+
+TEST_CASE("fail2ban takes the jail as it is, and it spares the webmail") {
+    if (missing(have_fail2ban(), "fail2ban-client (fail2ban)")) return;
+    const TemporaryDirectory directory;
+    namespace fs = std::filesystem;
+    const auto recursive = fs::copy_options::recursive | fs::copy_options::overwrite_existing;
+    fs::copy("/etc/fail2ban", directory.file("etc"), recursive);
+    for (const char* const ours : {"filter.d", "jail.d"})
+        fs::copy(folder + "/" + ours, directory.file("etc/") + ours, recursive);
+    fs::remove(directory.file("etc/jail.d/defaults-debian.conf")); // wants a log of sshd
+    const auto log = directory.file("current");
+    write_file(log, "");
+    auto jail = read_file(directory.file("etc/jail.d/poppass.conf"));
+    const std::string path = "/service/poppass/log/main/current";
+    REQUIRE(jail.find(path) != std::string::npos);
+    write_file(directory.file("etc/jail.d/poppass.conf"),
+               jail.replace(jail.find(path), path.size(), log));
+    const auto outcome =
+        run({.argv = {"/usr/bin/fail2ban-client", "-c", directory.file("etc"), "-d"}});
+    CHECK_MESSAGE(outcome.status == 0, outcome.err);
+    CHECK_MESSAGE(outcome.out.find("['set', 'poppass', 'addignoreip', '127.0.0.0/8', '::1']") !=
+                      std::string::npos,
+                  outcome.out);
+    CHECK(outcome.out.find("['set', 'poppass', 'addlogpath', '" + log) != std::string::npos);
+    CHECK(outcome.out.find("event=check result=refused") != std::string::npos);
+    CHECK(outcome.out.find("['start', 'poppass']") != std::string::npos);
+}

@@ -1,0 +1,138 @@
+// poppass behind TLS, as services/ and scripts/poppass-change have it.
+#include "support/live_service.hh"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+bool holds(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+// A certificate for localhost and 127.0.0.1, its own authority: tls.pem with its key, and ca.pem.
+void make_certificate(const CredentialFixture& fixture) {
+    const auto end =
+        run({.argv = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                      "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=localhost",
+                      "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+                      fixture.file("key.pem"), "-out", fixture.file("ca.pem")}});
+    REQUIRE(end.status == 0);
+    write_file(fixture.file("tls.pem"),
+               read_file(fixture.file("key.pem")) + read_file(fixture.file("ca.pem")));
+}
+
+// checkpw, and before it a link that tells who it thinks the client is, as PAM's link would tell
+// PAM.
+std::string telling_link(const CredentialFixture& fixture) {
+    const auto path = fixture.file("tell");
+    write_file(path,
+               "#!/bin/sh\necho \"link: from $TCPREMOTEIP\" >&2\nexec '" + built("checkpw") +
+                   "' \"$@\"\n",
+               0755);
+    return path;
+}
+
+// A directory in which poppass-change finds what it needs, and of the TLS clients only one.
+std::string path_with(const CredentialFixture& fixture, const std::string& tls_client) {
+    const auto folder = fixture.file("with-" + tls_client);
+    REQUIRE(run({.argv = {"mkdir", folder}}).status == 0);
+    for (const std::string name : {"sh", "dirname", "mktemp", "mkfifo", "rm", tls_client.c_str()})
+        REQUIRE(run({.argv = {"/bin/sh", "-c", "ln -s \"$(command -v " + name + ")\" " + folder}})
+                    .status == 0);
+    REQUIRE(::symlink(built("poppass-client").c_str(), (folder + "/poppass-client").c_str()) == 0);
+    return folder;
+}
+
+// The whole of what is promised of a server with TLS.
+void check_service(LiveService& service) {
+    // From another address than the server's, so that no mistake looks right.
+    const auto raw = run({.argv = {"socat", "-t10", "-",
+                                   "OPENSSL:127.0.0.1:" + service.port() +
+                                       ",bind=127.0.0.2,cafile=" + service.file("ca.pem")},
+                          .input = "user joe\r\npass old\r\nquit\r\n"});
+    CHECK(raw.out == "200 test.example hello, who are you?\r\n200 Your password please.\r\n"
+                     "200 Your new password please.\r\n200 Bye.\r\n");
+    CHECK(service.log_has("link: from 127.0.0.2"));
+    CHECK(service.log_has("event=check result=accepted user=joe ip=127.0.0.2 "));
+    CHECK(service.log_has("event=end ")); // by quit; or socat told it to end, as it does on a close
+
+    std::string password = "old";
+    for (const std::string tls_client : {"openssl", "socat"}) {
+        CAPTURE(tls_client);
+        const auto path = path_with(service, tls_client);
+        const auto change = [&](const Words& words, const std::string& host,
+                                const std::string& input) {
+            Words argv{beside_tests("../scripts/poppass-change"), "--tls"};
+            argv.insert(argv.end(), words.begin(), words.end());
+            for (const auto& word : {host, service.port(), std::string{"--"}, std::string{"-u"},
+                                     std::string{"joe"}, std::string{"--stdin"}})
+                argv.push_back(word);
+            return run({.argv = argv, .environment = {{"PATH", path}}, .input = input});
+        };
+        const Words ca{"--ca", service.file("ca.pem")};
+        const auto next = password + "+" + tls_client;
+        auto end = change(ca, "localhost", "wrong\n" + next + "\n");
+        CHECK(end.status == 1);
+        CHECK(holds(end.err, "refused: Old password is incorrect."));
+        end = change(ca, "127.0.0.1", password + "\n" + next + "\n");
+        INFO(end.err);
+        CHECK(end.status == 0);
+        CHECK(service.accepts(next));
+        password = next;
+
+        // A server that cannot prove its name gets nothing.
+        CHECK(change(ca, "127.0.0.3", password + "\nstolen\n").status == 111);
+        CHECK(change({}, "localhost", password + "\nstolen\n").status == 111);
+        CHECK(service.accepts(password));
+    }
+    CHECK_FALSE(holds(service.log(), "ip=- "));
+}
+
+bool lacks_something() {
+    return missing(have_program("stunnel"), "stunnel (stunnel4)") ||
+           missing(have_program("socat"), "socat") || missing(have_program("openssl"), "openssl") ||
+           missing(have_program("tcpserver"), "tcpserver (ucspi-tcp)");
+}
+
+} // namespace
+
+TEST_CASE("stunnel listens and starts poppass") {
+    if (lacks_something()) return;
+    LiveService service;
+    make_certificate(service);
+    const auto port = free_port();
+    const auto conf = service.service_file(
+        "stunnel/exec.conf.in",
+        {"1106", "127.0.0.1:" + port, "@sbindir@/checkpw", telling_link(service),
+         "mail.example.org", "test.example", "127.0.0.1:" + port + " is", "1106 is"});
+    service.start({"stunnel", conf}, port);
+    check_service(service);
+}
+
+TEST_CASE("stunnel between tcpserver and poppass") {
+    if (lacks_something()) return;
+    LiveService service;
+    make_certificate(service);
+    const auto conf =
+        service.service_file("stunnel/inetd.conf.in", {"@sbindir@/checkpw", telling_link(service),
+                                                       "mail.example.org", "test.example"});
+    service.start({"tcpserver", "-1", "-HRl0", "127.0.0.1", "0", "stunnel", conf}, "");
+    check_service(service);
+}
+
+TEST_CASE("socat listens and starts poppass") {
+    if (lacks_something()) return;
+    LiveService service;
+    make_certificate(service);
+    const auto port = free_port();
+    const auto script = service.service_file(
+        "socat/run.in", {"exec 2>&1\n", "", "host=$(hostname -f 2>/dev/null) || host=$(hostname)",
+                         "host=test.example", "LISTEN:1106", "LISTEN:" + port + ",bind=127.0.0.1",
+                         "@sbindir@/checkpw", telling_link(service)});
+    service.start({script}, port);
+    check_service(service);
+}

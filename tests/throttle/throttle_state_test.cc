@@ -1,0 +1,286 @@
+#include "throttle/throttle_state.hh"
+
+#include "throttle/charged_attempt.hh"
+#include "support/program.hh"
+
+#include <csignal>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+struct Place {
+    TemporaryDirectory parent;
+    std::string directory = parent.file("throttle");
+    std::string file = directory + "/state";
+};
+
+struct stat look(const std::string& path) {
+    struct stat status {};
+    REQUIRE(::lstat(path.c_str(), &status) == 0);
+    return status;
+}
+
+Attempt somebody(const std::string& login = "joe") { return make_attempt(login, std::nullopt, {}); }
+
+void fail_once(const std::string& directory, const std::string& login = "joe") {
+    auto state = ThrottleState::open(directory);
+    REQUIRE(state);
+    state->throttle({}).charge(somebody(login), state->now());
+}
+
+// Whether the failures of before are still there.
+bool remembers(const std::string& directory, ThrottleLimits limits = {1, 3600}) {
+    auto state = ThrottleState::open(directory);
+    REQUIRE_MESSAGE(state, state.error().message());
+    return state->throttle(limits).wait(somebody(), state->now()) > 0;
+}
+
+void check_refused(const std::string& directory, std::string_view words) {
+    const auto state = ThrottleState::open(directory);
+    REQUIRE(!state);
+    CHECK(state.error().status == ExitStatus::temporary);
+    CHECK_MESSAGE(state.error().message().find(words) != std::string::npos,
+                  state.error().message());
+}
+
+} // namespace
+
+TEST_CASE("directory and file are made, ours alone, and of one size for ever") {
+    const Place place;
+    const mode_t before = ::umask(0);
+    fail_once(place.directory);
+    ::umask(before);
+    CHECK(look(place.directory).st_mode == (S_IFDIR | 0700));
+    const auto file = look(place.file);
+    CHECK(file.st_mode == (S_IFREG | 0600));
+    CHECK(file.st_size == sizeof(ThrottleFile));
+    CHECK(file.st_size < 1'700'000);
+    for (int i = 0; i < 5000; ++i) fail_once(place.directory, "user" + std::to_string(i));
+    const auto later = look(place.file);
+    CHECK(later.st_size == file.st_size);
+    CHECK(later.st_blocks == file.st_blocks);
+    CHECK(later.st_ino == file.st_ino);
+    CHECK(remembers(place.directory));
+}
+
+TEST_CASE("no login and no address of one who need not wait is in the file") {
+    const Place place;
+    fail_once(place.directory, "somebody-to-look-for");
+    CHECK(read_file(place.file).find("somebody") == std::string::npos);
+}
+
+TEST_CASE("each file has a key of its own") {
+    const Place one;
+    const Place two;
+    const auto first = ThrottleState::open(one.directory);
+    const auto second = ThrottleState::open(two.directory);
+    REQUIRE(first);
+    REQUIRE(second);
+    CHECK(first->key() != second->key());
+    CHECK(first->key() != SipKey{});
+}
+
+TEST_CASE("a torn or foreign file is made anew") {
+    const Place place;
+    fail_once(place.directory);
+    REQUIRE(remembers(place.directory));
+    const auto whole = read_file(place.file);
+    auto without_magic = whole;
+    without_magic[15] = '\0';
+    auto other_magic = whole;
+    other_magic[0] = 'P';
+    for (const auto& bytes : {std::string{}, std::string{"something else\n"}, whole.substr(0, 16),
+                              whole.substr(0, 32), whole.substr(0, whole.size() - 1), whole + '\0',
+                              std::string(whole.size(), '\0'), without_magic, other_magic}) {
+        CAPTURE(bytes.size());
+        write_file(place.file, bytes);
+        CHECK(!remembers(place.directory));
+        CHECK(look(place.file).st_size == sizeof(ThrottleFile));
+        fail_once(place.directory);
+        CHECK(remembers(place.directory));
+        CHECK(read_file(place.file).substr(16, 16) != whole.substr(16, 16));
+    }
+    write_file(place.file, whole);
+    CHECK(remembers(place.directory));
+}
+
+TEST_CASE("what is no file of ours alone is replaced, and what it leads to stays as it is") {
+    const Place place;
+    fail_once(place.directory);
+    const auto other = place.parent.file("other");
+    const auto whole = read_file(place.file);
+    write_file(other, whole);
+    const auto check = [&] {
+        CHECK(!remembers(place.directory));
+        const auto file = look(place.file);
+        CHECK(file.st_mode == (S_IFREG | 0600));
+        CHECK(file.st_nlink == 1);
+        CHECK(file.st_uid == ::geteuid());
+        CHECK(read_file(other) == whole);
+    };
+    SUBCASE("a symbolic link") {
+        ::unlink(place.file.c_str());
+        REQUIRE(::symlink(other.c_str(), place.file.c_str()) == 0);
+        check();
+    }
+    SUBCASE("one that leads nowhere") {
+        ::unlink(place.file.c_str());
+        REQUIRE(::symlink(place.parent.file("nothing").c_str(), place.file.c_str()) == 0);
+        check();
+        CHECK(::access(place.parent.file("nothing").c_str(), F_OK) != 0);
+    }
+    SUBCASE("a file with another name") {
+        ::unlink(place.file.c_str());
+        REQUIRE(::link(other.c_str(), place.file.c_str()) == 0);
+        check();
+    }
+    SUBCASE("a pipe") {
+        ::unlink(place.file.c_str());
+        REQUIRE(::mkfifo(place.file.c_str(), 0600) == 0);
+        check();
+    }
+    SUBCASE("one that others may read: they know its key") {
+        REQUIRE(::chmod(place.file.c_str(), 0640) == 0);
+        check();
+    }
+    SUBCASE("one of another account") {
+        if (missing(::geteuid() == 0, "root")) return;
+        REQUIRE(::chown(place.file.c_str(), 12345, 12345) == 0);
+        check();
+    }
+    SUBCASE("a directory is trouble") {
+        ::unlink(place.file.c_str());
+        REQUIRE(::mkdir(place.file.c_str(), 0700) == 0);
+        check_refused(place.directory, "Is a directory");
+    }
+}
+
+TEST_CASE("a directory that is not ours alone to write is trouble") {
+    const Place place;
+    fail_once(place.directory);
+    for (const mode_t mode : {0770u, 0702u, 01777u}) {
+        CAPTURE(mode);
+        ::chmod(place.directory.c_str(), mode);
+        check_refused(place.directory, "no others' to write");
+    }
+    ::chmod(place.directory.c_str(), 0755);
+    CHECK(remembers(place.directory));
+    const auto link = place.parent.file("link");
+    REQUIRE(::symlink(place.directory.c_str(), link.c_str()) == 0);
+    check_refused(link, "open the directory " + link);
+    check_refused(place.parent.file("no/such"), "make the directory");
+    check_refused(place.file, "open the directory");
+    if (missing(::geteuid() == 0, "root")) return;
+    REQUIRE(::chown(place.directory.c_str(), 12345, 12345) == 0);
+    check_refused(place.directory, "must be our own");
+}
+
+TEST_CASE("whoever holds the lock for too long makes trouble, for a second") {
+    const Place place;
+    fail_once(place.directory);
+    auto held = ThrottleState::open(place.directory);
+    REQUIRE(held);
+    const auto start = std::chrono::steady_clock::now();
+    const auto second = ThrottleState::open(place.directory);
+    const auto took = std::chrono::steady_clock::now() - start;
+    REQUIRE(!second);
+    CHECK(second.error().status == ExitStatus::temporary);
+    CHECK(second.error().system_error == EAGAIN);
+    CHECK(took >= std::chrono::milliseconds{900});
+    CHECK(took < std::chrono::milliseconds{3000});
+    // Moved, it is still held; gone, it is free.
+    {
+        const auto moved = std::move(*held);
+        CHECK(!ThrottleState::open(place.directory));
+    }
+    CHECK(ThrottleState::open(place.directory));
+}
+
+TEST_CASE("a full disk is trouble, not a crash, and is over when it is over") {
+    const Place place;
+    CHECK(in_child([&] {
+              std::signal(SIGXFSZ, SIG_IGN);
+              const rlimit limit{1'000'000, 1'000'000};
+              ::setrlimit(RLIMIT_FSIZE, &limit);
+              const auto state = ThrottleState::open(place.directory);
+              return state ? 0 : static_cast<int>(state.error().status);
+          }) == 111);
+    CHECK(!remembers(place.directory));
+}
+
+TEST_CASE("no charge is lost among many processes") {
+    const Place place;
+    constexpr int processes = 12;
+    constexpr int each = 150;
+    std::vector<pid_t> children;
+    for (int i = 0; i < processes; ++i) {
+        const pid_t pid = ::fork();
+        if (pid == 0) {
+            // Limits that are never reached, and an attempt in three that is taken back or right.
+            for (int n = 0; n < each; ++n) {
+                ChargedAttempt attempt{place.directory,
+                                       {1000, 3600},
+                                       make_attempt("joe", "10.0.0." + std::to_string(i), {})};
+                const auto wait = attempt.charge();
+                if (!wait || *wait != 0) ::_exit(1);
+                if (n % 3 == 1) attempt.settle(ChargedAttempt::Outcome::not_judged);
+            }
+            ::_exit(0);
+        }
+        children.push_back(pid);
+    }
+    for (const pid_t pid : children) {
+        int status = 0;
+        REQUIRE(::waitpid(pid, &status, 0) == pid);
+        CHECK(status == 0);
+    }
+    auto state = ThrottleState::open(place.directory);
+    REQUIRE(state);
+    CHECK(state->throttle({}).failures(make_attempt("joe", "10.1.1.1", {}), Kind::login,
+                                       state->now()) == processes * each * 2 / 3);
+}
+
+TEST_CASE("a file that is made anew while an attempt runs is not charged twice") {
+    const Place place;
+    ChargedAttempt attempt{place.directory, {1, 3600}, somebody()};
+    REQUIRE(attempt.charge());
+    write_file(place.file, "");
+    fail_once(place.directory);
+    attempt.settle(ChargedAttempt::Outcome::right);
+    CHECK(remembers(place.directory));
+}
+
+TEST_CASE("many processes that find a torn file agree on a new one") {
+    const Place place;
+    for (int round = 0; round < 5; ++round) {
+        fail_once(place.directory);
+        write_file(place.file, "torn");
+        std::vector<pid_t> children;
+        for (int i = 0; i < 8; ++i) {
+            const pid_t pid = ::fork();
+            if (pid == 0) {
+                auto state = ThrottleState::open(place.directory);
+                if (!state) ::_exit(1);
+                state->throttle({}).charge(somebody(), state->now());
+                ::_exit(0);
+            }
+            children.push_back(pid);
+        }
+        for (const pid_t pid : children) {
+            int status = 0;
+            REQUIRE(::waitpid(pid, &status, 0) == pid);
+            CHECK(status == 0);
+        }
+        auto state = ThrottleState::open(place.directory);
+        REQUIRE(state);
+        CHECK(state->throttle({}).failures(somebody(), Kind::login, state->now()) == 8);
+    }
+}

@@ -1,0 +1,498 @@
+#include "throttle/throttle.hh"
+
+#include <algorithm>
+#include <deque>
+#include <doctest/doctest.h>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+
+using namespace poppass;
+
+namespace {
+
+constexpr SipKey key{0x0123456789abcdef, 0xfedcba9876543210};
+constexpr Seconds noon = 43'200;
+
+Attempt attempt(std::string_view login, std::optional<std::string> address = "192.0.2.1") {
+    return make_attempt(login, address, {});
+}
+
+// A table of its own, and the rule on it.
+struct Guard {
+    std::unique_ptr<ThrottleTable> table = std::make_unique<ThrottleTable>();
+    Throttle rule;
+
+    explicit Guard(ThrottleLimits limits = {}) : rule{*table, key, limits} {}
+
+    // Tries as soon as that is allowed, with a wrong password; how long it had to wait.
+    Seconds guess(const Attempt& who, Seconds& now) {
+        const Seconds wait = rule.wait(who, now);
+        now += wait;
+        CHECK(rule.wait(who, now) == 0);
+        rule.charge(who, now);
+        return wait;
+    }
+    void fail(const Attempt& who, Seconds now, unsigned times = 1) {
+        for (; times > 0; --times) rule.charge(who, now);
+    }
+};
+
+bool same(const ThrottleTable& a, const ThrottleTable& b) {
+    return a.pairs == b.pairs && a.addresses == b.addresses && a.logins == b.logins &&
+           a.successes == b.successes;
+}
+
+} // namespace
+
+TEST_CASE("siphash gives the values of its authors") {
+    const SipKey authors{0x0706050403020100, 0x0f0e0d0c0b0a0908};
+    std::string bytes;
+    CHECK(siphash(authors, bytes) == 0x726fdb47dd0e0e31);
+    for (char c = 0; c < 15; ++c) bytes += c;
+    CHECK(siphash(authors, bytes.substr(0, 1)) == 0x74f839c593dc67fd);
+    CHECK(siphash(authors, bytes.substr(0, 8)) == 0x93f5f5799a932462);
+    CHECK(siphash(authors, bytes) == 0xa129ca6149be45e5);
+}
+
+TEST_CASE("address ranges") {
+    struct Case {
+        std::string range;
+        std::vector<std::string> in;
+        std::vector<std::string> out;
+    };
+    const Case cases[] = {
+        {"192.0.2.1", {"192.0.2.1"}, {"192.0.2.2", "192.0.2.0", "::1", "::c000:201"}},
+        {"192.0.2.77/24", {"192.0.2.0", "192.0.2.255"}, {"192.0.3.0", "192.0.1.255"}},
+        {"192.0.2.128/25", {"192.0.2.128", "192.0.2.255"}, {"192.0.2.127"}},
+        {"0.0.0.0/0", {"0.0.0.0", "255.255.255.255"}, {"::", "2001:db8::1"}},
+        {"2001:db8::/32", {"2001:db8::", "2001:db8:ffff::1"}, {"2001:db9::", "32.1.13.184"}},
+        {"2001:db8::1", {"2001:db8::1"}, {"2001:db8::2"}},
+        {"2001:db8::8000/113", {"2001:db8::8001"}, {"2001:db8::7fff"}},
+        {"::/0", {"::1", "fe80::1"}, {"127.0.0.1"}},
+        {"::ffff:192.0.2.1", {"192.0.2.1"}, {"192.0.2.2"}},
+    };
+    for (const auto& [text, in, out] : cases) {
+        CAPTURE(text);
+        const auto range = AddressRange::parse(text);
+        REQUIRE(range);
+        for (const auto& address : in) CHECK_MESSAGE(range->contains(address), address);
+        for (const auto& address : out) CHECK_MESSAGE(!range->contains(address), address);
+    }
+    for (const char* const text : {"", "/", "/24", "192.0.2.1/", "192.0.2.1/33", "192.0.2.1/-1",
+                                   "192.0.2.1/2 4", "192.0.2.1/24/24", "192.0.2", "192.0.2.256",
+                                   "example.org", "::/129", "::g", "192.0.2.1 ", "::1%lo"}) {
+        CAPTURE(text);
+        const auto range = AddressRange::parse(text);
+        REQUIRE(!range);
+        CHECK(range.error().status == ExitStatus::misused);
+    }
+}
+
+TEST_CASE("what counts as one login and one address") {
+    const auto login = [](std::string_view text) { return make_attempt(text, {}, {}).login; };
+    CHECK(login(" Joe\t\r\n") == "joe");
+    CHECK(login("JOE@Example.ORG") == "joe@example.org");
+    CHECK(login("j o e") == "j o e");
+    CHECK(login(" \t ") == "");
+    CHECK(login("J\303\226E") == "j\303\226e");
+
+    const auto address = [](const std::string& text) { return attempt("joe", text).address; };
+    CHECK(address("192.0.2.1") == "192.0.2.1");
+    CHECK(address("2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::/64");
+    CHECK(address("2001:db8:1:2:ffff::") == "2001:db8:1:2::/64");
+    CHECK(address("2001:db8:1:3::1") == "2001:db8:1:3::/64");
+    CHECK(make_attempt("joe", {}, {}).address == "-");
+
+    const auto spared = AddressRange::parse("198.51.100.0/24");
+    REQUIRE(spared);
+    const auto counts = [&](std::optional<std::string> peer) {
+        return make_attempt("joe", peer, {&*spared, 1}).address_counts;
+    };
+    CHECK(counts("192.0.2.1"));
+    CHECK(counts("2001:db8::1"));
+    CHECK(counts("128.0.0.1"));
+    CHECK(!counts("198.51.100.9"));
+    CHECK(!counts("127.0.0.1"));
+    CHECK(!counts("127.255.0.1"));
+    CHECK(!counts("::1"));
+    CHECK(!counts(std::nullopt));
+}
+
+TEST_CASE("after a few failures the wait doubles, to a bound") {
+    for (const std::uint32_t tries : {1u, 3u, 5u}) {
+        CAPTURE(tries);
+        Guard guard{{tries, 3600}};
+        Seconds now = noon;
+        for (std::uint32_t i = 0; i < tries; ++i) CHECK(guard.guess(attempt("joe"), now) == 0);
+        for (const Seconds wait : {10u, 20u, 40u, 80u, 160u, 320u})
+            CHECK(guard.guess(attempt("joe"), now) == wait);
+        CHECK(guard.rule.wait(attempt("joe"), now) <= longest_wait);
+    }
+    Guard guard{{1, 100'000}};
+    Seconds now = noon;
+    for (int i = 0; i < 8; ++i) guard.guess(attempt("joe"), now);
+    for (int i = 0; i < 10; ++i) CHECK(guard.guess(attempt("joe"), now) == longest_wait);
+}
+
+TEST_CASE("the wait gets shorter as time passes, and waiting charges nothing") {
+    Guard guard;
+    guard.fail(attempt("joe"), noon, 5);
+    const ThrottleTable before = *guard.table;
+    for (Seconds passed = 0; passed <= 12; ++passed)
+        CHECK(guard.rule.wait(attempt("joe"), noon + passed) == (passed < 10 ? 10 - passed : 0));
+    CHECK(same(before, *guard.table));
+}
+
+TEST_CASE("the same login from elsewhere, and other logins from the same place, go on") {
+    Guard guard;
+    guard.fail(attempt("joe"), noon, 5);
+    CHECK(guard.rule.wait(attempt("joe"), noon) > 0);
+    CHECK(guard.rule.wait(attempt(" JOE "), noon) > 0);
+    CHECK(guard.rule.wait(attempt("joe", "192.0.2.2"), noon) == 0);
+    CHECK(guard.rule.wait(attempt("joe", std::nullopt), noon) == 0);
+    CHECK(guard.rule.wait(attempt("ann"), noon) == 0);
+    guard.fail(attempt("joe", "2001:db8::1"), noon, 5);
+    CHECK(guard.rule.wait(attempt("joe", "2001:db8::ffff"), noon) > 0);
+    CHECK(guard.rule.wait(attempt("joe", "2001:db8:0:1::1"), noon) == 0);
+}
+
+TEST_CASE("an address has four times the tries, over all logins") {
+    Guard guard;
+    for (int i = 0; i < 20; ++i) {
+        const auto login = "user" + std::to_string(i);
+        CHECK(guard.rule.wait(attempt(login), noon) == 0);
+        guard.fail(attempt(login), noon);
+    }
+    CHECK(guard.rule.wait(attempt("somebody"), noon) == first_wait);
+    CHECK(guard.rule.wait(attempt("somebody", "192.0.2.2"), noon) == 0);
+    guard.fail(attempt("user"), noon);
+    CHECK(guard.rule.wait(attempt("somebody"), noon) == 2 * first_wait);
+}
+
+TEST_CASE("addresses that many users share have no limit over all logins") {
+    const auto spared = AddressRange::parse("192.0.2.0/24");
+    REQUIRE(spared);
+    for (const auto& address : {std::optional<std::string>{"127.0.0.1"},
+                                std::optional<std::string>{"::1"},
+                                std::optional<std::string>{"192.0.2.1"},
+                                {}}) {
+        Guard guard;
+        const auto from_there = [&](const std::string& login) {
+            return make_attempt(login, address, {&*spared, 1});
+        };
+        for (int i = 0; i < 500; ++i) guard.fail(from_there("user" + std::to_string(i)), noon);
+        CHECK(guard.rule.wait(from_there("somebody"), noon) == 0);
+        guard.fail(from_there("joe"), noon, 5);
+        CHECK(guard.rule.wait(from_there("joe"), noon) == first_wait);
+        CHECK(guard.rule.wait(from_there("somebody"), noon) == 0);
+    }
+}
+
+TEST_CASE("a login has ten times the tries from everywhere, and never more than a minute to wait") {
+    Guard guard;
+    Seconds now = noon;
+    const auto from = [](int i) { return attempt("joe", "10.0.0." + std::to_string(i)); };
+    for (int i = 0; i < 50; ++i) CHECK(guard.guess(from(i), now) == 0);
+    CHECK(guard.guess(from(50), now) == 10);
+    CHECK(guard.guess(from(51), now) == 20);
+    CHECK(guard.guess(from(52), now) == 40);
+    for (int i = 53; i < 70; ++i) CHECK(guard.guess(from(i), now) == 60);
+    CHECK(guard.rule.wait(attempt("ann", "10.0.1.1"), now) == 0);
+}
+
+TEST_CASE("an address that succeeded for the login is not refused for what others do to it") {
+    Guard guard;
+    const auto home = attempt("joe", "198.51.100.7");
+    guard.rule.succeed(home, guard.rule.charge(home, noon), noon);
+    Seconds now = noon;
+    for (int i = 0; i < 80; ++i) guard.guess(attempt("joe", "10.0.0." + std::to_string(i)), now);
+    CHECK(guard.rule.wait(attempt("joe", "10.0.1.1"), now) > 0);
+    CHECK(guard.rule.wait(attempt("joe", "198.51.100.8"), now) > 0);
+    CHECK(now - noon < 3600);
+    CHECK(guard.rule.wait(home, now) == 0);
+    CHECK(guard.rule.wait(attempt("ann", "198.51.100.7"), now) == 0);
+
+    // Within the window only.
+    Guard later;
+    later.rule.succeed(home, later.rule.charge(home, noon), noon);
+    later.fail(attempt("joe", "10.0.0.1"), noon + 3599, 100);
+    CHECK(later.rule.wait(home, noon + 3599) == 0);
+    CHECK(later.rule.wait(home, noon + 3600) > 0);
+}
+
+TEST_CASE("failures are forgotten after the window, and not before half of it") {
+    for (const Seconds window : {2u, 60u, 3600u, 604'800u}) {
+        CAPTURE(window);
+        Guard guard{{5, window}};
+        guard.fail(attempt("joe"), noon, 5);
+        const auto total = [&](Seconds now) {
+            return guard.rule.failures(attempt("joe"), Kind::pair, now);
+        };
+        CHECK(total(noon) == 5);
+        CHECK(total(noon + window / 2) == 5);
+        CHECK(total(noon + window - 1) == 5);
+        CHECK(total(noon + window) == 0);
+    }
+    // A wait is over while what caused it is still known.
+    Guard guard{{1, 20}};
+    guard.fail(attempt("joe"), noon, 8);
+    CHECK(guard.rule.wait(attempt("joe"), noon) == 10);
+}
+
+TEST_CASE("a success clears the pair and takes back its own charges, no others") {
+    Guard guard;
+    const auto joe = attempt("joe");
+    guard.fail(joe, noon, 4);
+    const auto charge = guard.rule.charge(joe, noon + 1);
+    CHECK(guard.rule.wait(joe, noon + 1) > 0);
+    guard.rule.succeed(joe, charge, noon + 1);
+    for (int i = 0; i < 5; ++i) {
+        CHECK(guard.rule.wait(joe, noon + 1) == 0);
+        guard.fail(joe, noon + 1);
+    }
+    CHECK(guard.rule.wait(joe, noon + 1) > 0);
+
+    // The address still has the 4 + 5 failures, and the login as well.
+    CHECK(guard.rule.failures(joe, Kind::pair, noon + 1) == 5);
+    CHECK(guard.rule.failures(joe, Kind::address, noon + 1) == 9);
+    CHECK(guard.rule.failures(joe, Kind::login, noon + 1) == 9);
+}
+
+TEST_CASE("a success clears also what is older than half the window") {
+    Guard guard;
+    // Its slots began at different times.
+    for (int i = 0; i < 3000; ++i)
+        guard.fail(attempt("other" + std::to_string(i), std::nullopt), noon + Seconds(i % 1700));
+    const auto joe = attempt("joe");
+    guard.fail(joe, noon + 1700, 2);
+    guard.fail(joe, noon + 2500, 2);
+    const auto charge = guard.rule.charge(joe, noon + 3000);
+    CHECK(guard.rule.wait(joe, noon + 3000) > 0);
+    guard.rule.succeed(joe, charge, noon + 3000);
+    CHECK(guard.rule.failures(joe, Kind::pair, noon + 3000) == 0);
+}
+
+TEST_CASE("what is taken back leaves no trace, in whatever order") {
+    Guard guard;
+    for (int i = 0; i < 200; ++i)
+        guard.fail(attempt("user" + std::to_string(i), "10.0.0." + std::to_string(i)), noon);
+    guard.fail(attempt("joe"), noon, 5);
+    const ThrottleTable before = *guard.table;
+    const auto joe = attempt("joe");
+
+    SUBCASE("one") {
+        guard.rule.take_back(joe, guard.rule.charge(joe, noon + 100), noon + 101);
+        CHECK(same(before, *guard.table));
+        CHECK(guard.rule.wait(joe, noon + 100) == 0);
+    }
+    SUBCASE("two, nested") {
+        const auto first = guard.rule.charge(joe, noon + 100);
+        const auto second = guard.rule.charge(joe, noon + 101);
+        guard.rule.take_back(joe, second, noon + 102);
+        guard.rule.take_back(joe, first, noon + 103);
+        CHECK(same(before, *guard.table));
+    }
+    SUBCASE("two that overlap: the count is right, the last failure later at most") {
+        const auto first = guard.rule.charge(joe, noon + 100);
+        const auto second = guard.rule.charge(joe, noon + 101);
+        guard.rule.take_back(joe, first, noon + 102);
+        guard.rule.take_back(joe, second, noon + 103);
+        CHECK(guard.rule.wait(joe, noon + 101) <= 10);
+        guard.fail(joe, noon + 200);
+        CHECK(guard.rule.wait(joe, noon + 200) == 20);
+    }
+    SUBCASE("one whose half of the window is over") {
+        const auto charge = guard.rule.charge(joe, noon + 1799);
+        guard.fail(joe, noon + 1800);
+        guard.rule.take_back(joe, charge, noon + 1801);
+        CHECK(guard.rule.wait(joe, noon + 1800) == 20);
+    }
+    SUBCASE("one whose window is over") {
+        const auto charge = guard.rule.charge(joe, noon + 100);
+        guard.fail(joe, noon + 4000, 5);
+        guard.rule.take_back(joe, charge, noon + 4001);
+        CHECK(guard.rule.wait(joe, noon + 4001) == 9);
+    }
+}
+
+TEST_CASE("never less than the truth, never much more") {
+    // Against exact counts: a slot counts what failed in the last half window at least, and in the
+    // whole window at most, but for other names' failures.
+    constexpr ThrottleLimits limits{3, 600};
+    Guard guard{limits};
+    std::mt19937 random{1};
+    std::map<std::string, std::deque<Seconds>> failures;
+    Seconds now = noon;
+    for (int step = 0; step < 20'000; ++step) {
+        now += static_cast<Seconds>(random() % 3);
+        const auto login = "user" + std::to_string(random() % 60);
+        auto& times = failures[login];
+        const auto within = [&](Seconds age) {
+            return std::count_if(times.begin(), times.end(),
+                                 [&](Seconds time) { return now - time < age; });
+        };
+        // Of no address, so that pair and login alone count; the login's limit is far away.
+        const auto who = make_attempt(login, std::nullopt, {});
+        const auto wait = guard.rule.wait(who, now);
+        const bool must_wait = within(limits.window / 2) >= 3 && now - times.back() < first_wait;
+        const bool may_wait = within(limits.window) >= 3;
+        CHECK_MESSAGE((wait > 0 || !must_wait), login);
+        CHECK_MESSAGE((wait == 0 || may_wait), login);
+        if (wait > 0) continue;
+        const auto charge = guard.rule.charge(who, now);
+        if (random() % 4 == 0)
+            guard.rule.take_back(who, charge, now);
+        else
+            times.push_back(now);
+    }
+}
+
+TEST_CASE("random logins cannot fill the table: how many strangers wait") {
+    // The page states these. All failures in one second, and asked in the same: no wait is over.
+    const auto share = [](const Guard& guard) {
+        constexpr int strangers = 20'000;
+        int waiting = 0;
+        for (int i = 0; i < strangers; ++i) {
+            const auto address =
+                "172.16." + std::to_string(i / 250) + "." + std::to_string(i % 250);
+            if (guard.rule.wait(attempt("stranger" + std::to_string(i), address), noon) > 0)
+                ++waiting;
+        }
+        return 1.0 * waiting / strangers;
+    };
+    const auto network = [](int i) {
+        return "2001:db8:" + std::to_string(i / 5000) + ":" + std::to_string(i % 5000) + "::1";
+    };
+    // Each login once, each from a network of its own.
+    const auto once_each = [&](int failures) {
+        Guard guard;
+        for (int i = 0; i < failures; ++i)
+            guard.fail(attempt("random" + std::to_string(i), network(i)), noon);
+        return share(guard);
+    };
+    CHECK(once_each(10'000) == 0);
+    CHECK(once_each(30'000) < 0.0001);
+    // The worst that can be done with as many: as many pairs, addresses and logins as possible are
+    // brought to their limit.
+    const auto worst = [&](int failures) {
+        Guard guard;
+        for (int i = 0; i < failures / 5; ++i)
+            guard.fail(attempt("random" + std::to_string(i % (failures / 50)), network(i / 4)),
+                       noon, 5);
+        return share(guard);
+    };
+    CHECK(worst(1'000) == 0);
+    CHECK(worst(10'000) < 0.001);
+    CHECK(worst(30'000) < 0.03);
+}
+
+TEST_CASE("nobody can aim: where a name is counted depends on the key") {
+    const auto table_of = [](const SipKey& with) {
+        auto table = std::make_unique<ThrottleTable>();
+        Throttle{*table, with, {}}.charge(attempt("joe"), noon);
+        return table;
+    };
+    const auto one = table_of(key);
+    CHECK(same(*one, *table_of(key)));
+    CHECK(!same(*one, *table_of({key[0], key[1] ^ 1})));
+    CHECK(!same(*one, *table_of({key[0] ^ 1, key[1]})));
+}
+
+TEST_CASE("what a patient guesser gets") {
+    // The page states these. Whoever knows the rule tries whenever there is nothing to wait for.
+    struct Guesses {
+        int first_hour = 0;
+        int day = 0;
+    };
+    const auto run = [](const std::function<Attempt(int)>& next) {
+        Guard guard;
+        Guesses guesses;
+        for (Seconds time = 1; time <= 86'400; ++time)
+            while (guard.rule.wait(next(guesses.day), time) == 0) {
+                guard.rule.charge(next(guesses.day), time);
+                ++guesses.day;
+                if (time <= 3600) guesses.first_hour = guesses.day;
+            }
+        return guesses;
+    };
+    const auto pair = run([](int) { return attempt("joe", "127.0.0.1"); });
+    CHECK(pair.first_hour <= 15);
+    CHECK(pair.day <= 300);
+    const auto address = run([](int i) { return attempt("user" + std::to_string(i)); });
+    CHECK(address.first_hour <= 30);
+    CHECK(address.day <= 700);
+    const auto login = run([](int i) {
+        return attempt("joe", "10." + std::to_string(i / 250) + ".0." + std::to_string(i % 250));
+    });
+    CHECK(login.first_hour <= 115);
+    CHECK(login.day <= 2000);
+}
+
+TEST_CASE("the list tells who waits, and names are cleared by login or address") {
+    Guard guard;
+    guard.fail(attempt("Joe"), noon, 6);
+    guard.fail(attempt("joe", "2001:db8::1"), noon, 5);
+    guard.fail(attempt("ann"), noon, 4);
+    for (int i = 0; i < 10; ++i) guard.fail(attempt("x" + std::to_string(i)), noon);
+    for (int i = 0; i < 50; ++i) guard.fail(attempt("bob", "10.0.0." + std::to_string(i)), noon);
+    auto list = guard.rule.list(noon + 1);
+    std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) {
+        return a.wait > b.wait || (a.wait == b.wait && a.kind < b.kind);
+    });
+    REQUIRE(list.size() == 4);
+    CHECK(list[0].kind == Kind::pair);
+    CHECK(list[0].login == "joe");
+    CHECK(list[0].address == "192.0.2.1");
+    CHECK(list[0].failures == 6);
+    CHECK(list[0].wait == 19);
+    CHECK(list[1].kind == Kind::pair);
+    CHECK(list[1].address == "2001:db8::/64");
+    CHECK(list[2].kind == Kind::address);
+    CHECK(list[2].address == "192.0.2.1");
+    CHECK(list[2].failures == 20);
+    CHECK(list[3].kind == Kind::login);
+    CHECK(list[3].login == "bob");
+    CHECK(list[3].failures == 50);
+    CHECK(guard.rule.list(noon + 10).size() == 1);
+    CHECK(guard.rule.list(noon + 20).empty());
+
+    CHECK(!guard.rule.clear("nobody", noon));
+    CHECK(!guard.rule.clear("192.0.2.99", noon));
+    CHECK(guard.rule.clear(" JOE", noon));
+    CHECK(guard.rule.wait(attempt("joe", "2001:db8::1"), noon) == 0);
+    CHECK(guard.rule.wait(attempt("joe", "192.0.2.1"), noon) == 10); // its address waits still
+    CHECK(guard.rule.clear("192.0.2.1", noon));
+    CHECK(guard.rule.wait(attempt("joe", "192.0.2.1"), noon) == 0);
+    CHECK(guard.rule.clear("bob", noon));
+    CHECK(guard.rule.list(noon).empty());
+    guard.fail(attempt("eve", "2001:db8::1"), noon, 5);
+    CHECK(guard.rule.clear("2001:db8::/64", noon));
+    CHECK(guard.rule.wait(attempt("eve", "2001:db8::1"), noon) == 0);
+}
+
+TEST_CASE("a table of a clock before the last start, or of no clock at all, locks nobody out") {
+    Guard guard;
+    guard.fail(attempt("joe"), 1'000'000, 100);
+    CHECK(guard.rule.wait(attempt("joe"), 50) == 0);
+    guard.fail(attempt("joe"), 50, 5);
+    CHECK(guard.rule.wait(attempt("joe"), 50) == 10);
+
+    std::mt19937 random{2};
+    auto* const bytes = reinterpret_cast<unsigned char*>(guard.table.get());
+    for (int i = 0; i < 20; ++i) {
+        std::generate(bytes, bytes + sizeof(ThrottleTable),
+                      [&] { return static_cast<unsigned char>(random()); });
+        for (Waiter& waiter : guard.table->waiters) {
+            waiter.tries = random() % 2 == 0 ? 1 : 5000;
+            waiter.window = 3600;
+            if (random() % 2 == 0) waiter.login.back() = waiter.address.back() = '\0';
+        }
+        const auto charge = guard.rule.charge(attempt("joe"), noon);
+        CHECK(guard.rule.wait(attempt("joe"), noon) <= longest_wait);
+        guard.rule.succeed(attempt("joe"), charge, noon + 1);
+        (void)guard.rule.list(noon);
+        (void)guard.rule.clear("joe", noon);
+    }
+}
