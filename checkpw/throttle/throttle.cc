@@ -35,7 +35,8 @@ Slot aged(const Slot& slot, Seconds now, Seconds half) {
 }
 
 void count_one(Slot& slot, Seconds now) {
-    if (slot.now < std::numeric_limits<std::uint16_t>::max()) ++slot.now;
+    if (slot.now < std::numeric_limits<std::uint16_t>::max())
+        slot.now = static_cast<std::uint16_t>(slot.now + 1);
     slot.last = now;
 }
 
@@ -46,7 +47,7 @@ Seconds slot_wait(const Slot& slot, Kind kind, const ThrottleLimits& limits, Sec
     const Seconds longest =
         std::min(half(limits), kind == Kind::login ? longest_login_wait : longest_wait);
     const std::uint32_t more = std::min(total(slot) - free, std::uint32_t{16});
-    const Seconds until = std::min(slot.last, now) + std::min(first_wait << more, longest);
+    const Seconds until = std::min<Seconds>(slot.last, now) + std::min(first_wait << more, longest);
     return until > now ? until - now : 0;
 }
 
@@ -160,8 +161,8 @@ Charge Throttle::charge(const Attempt& attempt, Seconds now) {
             change.after = *found[row];
         }
         if (wait(kind, hash, now) == 0) continue;
-        Waiter& waiter = table_.waiters[hash % table_.waiters.size()];
-        waiter.hashes = hashes;
+        Waiter& waiter = table_.waiters[static_cast<std::size_t>(hash % table_.waiters.size())];
+        std::copy(hashes.begin(), hashes.end(), waiter.hashes.begin());
         waiter.window = limits_.window;
         waiter.tries = limits_.tries;
         waiter.kind = kind;
@@ -185,8 +186,10 @@ void Throttle::take_back(const Attempt& attempt, const Charge& charge, Seconds n
                 continue;
             }
             slot = aged(slot, now, half(limits_));
-            if (slot.started == after.started && slot.now > 0) --slot.now;
-            if (slot.started == after.started + half(limits_) && slot.before > 0) --slot.before;
+            if (slot.started == after.started && slot.now > 0)
+                slot.now = static_cast<std::uint16_t>(slot.now - 1);
+            if (slot.started == after.started + half(limits_) && slot.before > 0)
+                slot.before = static_cast<std::uint16_t>(slot.before - 1);
         }
     }
 }

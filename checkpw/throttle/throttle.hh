@@ -7,6 +7,7 @@
 #pragma once
 
 #include "throttle/address_range.hh"
+#include "throttle/little_endian.hh"
 #include "throttle/siphash.hh"
 
 #include <array>
@@ -51,18 +52,18 @@ inline constexpr std::size_t kinds = 3;
 
 // One count, in two halves of the window.
 struct Slot {
-    Seconds started; // of the present half
-    Seconds last;    // failure
-    std::uint16_t now;
-    std::uint16_t before; // in the half before
+    LittleEndian<Seconds> started; // of the present half
+    LittleEndian<Seconds> last;    // failure
+    LittleEndian<std::uint16_t> now;
+    LittleEndian<std::uint16_t> before; // in the half before
     bool operator==(const Slot&) const = default;
 };
 
 // Somebody who had to wait, for the list.
 struct Waiter {
-    std::array<std::uint64_t, kinds> hashes; // of the pair, its address, its login
-    Seconds window;
-    std::uint32_t tries; // 0: nobody
+    std::array<LittleEndian<std::uint64_t>, kinds> hashes; // of the pair, its address, its login
+    LittleEndian<Seconds> window;
+    LittleEndian<std::uint32_t> tries; // 0: nobody
     Kind kind;
     std::array<char, 71> login; // the beginning, ended by NUL
     std::array<char, 48> address;
@@ -77,7 +78,8 @@ struct ThrottleTable {
     std::array<std::array<Slot, pair_width>, rows> pairs;
     std::array<std::array<Slot, width>, rows> addresses;
     std::array<std::array<Slot, width>, rows> logins;
-    std::array<std::array<Seconds, success_width>, rows> successes; // when a pair last succeeded
+    // When a pair last succeeded.
+    std::array<std::array<LittleEndian<Seconds>, success_width>, rows> successes;
     std::array<Waiter, 1024> waiters;
 };
 

@@ -12,7 +12,7 @@ namespace poppass {
 // What the file DIRECTORY/state is.
 struct ThrottleFile {
     std::array<char, 16> magic; // written last
-    SipKey key;
+    std::array<LittleEndian<std::uint64_t>, 2> key;
     ThrottleTable table;
 };
 
@@ -25,8 +25,8 @@ public:
     // EAGAIN.
     static Result<ThrottleState> open(const std::string& directory);
 
-    Throttle throttle(ThrottleLimits limits) { return {file_->table, file_->key, limits}; }
-    const SipKey& key() const { return file_->key; }
+    Throttle throttle(ThrottleLimits limits) { return {file_->table, key(), limits}; }
+    SipKey key() const { return {file_->key[0], file_->key[1]}; }
 
     // The time. Only under the lock: from before it, it could be behind another process's.
     Seconds now() const;

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <iomanip>
+#include <sstream>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -37,10 +39,10 @@ void fail_once(const std::string& directory, const std::string& login = "joe") {
 }
 
 // Whether the failures of before are still there.
-bool remembers(const std::string& directory, ThrottleLimits limits = {1, 3600}) {
+bool remembers(const std::string& directory) {
     auto state = ThrottleState::open(directory);
     REQUIRE_MESSAGE(state, state.error().message());
-    return state->throttle(limits).wait(somebody(), state->now()) > 0;
+    return state->throttle({}).failures(somebody(), Kind::pair, state->now()) > 0;
 }
 
 void check_refused(const std::string& directory, std::string_view words) {
@@ -49,6 +51,30 @@ void check_refused(const std::string& directory, std::string_view words) {
     CHECK(state.error().status == ExitStatus::temporary);
     CHECK_MESSAGE(state.error().message().find(words) != std::string::npos,
                   state.error().message());
+}
+
+// The bytes of a file that are not zero, by rows of sixteen: offset and hex.
+std::string dump(const std::string& bytes) {
+    std::ostringstream text;
+    text << std::hex << std::setfill('0');
+    for (std::size_t at = 0; at < bytes.size(); at += 16) {
+        const auto row = bytes.substr(at, 16);
+        if (row.find_first_not_of('\0') == row.npos) continue;
+        text << std::setw(6) << at << ' ';
+        for (const char c : row) text << std::setw(2) << int{static_cast<unsigned char>(c)};
+        text << '\n';
+    }
+    return text.str();
+}
+
+std::string undump(const std::string& text) {
+    std::string bytes(sizeof(ThrottleFile), '\0');
+    std::istringstream lines{text};
+    std::size_t at;
+    for (std::string hex; lines >> std::hex >> at >> hex;)
+        for (std::size_t i = 0; i < hex.size() / 2; ++i)
+            bytes[at + i] = static_cast<char>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
+    return bytes;
 }
 
 } // namespace
@@ -86,6 +112,34 @@ TEST_CASE("each file has a key of its own") {
     REQUIRE(second);
     CHECK(first->key() != second->key());
     CHECK(first->key() != SipKey{});
+}
+
+TEST_CASE("the file has the same bytes on every processor") {
+    // As amd64 wrote it: six failures of joe, one of ann, and a success of eve.
+    const auto before = read_file(beside_tests("throttle/fixtures/throttle-state"));
+    const Place place;
+    fail_once(place.directory);
+    write_file(place.file, undump(before));
+    const auto attempt = [](std::string_view login) { return make_attempt(login, "192.0.2.1", {}); };
+    {
+        auto state = ThrottleState::open(place.directory);
+        REQUIRE(state);
+        CHECK(state->key() == SipKey{0x0706050403020100, 0x0f0e0d0c0b0a0908});
+        auto throttle = state->throttle({});
+        const auto waiting = throttle.list(100'006);
+        REQUIRE(waiting.size() == 1);
+        CHECK(waiting[0].kind == Kind::pair);
+        CHECK(waiting[0].login == "joe");
+        CHECK(waiting[0].address == "192.0.2.1");
+        CHECK(waiting[0].failures == 6);
+        CHECK(waiting[0].wait == 19);
+        CHECK(throttle.failures(attempt("ann"), Kind::login, 100'006) == 1);
+        // And what is counted from there.
+        throttle.charge(attempt("joe"), 100'300);
+        throttle.charge(attempt("ann"), 102'100);
+        throttle.succeed(attempt("eve"), throttle.charge(attempt("eve"), 102'101), 102'102);
+    }
+    CHECK(dump(read_file(place.file)) == read_file(beside_tests("throttle/fixtures/throttle-state-later")));
 }
 
 TEST_CASE("a torn or foreign file is made anew") {
