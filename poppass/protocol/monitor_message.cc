@@ -79,14 +79,15 @@ Answer::Answer(Closing closing) : size_(2) {
 }
 
 std::optional<std::variant<Verdict, Closing>> parse_answer(std::string_view message) {
-    if (message.size() == 2 && message[0] == closing_mark && message[1] >= 0 &&
-        message[1] <= static_cast<char>(Closing::shutting_down))
-        return static_cast<Closing>(message[1]);
+    // A char may have a sign or none.
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(message[at]); };
+    if (message.size() == 2 && message[0] == closing_mark &&
+        byte(1) <= static_cast<unsigned char>(Closing::shutting_down))
+        return static_cast<Closing>(byte(1));
     if (message.size() < 3 || message.size() > Answer::longest || message[0] != verdict_mark ||
-        message[1] < 0 || message[1] > static_cast<char>(Outcome::unknown) || message[2] < 0 ||
-        message[2] > 1)
+        byte(1) > static_cast<unsigned char>(Outcome::unknown) || byte(2) > 1)
         return std::nullopt;
-    return Verdict{static_cast<Outcome>(message[1]), message[2] == 1, message.substr(3)};
+    return Verdict{static_cast<Outcome>(byte(1)), byte(2) == 1, message.substr(3)};
 }
 
 } // namespace poppass
