@@ -24,6 +24,10 @@ const Known known[] = {
     {"U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"},
     {"password", "$1$saltsalt$qjXMvbEw8oaL.CzflDtaK/"},
     {"U*U*U*U*", "CCNf8Sbh3HDfQ"},
+    // libcrypt's own, of amd64.
+    {"Hello world!", "$y$j75$saltsalt$TRSW./kpdC7DlmOOUm047MJ/Td/rj6zGcFJ.nSn.LW4"},
+    {"Hello world!", "$gy$j75$saltsalt$tT/kIAz6X//MP5GR3JCR6cCI9CAFPV6ebVuam2IyItD"},
+    {"Hello world!", "$7$BU..../....saltsalt$1feTtx./YQ0y4NXKBK81UXL1DWXh8zva9aVU12Hmi06"},
 };
 
 std::string nul_terminated(std::string_view text) { return std::string{text}; }
