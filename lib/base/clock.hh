@@ -13,7 +13,7 @@ using Clock = std::chrono::steady_clock;
 inline timespec time_until(Clock::time_point then) {
     const auto left = std::max(then - Clock::now(), Clock::duration::zero());
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
-    return {seconds.count(), std::chrono::nanoseconds{left - seconds}.count()};
+    return {seconds.count(), static_cast<long>(std::chrono::nanoseconds{left - seconds}.count())};
 }
 
 } // namespace poppass

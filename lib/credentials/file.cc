@@ -101,8 +101,7 @@ Result<void> copy_bytes(int old_file, int new_file, off_t from, off_t to) {
 } // namespace
 
 Days today() {
-    using Day = std::chrono::duration<Days, std::ratio<86400>>;
-    return std::chrono::floor<Day>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return static_cast<Days>(std::time(nullptr) / 86400);
 }
 
 Result<CredentialFile> CredentialFile::open(const CredentialFileOptions& options) {

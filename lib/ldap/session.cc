@@ -7,10 +7,22 @@ namespace poppass {
 
 namespace {
 
-timeval time_left(Clock::time_point deadline) {
+// A timeval as libldap was built with: where -D_TIME_BITS=64 widens ours, its own has stayed as it was.
+#ifdef POPPASS_TIME_WIDENED
+struct LdapTime {
+    long tv_sec;
+    long tv_usec;
+};
+#else
+using LdapTime = timeval;
+#endif
+
+LdapTime time_left(Clock::time_point deadline) {
     const timespec left = time_until(deadline);
-    return {left.tv_sec, left.tv_nsec / 1000};
+    return {static_cast<decltype(LdapTime::tv_sec)>(left.tv_sec), left.tv_nsec / 1000};
 }
+
+timeval* as_timeval(LdapTime& time) { return reinterpret_cast<timeval*>(&time); }
 
 // libldap copies a password into the message that it builds, and the TLS library may once more;
 // they free those copies, uncleared. Neither can be told otherwise; the process ends soon.
@@ -70,7 +82,7 @@ Result<void> LdapSession::set_options(const LdapSecurity& security) {
         return ::ldap_set_option(ld_.get(), option, value) == LDAP_OPT_SUCCESS;
     };
     const auto set_number = [&](int option, int number) { return set(option, &number); };
-    const timeval no_limit{-1, 0}; // the wire has ours
+    const LdapTime no_limit{-1, 0}; // the wire has ours
     char* package = nullptr;
     ::ldap_get_option(nullptr, LDAP_OPT_X_TLS_PACKAGE, &package);
     const bool gnutls = package != nullptr && std::string_view{package} == "GnuTLS";
@@ -119,9 +131,9 @@ Result<void> LdapSession::start_tls(const LdapSecurity& security) {
 }
 
 Result<LdapSession::Message> LdapSession::wait(int id, int type) {
-    timeval left = time_left(wire_->deadline());
+    LdapTime left = time_left(wire_->deadline());
     LDAPMessage* message = nullptr;
-    const int kind = ::ldap_result(ld_.get(), id, LDAP_MSG_ALL, &left, &message);
+    const int kind = ::ldap_result(ld_.get(), id, LDAP_MSG_ALL, as_timeval(left), &message);
     Message owner{message};
     if (kind > 0 && is_of_type(kind, type)) return owner;
     if (kind > 0) return trouble("an answer of the wrong type");
@@ -203,12 +215,12 @@ Result<LdapSession::Found> LdapSession::search(const std::string& base, int scop
     wire_->set_deadline(deadline);
     char no_attributes[] = LDAP_NO_ATTRS;
     char* attributes[] = {no_attributes, nullptr};
-    timeval limit = time_left(deadline);
+    LdapTime limit = time_left(deadline);
     limit.tv_sec += 1;      // the server counts whole seconds, from one on
     constexpr int most = 2; // enough to see that there is more than one
     int id = 0;
     const int code = ::ldap_search_ext(ld_.get(), base.c_str(), scope, filter.c_str(), attributes,
-                                       0, nullptr, nullptr, &limit, most, &id);
+                                       0, nullptr, nullptr, as_timeval(limit), most, &id);
     if (code == LDAP_FILTER_ERROR) return misuse("not a filter: " + filter);
     if (code != LDAP_SUCCESS) return library_trouble("search", code);
     const auto message = wait(id, LDAP_RES_SEARCH_RESULT);

@@ -175,7 +175,7 @@ void Process::step(Clock::time_point until) {
                        {out_.get(), POLLIN, 0},
                        {err_.get(), POLLIN, 0},
                        {alive_.get(), POLLIN, 0}};
-    ::poll(events, 4, static_cast<int>(std::clamp<long>(left, 0, 60'000)));
+    ::poll(events, 4, static_cast<int>(std::clamp<decltype(left)>(left, 0, 60'000)));
     if (events[0].revents != 0) {
         const auto n = ::write(in_.get(), input_.data(), input_.size());
         if (n > 0)
