@@ -6,6 +6,7 @@
 #include "base/signals.hh"
 
 #include <algorithm>
+#include <ctime>
 #include <fcntl.h>
 #include <memory>
 #include <unistd.h>

@@ -54,7 +54,7 @@ private:
     [[noreturn]] void close(NetworkEnd how, const ReplyLine& reply) {
         reader_.wipe();
         send(reply);
-        if (::shutdown(client_out, SHUT_WR) == 0) linger();
+        if (end_writing(client_out)) linger();
         end(how);
     }
 

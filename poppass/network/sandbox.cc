@@ -7,17 +7,18 @@
 #include <csignal>
 #include <cstddef>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #ifdef POPPASS_LINUX
-#include <linux/audit.h>
+#include "network/filter_calls.hh"
+
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #endif
 
 namespace poppass {
@@ -83,27 +84,9 @@ Result<void> drop_capabilities() {
     return {};
 }
 
-#if defined(__x86_64__)
-constexpr std::uint32_t our_architecture = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t our_architecture = AUDIT_ARCH_AARCH64;
-#elif defined(__riscv) && __riscv_xlen == 64
-constexpr std::uint32_t our_architecture = AUDIT_ARCH_RISCV64;
-#else
-#error "sandbox.cc knows no filter for this architecture: build with -Dposix_only=true"
-#endif
-
-constexpr std::uint32_t allowed_calls[] = {
-    SYS_read,          SYS_write,           SYS_ppoll,        SYS_shutdown,
-    SYS_clock_gettime, SYS_restart_syscall, SYS_rt_sigreturn, SYS_exit_group,
-#ifdef SYS_poll
-    SYS_poll,
-#endif
-};
-
 [[maybe_unused]] Result<void> install_filter() { // unused under sanitizers
-    constexpr std::size_t calls = std::size(allowed_calls);
-    // Architecture, number, one comparison a call, kill, allow.
+    constexpr std::size_t calls = std::size(filter_calls);
+    // Processor, number, one comparison a call, kill, allow.
     sock_filter program[3 + 1 + calls + 2];
     std::size_t size = 0;
     const auto add = [&](sock_filter instruction) { program[size++] = instruction; };
@@ -113,16 +96,17 @@ constexpr std::uint32_t allowed_calls[] = {
                                     static_cast<std::uint8_t>(if_not));
     };
     add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)));
-    add(jump(our_architecture, 1, 0));
+    add(jump(filter_processor, 1, 0));
     add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
     add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
-    for (std::size_t i = 0; i < calls; ++i) add(jump(allowed_calls[i], calls - i, 0));
+    for (std::size_t i = 0; i < calls; ++i) add(jump(filter_calls[i], calls - i, 0));
     add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
     add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
     const sock_fprog filter{static_cast<unsigned short>(size), program};
-    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
-        return system_trouble("install the system call filter");
-    return {};
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) return {};
+    if (errno != EINVAL && errno != ENOSYS) return system_trouble("install the system call filter");
+    return trouble("this kernel has no system call filter (seccomp): run one that has it, or build "
+                   "with -Dposix_only=true, which leaves the filter out");
 }
 
 #endif
@@ -142,6 +126,14 @@ Result<void> give_power_away(const std::optional<Identity>& identity) {
 #endif
 #endif
     return {};
+}
+
+bool end_writing(int fd) {
+#ifdef POPPASS_LINUX
+    return ::syscall(SYS_shutdown, fd, SHUT_WR) == 0;
+#else
+    return ::shutdown(fd, SHUT_WR) == 0;
+#endif
 }
 
 std::optional<bool> kernel_has_filter() {

@@ -108,11 +108,7 @@ TEST_CASE("a wrong option is named as it was written") {
 TEST_CASE("the body is not dumpable and has its standard descriptors") {
     const auto end = run_body(
         [](int, char**) -> Result<ExitStatus> {
-#ifdef POPPASS_SANITIZED
-            const bool dumpable = false; // the sanitizers need it
-#else
-            const bool dumpable = ::prctl(PR_GET_DUMPABLE) != 0;
-#endif
+            const bool dumpable = hardened && ::prctl(PR_GET_DUMPABLE) != 0;
             return !dumpable && is_null(0) && is_null(1) && is_null(2) ? ExitStatus::accepted
                                                                        : ExitStatus::rejected;
         },

@@ -15,6 +15,19 @@
 
 namespace poppass::test {
 
+// What the programs of this build have: what only Linux has, and of that the filter and that nobody
+// looks into them, which sanitizers cannot have.
+#ifdef POPPASS_LINUX
+inline constexpr bool linux_build = true;
+#else
+inline constexpr bool linux_build = false;
+#endif
+#ifdef POPPASS_SANITIZED
+inline constexpr bool hardened = false;
+#else
+inline constexpr bool hardened = linux_build;
+#endif
+
 using std::chrono::milliseconds;
 using Environment = std::map<std::string, std::optional<std::string>>;
 
