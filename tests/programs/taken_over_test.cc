@@ -302,8 +302,7 @@ TEST_CASE("floods: it ends, with the session at the latest, and takes a signal m
 TEST_CASE("silence: the session's end is the end") {
     // Nothing said; half a message before, which ends it at once; a right password before; the pair shut.
     const auto begin = Clock::now();
-    TakenOver mute{{{"POPPASS_SESSION", "1"}}}, half{{{"POPPASS_SESSION", "1"}}},
-        checked{{{"POPPASS_SESSION", "1"}}}, gone;
+    TakenOver mute{{{"POPPASS_SESSION", "1"}}}, checked{{{"POPPASS_SESSION", "1"}}}, half, gone;
     mute.send("hang\n");
     half.send(send(good.substr(0, 6)) + "hang\n");
     checked.send(send(good) + "hang\n");
