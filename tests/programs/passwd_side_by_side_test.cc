@@ -20,6 +20,9 @@ const ScopedVariable no_leaks{"ASAN_OPTIONS", "detect_leaks=0"};
 
 using Words = std::vector<std::string>;
 
+const Words odd_names{"", "#joe", "+"};
+const Words strangers{"nobody", odd_names[0], odd_names[1], odd_names[2], "root2"};
+
 constexpr unsigned seed = 20261121;
 constexpr int lists = 400;
 
@@ -61,10 +64,20 @@ struct Root {
         Words argv = program;
         argv.insert(argv.end(), {"-R", directory.path()});
         argv.insert(argv.end(), words.begin(), words.end());
-        return run({.argv = argv});
+        return run({.argv = argv, .environment = {{"LC_ALL", "C"}}});
     }
     Outcome pwadmin(const Words& words) const {
         return run_there({built("pwadmin"), "-f", "/etc/shadow"}, words);
+    }
+    // passwd(1) of shadow 4.17 and later refuses such a name before it looks at how the options go
+    // together: what it says of another name, that is not there either, is compared then.
+    Outcome passwd(Words words) const {
+        auto end = run_there({"passwd"}, words);
+        if (end.err.find("is not a valid name") == std::string::npos) return end;
+        CHECK(end.status == 1);
+        for (auto& word : words)
+            if (std::ranges::find(odd_names, word) != odd_names.end()) word = "nobody";
+        return run_there({"passwd"}, words);
     }
 };
 
@@ -85,7 +98,6 @@ private:
 };
 
 const Words users{"root", "joe", "ann", "locked", "twice", "none", "bang", "star"};
-const Words strangers{"nobody", "", "#joe", "+", "root2"};
 
 struct Flag {
     std::string brief;
@@ -163,7 +175,7 @@ TEST_CASE("passwd(1): random lists of options") {
         CAPTURE(line);
         const auto before = ours.content();
         const auto mine = ours.pwadmin(words);
-        const auto passwd = theirs.run_there({"passwd"}, words);
+        const auto passwd = theirs.passwd(words);
         CHECK_MESSAGE(mine.status == passwd.status, mine.err << passwd.err);
         CHECK(ours.content() == theirs.content());
         CHECK(ours.mode() == theirs.mode());
@@ -205,7 +217,7 @@ TEST_CASE("passwd(1): where options stand, and other roots") {
         const std::string line = joined(words);
         CAPTURE(line);
         const auto mine = ours.pwadmin(words);
-        const auto passwd = theirs.run_there({"passwd"}, words);
+        const auto passwd = theirs.passwd(words);
         CHECK_MESSAGE(mine.status == passwd.status, mine.err << passwd.err);
         CHECK(ours.content() == theirs.content());
     }
