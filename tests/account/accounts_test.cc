@@ -3,7 +3,6 @@
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -20,9 +19,7 @@ int with_files(std::string_view passwd, std::string_view group, const std::funct
     write_file(directory.file("passwd"), passwd, 0644);
     write_file(directory.file("group"), group, 0644);
     return in_child([&] {
-        if (::unshare(CLONE_NEWNS) != 0 ||
-            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-            return no_namespace;
+        if (!own_mounts()) return no_namespace;
         for (const std::string name : {"passwd", "group"})
             if (::mount(directory.file(name).c_str(), ("/etc/" + name).c_str(), nullptr, MS_BIND,
                         nullptr) != 0)

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <functional>
 #include <grp.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -456,10 +455,8 @@ TEST_CASE("a mount point is refused, with a hint") {
     const Users users;
     const Users other;
     const int status = in_child([&] {
-        if (::unshare(CLONE_NEWNS) != 0 ||
-            ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-            return 77;
-        if (::mount(other.path.c_str(), users.path.c_str(), nullptr, MS_BIND, nullptr) != 0)
+        if (!own_mounts() ||
+            ::mount(other.path.c_str(), users.path.c_str(), nullptr, MS_BIND, nullptr) != 0)
             return 77;
         const auto found = users.find("joe");
         const auto changed = users.remove("joe");

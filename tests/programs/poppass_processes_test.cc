@@ -9,7 +9,6 @@
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -142,20 +141,6 @@ void check_jailed(pid_t pid, const std::string& root_begins, const std::string& 
     }
 }
 
-// In the child of a test, before poppass: a view of the file system of its own.
-void own_mounts() {
-    if (::unshare(CLONE_NEWNS) != 0 ||
-        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-        ::_exit(126);
-}
-
-bool can_mount() {
-    return ::geteuid() == 0 && in_child([] {
-               own_mounts();
-               return 0;
-           }) == 0;
-}
-
 } // namespace
 
 TEST_CASE("as root: the network side has no power, no files, and three descriptors") {
@@ -230,8 +215,8 @@ TEST_CASE("as root, where /run cannot be written: another empty directory") {
     if (missing(can_mount(), "root with mounts of its own")) return;
     Service service;
     service.before_exec = [] {
-        own_mounts();
-        if (::mount("/run", "/run", nullptr, MS_BIND, nullptr) != 0 ||
+        if (!own_mounts() ||
+            ::mount("/run", "/run", nullptr, MS_BIND, nullptr) != 0 ||
             ::mount("none", "/run", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0)
             ::_exit(126);
     };
@@ -900,9 +885,9 @@ struct PrivateLog {
 
     // In the child.
     void enter() const {
-        own_mounts();
         const auto null = directory.file("null");
-        if (::mount("/dev/null", null.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
+        if (!own_mounts() ||
+            ::mount("/dev/null", null.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
             ::mount(directory.path().c_str(), "/dev", nullptr, MS_BIND | MS_REC, nullptr) != 0)
             ::_exit(126);
     }

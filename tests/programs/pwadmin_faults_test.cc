@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <csignal>
 #include <doctest/doctest.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,9 +115,8 @@ TEST_CASE("a disk that is full") {
     const int status = in_child([] {
         const TemporaryDirectory directory;
         const bool mounted =
-            ::unshare(CLONE_NEWNS) == 0 &&
-            ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-            ::mount("none", directory.path().c_str(), "tmpfs", 0, "size=64k,mode=700") == 0;
+            own_mounts() && ::mount("none", directory.path().c_str(), "tmpfs", 0,
+                                      "size=64k,mode=700") == 0;
         if (!mounted) return 77;
         const auto path = directory.file("users");
         // Over half of the space: a second one does not fit.

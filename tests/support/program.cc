@@ -9,10 +9,15 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <grp.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdexcept>
+#include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -247,6 +252,15 @@ int in_child(const std::function<int()>& deed) {
     int status = 0;
     if (retried([&] { return ::waitpid(pid, &status, 0); }) != pid) fail("wait for a child");
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+bool own_mounts() {
+    return ::unshare(CLONE_NEWNS) == 0 &&
+           ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
+bool can_mount() {
+    return in_child([] { return own_mounts() ? 0 : 1; }) == 0;
 }
 
 bool has_ended(pid_t pid, milliseconds limit) {

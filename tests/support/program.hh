@@ -109,6 +109,12 @@ Outcome run(const Program& program);
 // answer, or minus the signal that ended it.
 int in_child(const std::function<int()>& deed);
 
+// In a child: gives it a view of the file system of its own. Without root, and in a plain chroot, where
+// / is no mount point, there is none to be had: false.
+bool own_mounts();
+// Whether children can have that.
+bool can_mount();
+
 // Whether a process, ours or not, has ended or does so in time. A zombie has ended.
 bool has_ended(pid_t pid, milliseconds limit = milliseconds{5'000});
 

@@ -2,6 +2,7 @@
 #include "support/live_service.hh"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,7 +126,11 @@ bool cannot_confine() {
     return lacks_clients() || missing(::geteuid() == 0, "root") ||
            missing(have_program("systemd-analyze") && have_program("systemd-socket-activate"),
                    "systemd's tools (systemd)") ||
-           missing(is_built("confined"), "a kernel and processor that its limits are known of");
+           missing(is_built("confined"), "a kernel and processor that its limits are known of") ||
+           // A plain chroot has neither.
+           missing(in_child([] { return ::unshare(CLONE_NEWUSER) == 0 ? 0 : 1; }) == 0 &&
+                       can_mount(),
+                   "user namespaces, and mounts of its own");
 }
 
 Words activated(const std::string& port, const std::string& unit, const Words& before = {}) {
