@@ -111,7 +111,7 @@ std::string session(const Service& service, const std::string& login, const std:
     return reply;
 }
 
-std::string closed_uri() { return "ldap://127.0.0.1:" + std::to_string(free_port()); }
+std::string closed_uri() { return "ldap://127.0.0.1:" + free_port(); }
 
 bool no_slapd() { return missing(have_slapd(), "slapd"); }
 

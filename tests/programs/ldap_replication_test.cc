@@ -269,7 +269,7 @@ TEST_CASE("a server that only reads refers to one of ours, and that one is asked
         return run({.argv = {built("setpw-ldap"), "-H", servers, "-D", dn_template, "-t", "1"},
                     .record = bytes("user0\0old-password\0\0new-password\0")});
     };
-    const std::string silent = "ldap://127.0.0.1:" + std::to_string(free_port());
+    const std::string silent = "ldap://127.0.0.1:" + free_port();
     SUBCASE("next, whatever its place in the list") {
         prepare_reader(main.uri());
         const auto outcome = run_setpw(reader.uri() + " " + silent + " " + main.uri());

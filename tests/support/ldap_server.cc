@@ -219,9 +219,8 @@ bool Proxy::spoil(const Fd& client, const Fd& server, std::string_view request) 
     return true;
 }
 
-int free_port() { return Listener{}.port(); }
-
-LdapServer::LdapServer() : port_(free_port()), tls_port_(free_port()) {}
+LdapServer::LdapServer()
+    : port_(std::stoi(free_port())), tls_port_(std::stoi(free_port())) {}
 
 std::string LdapServer::socket_uri() const {
     std::string path = directory_.file("socket");

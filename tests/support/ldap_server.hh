@@ -118,9 +118,6 @@ private:
     std::thread thread_;
 };
 
-// A port of loopback that nobody listens at.
-int free_port();
-
 // The result code of a simple bind, -1 where there was none within two seconds. No code of ours is
 // in it: it judges the programs under test.
 int bind_code(const std::string& uri, const std::string& dn, const std::string& password);

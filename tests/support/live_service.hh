@@ -17,9 +17,6 @@ bool have_program(std::string_view name);
 // that cannot be installed beside others or bring much along. Empty: nowhere.
 std::string unpacked(const std::string& path);
 
-// A TCP port of the loopback interface that nobody listened on just now.
-std::string free_port();
-
 // Whether somebody listens there, or soon does.
 bool listens(const std::string& port);
 

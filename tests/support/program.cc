@@ -398,6 +398,30 @@ std::string reachable(std::string_view name, const TemporaryDirectory& directory
     return directory.file(name);
 }
 
+std::string free_port() {
+    static std::vector<Fd> reservations;
+    for (int port = 20'000 + ::getpid() % 10'000; port < 32'000; ++port) {
+        const auto number = std::to_string(port);
+        // Who has this name has the port.
+        sockaddr_un name{};
+        name.sun_family = AF_UNIX;
+        const auto length = ("poppass-test-port-" + number).copy(name.sun_path + 1, 100);
+        Fd reservation{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        if (::bind(reservation.get(), reinterpret_cast<sockaddr*>(&name),
+                   static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + length)) != 0)
+            continue;
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<std::uint16_t>(port));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const Fd trial{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        if (::bind(trial.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) continue;
+        reservations.push_back(std::move(reservation));
+        return number;
+    }
+    throw std::runtime_error{"no free port"};
+}
+
 namespace {
 
 void put_variable(const std::string& name, const std::optional<std::string>& value) {

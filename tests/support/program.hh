@@ -171,6 +171,10 @@ void write_file(const std::string& path, std::string_view bytes, mode_t mode = 0
 // reach the build. Its path.
 std::string reachable(std::string_view name, const TemporaryDirectory& directory);
 
+// A TCP port of the loopback interface that nobody listens at. It is kept from other suites while this
+// one runs, and lies below those that systems give to clients.
+std::string free_port();
+
 // Sets a variable of our own environment, or unsets it, and puts the old value back.
 class ScopedVariable {
 public:
