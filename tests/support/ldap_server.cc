@@ -67,6 +67,8 @@ bool have_slapd() {
            ::access("/etc/ldap/schema/inetorgperson.schema", R_OK) == 0;
 }
 
+bool have_openssl() { return run({.argv = {"sh", "-c", "command -v openssl"}}).status == 0; }
+
 std::string user_dn(std::string_view uid) { return "uid=" + std::string{uid} + "," + people; }
 
 std::string user_entry(std::string_view uid, std::string_view password, std::string_view more) {
@@ -337,15 +339,23 @@ std::string Certificates::authority(const std::string& name) {
     return file;
 }
 
-std::string Certificates::server(const std::string& authority, const std::string& names, int days) {
+std::string Certificates::server(const std::string& authority, const std::string& names,
+                                 const std::string& end) {
     const std::string file = directory.file("server" + std::to_string(++count_));
     must({.argv = {"openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
                    "-nodes", "-subj", "/CN=server", "-keyout", file + ".key", "-out",
                    file + ".csr"}});
     write_file(file + ".names", "subjectAltName=" + names + "\n");
-    must({.argv = {"openssl", "x509", "-req", "-in", file + ".csr", "-CA", authority, "-CAkey",
-                   authority + ".key", "-set_serial", std::to_string(count_ + 1), "-days",
-                   std::to_string(days), "-extfile", file + ".names", "-out", file}});
+    // `openssl ca`, for `openssl x509` takes dates of the past in no version that Debian 12 has.
+    write_file(file + ".list", "");
+    write_file(file + ".conf", "[ca]\ndefault_ca = here\n[here]\npolicy = any\ndatabase = " + file +
+                                   ".list\nnew_certs_dir = " + directory.path() +
+                                   "\ndefault_md = sha256\nrand_serial = yes\n[any]\n"
+                                   "commonName = supplied\n");
+    must({.argv = {"openssl", "ca", "-batch", "-notext", "-config", file + ".conf", "-cert",
+                   authority, "-keyfile", authority + ".key", "-startdate", "20200101000000Z",
+                   "-enddate", end, "-extfile", file + ".names", "-in", file + ".csr", "-out",
+                   file}});
     return "TLSCACertificateFile " + authority + "\nTLSCertificateFile " + file +
            "\nTLSCertificateKeyFile " + file + ".key\n";
 }

@@ -15,6 +15,7 @@ namespace poppass::test {
 
 // Whether slapd and its modules are installed.
 bool have_slapd();
+bool have_openssl(); // for Certificates
 
 inline const std::string suffix = "dc=example,dc=org";
 inline const std::string people = "ou=people," + suffix;
@@ -143,8 +144,10 @@ struct Certificates {
     TemporaryDirectory directory;
 
     std::string authority(const std::string& name); // its file
-    // `names`: as openssl's subjectAltName. Options for LdapServerPlan::global.
-    std::string server(const std::string& authority, const std::string& names, int days = 2);
+    // `names`: as openssl's subjectAltName; `end`: of its validity, which began in 2020. Options for
+    // LdapServerPlan::global.
+    std::string server(const std::string& authority, const std::string& names,
+                       const std::string& end = "20491231235959Z");
 
 private:
     int count_ = 0;
