@@ -109,7 +109,7 @@ Environment CredentialFixture::environment() const {
 void LiveService::start(const Words& server, std::string port, Environment more) {
     more.merge(environment());
     server_ = std::make_unique<Process>(
-        Program{.argv = server, .environment = more, .timeout = milliseconds{60'000}});
+        Program{.argv = server, .environment = more, .timeout = milliseconds{300'000}});
     if (port.empty()) {
         if (!server_->run_until_out("\n")) throw std::runtime_error{"no server: " + log()};
         port = server_->out().substr(0, server_->out().find('\n'));

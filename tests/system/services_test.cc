@@ -23,7 +23,9 @@ Outcome change(const std::string& port, const std::string& old_password,
                const std::string& new_password, const std::string& user = "joe") {
     return run({.argv = {"tcpclient", "-HRl0", "127.0.0.1", port, built("poppass-client"), "-u",
                          user, "--stdin"},
-                .input = old_password + "\n" + new_password + "\n"});
+                .input = old_password + "\n" + new_password + "\n",
+                // `confined` asks systemd for each set of system calls: a busy machine takes long.
+                .timeout = milliseconds{120'000}});
 }
 
 bool is_built(const std::string& name) {
