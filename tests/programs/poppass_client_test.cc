@@ -474,6 +474,41 @@ TEST_CASE("poppass-change at a terminal: refused, then changed") {
     CHECK_FALSE(holds(terminal.shown(), "long enough"));
 }
 
+TEST_CASE("poppass-change: a name of /etc/hosts, and its next address where the first refuses") {
+    if (missing(have_program("tcpserver") && have_program("tcpclient"), "tcpclient (ucspi-tcp)"))
+        return;
+    LiveService service;
+    service.start();
+    // A getent that knows another name, with an address on which nobody listens in front.
+    const auto folder = service.file("bin");
+    REQUIRE(run({.argv = {"mkdir", folder}}).status == 0);
+    write_file(folder + "/getent",
+               "#!/bin/sh\n[ \"$2\" = mail.invalid ] || exec /usr/bin/getent \"$@\"\n"
+               "for a in 127.0.0.99 127.0.0.1; do echo \"$a STREAM x\"; echo \"$a DGRAM\"; done\n",
+               0755);
+    const auto clients = built("poppass-client");
+    const Environment path{{"PATH", folder + ":/usr/local/bin:/usr/bin:/bin:" +
+                                        clients.substr(0, clients.rfind('/'))}};
+    const auto change = [&](const std::string& host, const std::string& input) {
+        return run({.argv = {beside_tests("../scripts/poppass-change"), host, service.port(), "--",
+                             "-u", "joe", "--stdin"},
+                    .environment = path,
+                    .input = input});
+    };
+    auto end = change("localhost", "old\nby name\n");
+    INFO(end.err);
+    CHECK(end.status == 0);
+    CHECK(service.accepts("by name"));
+    end = change("mail.invalid", "by name\nby the second\n");
+    CHECK(end.status == 0);
+    CHECK(holds(end.err, "127.0.0.99"));
+    CHECK(service.accepts("by the second"));
+    // Where there was a connection, no other address is tried.
+    end = change("mail.invalid", "wrong\nnew words\n");
+    CHECK(end.status == 1);
+    CHECK(service.accepts("by the second"));
+}
+
 TEST_CASE("poppass-change: wrong use ends with 2") {
     for (const Words& words : {Words{},
                                {"--tls"},
