@@ -1,118 +1,80 @@
 // checkpw-pam: verifies the password of an account of the system, through PAM.
 
-#include "link/chain.hh"
-#include "link/link.hh"
-#include "base/log.hh"
-#include "link/native_user.hh"
 #include "account/nss_accounts.hh"
-#include "pam/user.hh"
+#include "base/log.hh"
+#include "link/check_link.hh"
 #include "link/peer.hh"
-#include "link/record.hh"
-
-#include <getopt.h>
-#include <unistd.h>
+#include "pam/user.hh"
 
 using namespace poppass;
 
 namespace {
 
-constexpr std::string_view usage =
-    "checkpw-pam [-s|--service SERVICE] [-i|--ident ID] [--native] [--allow-expired] [--no-delay] "
-    "[--min-uid N] [--strip DOMAIN|*] [-e|--noenv] [-H|--no-chdir-home] [-d|--debug] [--stdout] "
-    "[--] [PROG ARG...]";
-
-constexpr option long_options[] = {
-    {"service", required_argument, nullptr, 's'},
-    {"ident", required_argument, nullptr, 'i'},
-    {"native", no_argument, nullptr, 'n'},
-    {"allow-expired", no_argument, nullptr, 'x'},
-    {"no-delay", no_argument, nullptr, 'D'},
-    {"min-uid", required_argument, nullptr, PamOptions::min_uid_option},
-    {"strip", required_argument, nullptr, PamOptions::strip_option},
-    {"noenv", no_argument, nullptr, 'e'},
-    {"no-chdir-home", no_argument, nullptr, 'H'},
-    {"debug", no_argument, nullptr, 'd'},
-    {"stdout", no_argument, nullptr, 'o'}, // checkpassword-pam's; we never write there
-    {"help", no_argument, nullptr, 'h'},
-    {"version", no_argument, nullptr, 'V'},
-    {},
-};
-
-bool is_accepted(PamOutcome outcome, bool allow_expired) {
-    return outcome == PamOutcome::done || (outcome == PamOutcome::must_change && allow_expired);
+Finding find_out(PamOutcome outcome, bool allow_expired) {
+    switch (outcome) {
+    case PamOutcome::done: return Finding::right;
+    case PamOutcome::must_change: return allow_expired ? Finding::right : Finding::refused;
+    case PamOutcome::wrong: return Finding::wrong;
+    case PamOutcome::refused: return Finding::refused;
+    }
+    return Finding::refused;
 }
 
 // Whom the program of a native chain runs for.
-Result<NativeUser> find_person(const PamUser& user) {
-    NativeUser native{.login = user.name()};
+Result<StoredUser> find_person(const PamUser& user) {
+    StoredUser person{.name = user.name()};
     const auto& account = user.account();
-    if (!account) return native;
+    if (!account) return person;
     auto groups = find_nss_groups(*account);
     if (!groups) return groups.error();
-    native.ids = UserIds{account->uid, account->gid, std::move(*groups)};
-    native.home = account->home;
-    native.shell = account->shell.empty() ? "/bin/sh" : account->shell;
-    return native;
+    person.ids = UserIds{account->uid, account->gid, std::move(*groups)};
+    person.home = account->home;
+    person.shell = account->shell.empty() ? "/bin/sh" : account->shell;
+    return person;
 }
 
-Result<ExitStatus> checkpw_pam(int argc, char** argv) {
-    const DovecotLookup asked = dovecot_lookup();
-    PamOptions options;
-    NativeOptions start;
-    bool native = environment_is_native();
-    bool allow_expired = false;
-    bool delay = true;
-    opterr = 0;
-    for (int c; (c = ::getopt_long(argc, argv, "+:s:i:eHdhV", long_options, nullptr)) != -1;) {
-        if (c == 'h') return show_usage(usage);
-        if (c == 'V') return show_version("checkpw-pam");
-        if (c == '?' || c == ':') return wrong_option(c, argv, usage);
-        if (c == 'n') native = true;
-        if (c == 'x') allow_expired = true;
-        if (c == 'D') delay = false;
-        if (c == 'e') start.environment = false;
-        if (c == 'H') start.change_directory = false;
-        if (auto taken = options.take(c, optarg == nullptr ? "" : optarg); !taken)
-            return taken.error();
-    }
-    const Chain next{argv + optind, static_cast<std::size_t>(argc - optind)};
-    const auto convention = choose_convention(next, native);
-    if (!convention) return convention.error();
-    if (native && !delay)
-        return misuse("--no-delay: a native chain has nothing else that slows guessing");
-    if (const auto ready = options.check({"auth", "account"}); !ready) return ready.error();
+class PamCheckStore final : public CheckStore {
+public:
+    static constexpr std::string_view name = "checkpw-pam";
 
-    Secret bytes{longest_record + 1};
-    if (auto done = read_record(3, bytes); !done) return done.error();
-    ::close(3);
-    const auto record = parse_check_record(bytes.view());
-    if (!record) return record.error();
-
-    PamConversation::Trace trace;
-    if (options.debug) trace = [](std::string_view line) { complain("checkpw-pam", line); };
-    PamUser user{options, record->login, record->password, {}, trace};
-    const auto peer = find_peer(-1);
-    const auto lookup = record->password.empty() ? asked : DovecotLookup::none;
-    // Mail still comes in for who may not log in.
-    const auto checked = lookup == DovecotLookup::none
-                             ? user.check(peer, delay)
-                             : user.look_up(peer, lookup == DovecotLookup::credentials);
-    if (!checked) return checked.error();
-    user.end();
-    const bool accepted = is_accepted(*checked, allow_expired);
-    if (!accepted && lookup != DovecotLookup::none) return no_such_user(lookup);
-    if (!native) {
-        if (accepted) return ExitStatus::accepted;
-        if (*checked != PamOutcome::wrong || next.empty()) return ExitStatus::rejected;
-        return run_next_with_record(next, bytes);
+    Result<void> take(int option, std::string_view value) override {
+        if (option == no_delay_option) delay_ = false;
+        return options_.take(option, value);
     }
-    if (!accepted) return ExitStatus::rejected;
-    const auto person = find_person(user);
-    if (!person) return person.error();
-    bytes.wipe();
-    return run_for_user(next, *person, start, lookup);
-}
+
+    Result<void> prepare(bool native) override {
+        if (native && !delay_)
+            return misuse("--no-delay: a native chain has nothing else that slows guessing");
+        return options_.check({"auth", "account"});
+    }
+
+    Result<Answer> judge(const Question& question) override {
+        PamConversation::Trace trace;
+        if (options_.debug) trace = [](std::string_view line) { complain(name, line); };
+        PamUser user{options_, question.login, question.password, {}, trace};
+        const auto peer = find_peer(-1);
+        // Mail still comes in for a user who may not log in.
+        const auto outcome = question.ask == Ask::password
+                                 ? user.check(peer, delay_)
+                                 : user.look_up(peer, question.ask == Ask::credentials_lookup);
+        if (!outcome) return outcome.error();
+        user.end();
+        const Finding finding = find_out(*outcome, question.allow_expired);
+        if (finding != Finding::right || !question.native) return Answer{finding};
+        auto person = find_person(user);
+        if (!person) return person.error();
+        return Answer{finding, std::move(*person)};
+    }
+
+    void look_over(Report& report) override {
+        report.ok(name, "PAM has rules for the service " + options_.service);
+    }
+
+private:
+    PamOptions options_;
+    bool delay_ = true;
+};
 
 } // namespace
 
-int main(int argc, char** argv) { return run_link("checkpw-pam", argc, argv, checkpw_pam); }
+int main(int argc, char** argv) { return check_link<PamCheckStore>(argc, argv); }

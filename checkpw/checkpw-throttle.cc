@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <getopt.h>
 #include <memory>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,21 +28,6 @@ namespace {
 using Outcome = ChargedAttempt::Outcome;
 
 constexpr std::string_view program = "checkpw-throttle";
-
-constexpr std::string_view usage =
-    "checkpw-throttle [-d DIRECTORY] [-n TRIES] [-w SECONDS] [-x ADDRESS[/LENGTH]]... [--native] "
-    "[--] "
-    "PROG ARG..., or [-d DIRECTORY] --list | --clear KEY, or --passed FD [--] PROG ARG...";
-
-constexpr option long_options[] = {
-    {"native", no_argument, nullptr, 'N'},
-    {"list", no_argument, nullptr, 'l'},
-    {"clear", required_argument, nullptr, 'c'},
-    {"passed", required_argument, nullptr, 'p'},
-    {"help", no_argument, nullptr, 'h'},
-    {"version", no_argument, nullptr, 'V'},
-    {},
-};
 
 struct Options {
     std::string directory = "/run/checkpw-throttle";
@@ -55,9 +41,9 @@ struct Options {
 
 Result<void> take_option(Options& options, int c, std::string_view value) {
     if (c == 'd') options.directory = value;
-    if (c == 'N') options.native = true;
-    if (c == 'l') options.list = true;
-    if (c == 'c') options.clear = value;
+    if (c == native_option) options.native = true;
+    if (c == list_option) options.list = true;
+    if (c == clear_option) options.clear = value;
     if (c == 'n') {
         const auto tries = parse_number("-n", value, 1, most_tries);
         if (!tries) return tries.error();
@@ -73,7 +59,7 @@ Result<void> take_option(Options& options, int c, std::string_view value) {
         if (!range) return misuse("-x: " + range.error().message());
         options.spared.push_back(*range);
     }
-    if (c == 'p') {
+    if (c == passed_option) {
         const auto number = parse_number("--passed", value, 3, 1'000'000);
         if (!number) return number.error();
         options.passed = static_cast<int>(*number);
@@ -163,9 +149,9 @@ Result<std::string> own_path(const char* name) {
     return std::string{path.get()};
 }
 
-Result<ExitStatus> guard(const Options& options, Chain next, const char* name) {
+Result<ExitStatus> guard(const KnownLink& link, const Options& options, Chain next, const char* name) {
     const bool asked = dovecot_lookup() != DovecotLookup::none;
-    if (next.empty()) return misuse("nothing to guard; usage: " + std::string{usage});
+    if (next.empty()) return misuse("nothing to guard; usage: " + usage_of(link));
     const auto convention = choose_convention(next, options.native || environment_is_native());
     if (!convention) return convention.error();
     Result<MarkedChain> marked{MarkedChain{}};
@@ -216,17 +202,22 @@ Result<ExitStatus> clear(const Options& options, const std::string& key) {
     return Error{ExitStatus::rejected, "no failures are counted for " + key, 0};
 }
 
-Result<ExitStatus> checkpw_throttle(int argc, char** argv) {
+Result<ExitStatus> checkpw_throttle(const KnownLink& link, Chain words) {
     Options options;
-    opterr = 0;
-    for (int c; (c = ::getopt_long(argc, argv, "+:d:n:w:x:hV", long_options, nullptr)) != -1;) {
-        if (c == 'h') return show_usage(usage);
-        if (c == 'V') return show_version(program);
-        if (c == '?' || c == ':') return wrong_option(c, argv, usage);
-        if (auto taken = take_option(options, c, optarg == nullptr ? "" : optarg); !taken)
-            return taken.error();
-    }
-    const Chain next{argv + optind, static_cast<std::size_t>(argc - optind)};
+    const auto read = read_options(link, words, [&](int option, std::string_view value) {
+        return take_option(options, option, value);
+    });
+    if (!read) return read.error();
+    if (read->deed == Deed::look_over)
+        return look_over(link, [&](Report& report) -> Result<void> {
+            struct stat status {};
+            if (::stat(options.directory.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
+                return trouble(options.directory + " is not a directory: name one with -d");
+            report.ok(link.name, "keeps its counts in " + options.directory);
+            return {};
+        });
+    if (read->deed != Deed::serve) return answer(link, read->deed);
+    const Chain next = read->next;
     const int deeds = options.list + options.clear.has_value() + options.passed.has_value();
     if (deeds > 1 || ((options.list || options.clear) && !next.empty()))
         return misuse("--list, --clear and --passed exclude each other, and the first two a chain");
@@ -237,7 +228,7 @@ Result<ExitStatus> checkpw_throttle(int argc, char** argv) {
     }
     if (options.list) return list(options);
     if (options.clear) return clear(options, *options.clear);
-    return guard(options, next, argv[0]);
+    return guard(link, options, next, words.front());
 }
 
 } // namespace

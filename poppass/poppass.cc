@@ -8,9 +8,11 @@
 #include "link/peer.hh"
 #include "protocol/reply.hh"
 #include "base/secret.hh"
-#include "setup_check/setup_check.hh"
 
+#include <cerrno>
+#include <climits>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <exception>
 #include <poll.h>
@@ -107,11 +109,21 @@ int serve(std::vector<std::string> words) {
     return run_monitor(*configuration, log, peer, std::move(network_end), network);
 }
 
-int look_over(const std::vector<std::string>& words, bool json) {
-    const auto findings = check_setup(words);
-    const bool shown =
-        static_cast<bool>(write_whole(STDOUT_FILENO, json ? show_as_json(findings) : show_as_text(findings)));
-    return shown ? exit_status(findings) : static_cast<int>(ExitStatus::temporary);
+// poppass --check: poppass-check, which is beside this program, takes its place, with the environment as it
+// is, for that is what is looked over.
+int run_check(char** argv) {
+    char path[PATH_MAX];
+    const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+    if (size <= 0 || static_cast<std::size_t>(size) == sizeof path)
+        return say(STDERR_FILENO, "poppass: cannot find out where poppass-check is: run it itself\n",
+                   ExitStatus::temporary);
+    std::string name{path, static_cast<std::size_t>(size)};
+    name.replace(name.rfind('/') + 1, name.npos, "poppass-check");
+    ::execv(name.c_str(), argv);
+    return say(STDERR_FILENO,
+               "poppass: run " + name + ": " + std::strerror(errno) +
+                   "; it is a part of the package poppass\n",
+               ExitStatus::misused);
 }
 
 } // namespace
@@ -123,13 +135,11 @@ int main(int argc, char** argv) try {
     if (first == "-h" || first == "--help") return say(STDOUT_FILENO, usage, ExitStatus::accepted);
     if (first == "-V" || first == "--version")
         return say(STDOUT_FILENO, "poppass " POPPASS_VERSION "\n", ExitStatus::accepted);
-    const bool check = first == "--check";
-    const bool json = check && argc > 2 && std::string_view{argv[2]} == "--json";
-    const int host = json ? 3 : check || first == "--" ? 2 : 1;
+    if (first == "--check") return run_check(argv + 1);
+    const int host = first == "--" ? 2 : 1;
     if (argc < host + 2 || (first != "--" && *argv[host] == '-'))
         return say(STDERR_FILENO, usage.substr(0, usage.find('\n') + 1), ExitStatus::misused);
-    std::vector<std::string> words{argv + host, argv + argc};
-    return check ? look_over(words, json) : serve(std::move(words));
+    return serve({argv + host, argv + argc});
 } catch (const std::exception&) {
     return static_cast<int>(ExitStatus::temporary);
 }

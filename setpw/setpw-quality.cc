@@ -7,7 +7,7 @@
 #include "quality/password_quality.hh"
 #include "process/program.hh"
 #include "link/record.hh"
-#include "link/words.hh"
+#include "link/set_reply.hh"
 
 #include <algorithm>
 #include <pwd.h>
@@ -18,8 +18,6 @@ using namespace poppass;
 namespace {
 
 constexpr std::string_view program = "setpw-quality";
-constexpr std::string_view usage = "setpw-quality [POLICY...] -- PROG ARG...";
-constexpr std::string_view nothing = "Sorry, there is trouble on the server; nothing was changed";
 
 // Fields may be missing, and accounts too: then there is the login alone.
 Person find_person(std::string_view login, bool look_up) {
@@ -30,11 +28,12 @@ Person find_person(std::string_view login, bool look_up) {
     return person;
 }
 
-Result<Chain> find_chain(std::span<char* const> words) {
-    const auto end = std::find(words.begin(), words.end(), std::string_view{"--"});
-    if (end == words.end())
-        return misuse("no -- before the next program; usage: " + std::string{usage});
-    const Chain next{end + 1, words.end()};
+Result<Chain> find_chain(const KnownLink& link, Chain words) {
+    const auto read = read_options(link, words, {});
+    if (!read) return read.error();
+    const Chain next = read->next;
+    if (next.empty() && (words.size() < 2 || std::string_view{words.back()} != "--"))
+        return misuse("no -- before the next program; usage: " + usage_of(link));
     if (next.empty()) return misuse("no program to run with a good password");
     if (base_name(next.back()) == "true")
         return misuse("a chain that sets passwords does not end in " + std::string{next.back()});
@@ -51,17 +50,34 @@ ExitStatus refuse_weak(std::string_view reason, const PasswordQuality& quality,
     return refuse(words.view());
 }
 
-Result<ExitStatus> setpw_quality(int argc, char** argv) {
-    const std::span<char* const> words{argv + 1, static_cast<std::size_t>(argc - 1)};
-    const std::string_view first = words.empty() ? "" : words.front();
-    if (first == "-h" || first == "--help") return show_usage(usage);
-    if (first == "-V" || first == "--version") return show_version(program);
-    const auto next = find_chain(words);
-    if (!next) return next.error();
-    const auto quality = PasswordQuality::parse(words.first(words.size() - next->size() - 1));
-    if (!quality) return fail(quality.error(), nothing);
+Result<PasswordQuality> read_policy(Chain words) {
+    auto quality = PasswordQuality::parse(words);
+    if (!quality) return quality;
     for (const std::string_view word : quality->idle_words())
         complain(program, std::string{word} + " has no effect here: it is for a PAM module");
+    return quality;
+}
+
+Result<ExitStatus> look_over_policy(const KnownLink& link, Chain words) {
+    return look_over(link, [&](Report& report) -> Result<void> {
+        const auto end = std::find(words.begin(), words.end(), std::string_view{"--"});
+        const auto quality = read_policy({words.begin(), end});
+        if (!quality) return quality.error();
+        report.ok(link.name, "can judge new passwords");
+        return {};
+    });
+}
+
+Result<ExitStatus> setpw_quality(const KnownLink& link, Chain all) {
+    const Chain words = all.subspan(1);
+    const std::string_view first = words.empty() ? "" : words.front();
+    if (first == "-h" || first == "--help") return answer(link, Deed::help);
+    if (first == "-V" || first == "--version") return answer(link, Deed::version);
+    if (first == "--check") return look_over_policy(link, words.subspan(1));
+    const auto next = find_chain(link, all);
+    if (!next) return next.error();
+    const auto quality = read_policy(words.first(words.size() - next->size() - 1));
+    if (!quality) return nothing_changed(quality.error());
 
     Secret bytes{longest_record + 1};
     if (auto done = read_record(3, bytes); !done) return done.error();
@@ -77,13 +93,13 @@ Result<ExitStatus> setpw_quality(int argc, char** argv) {
         complain(program, "warning: max=8: the new password of " + person.login +
                               " was judged by its first eight bytes");
     const auto reason = quality->weakness(record->new_password.data(), old_password, person);
-    if (!reason) return fail(reason.error(), nothing);
+    if (!reason) return nothing_changed(reason.error());
     if (!reason->empty()) {
         if (quality->enforced()) return refuse_weak(*reason, *quality, old_password, person);
         complain(program, "warning: enforce=none: the new password of " + person.login +
                               " is weak: " + std::string{*reason});
     }
-    return fail(run_next_with_record(*next, bytes), nothing);
+    return nothing_changed(run_next_with_record(*next, bytes));
 }
 
 } // namespace

@@ -1,126 +1,91 @@
 // setpw: stores a new password in the credential file, the embedded default of set links.
 
-#include "link/chain.hh"
-#include "credentials/change_policy.hh"
-#include "link/link.hh"
 #include "base/log.hh"
-#include "credentials/new_hash.hh"
-#include "link/record.hh"
 #include "base/side_task.hh"
-#include "link/words.hh"
-
-#include <getopt.h>
-#include <unistd.h>
+#include "credentials/change_policy.hh"
+#include "credentials/look_over.hh"
+#include "credentials/new_hash.hh"
+#include "link/set_link.hh"
 
 using namespace poppass;
 
 namespace {
 
-constexpr std::string_view usage = "setpw [-f FILE] [-F shadow|passwd-file] [-m METHOD] [-c COST] "
-                                   "[--min-uid N] [--] [PROG ARG...]";
-
-constexpr option long_options[] = {
-    {"min-uid", required_argument, nullptr, CredentialOptions::min_uid_option},
-    {"help", no_argument, nullptr, 'h'},
-    {"version", no_argument, nullptr, 'V'},
-    {},
-};
-
-enum class Outcome {
-    changed,
-    unsynced,  // seen by readers, but a crash may undo it
-    not_known, // no such user, or the old password is wrong: the next link may know
-    stale,     // the line became another one while we computed
-};
-
-// All hashes are computed before the lock is taken; under it the line must still be the same. The
-// new one is made beside the verification, for whoever is unknown as well: the time tells nothing.
-Result<Outcome> change(const CredentialFile& file, const SetRecord& record,
-                       const CredentialOptions& options) {
-    const auto found = file.find(record.login);
+// One try to change the user's line; nothing where the line became another one meanwhile. All hashes
+// are computed before the lock is taken; under it the line must still be the same. The new one is made
+// beside the verification, for unknown users as well: the time does not tell who exists.
+Result<std::optional<Changed>> try_change(const CredentialFile& file, const ChangeRequest& request,
+                                          const CredentialOptions& options) {
+    using How = Changed::How;
+    const auto found = file.find(request.login);
     if (!found) return found.error();
-    const auto served = options.serves(file, record.login);
+    const auto served = options.serves(file, request.login);
     if (!served) return served.error();
     const auto entry = *served ? found->entry() : std::nullopt;
     Result<NewHash> hash = trouble("no new hash was made");
-    SideTask making{[&] { hash = make_new_hash(entry, record.new_password, options); }};
-    const auto right = verify_hash(record.old_password, hash_to_verify(entry), found->usual);
+    SideTask making{[&] { hash = make_new_hash(entry, request.new_password, options); }};
+    const auto right = verify_hash(request.old_password, hash_to_verify(entry), found->usual);
     if (!right) return right.error();
-    if (!entry) return Outcome::not_known;
+    if (!entry) return std::optional{Changed{How::unknown}};
     if (auto allowed = check_policy(*entry, *right); !allowed) return allowed.error();
-    if (!*right) return Outcome::not_known;
+    if (!*right) return std::optional{Changed{How::wrong}};
 
     making.wait();
     if (!hash) return hash.error();
     const std::string line = replace_hash(*entry, hash->scheme, hash->hash, today());
-    const auto changed = file.change(record.login, [&](const Found& now) -> Result<Edit> {
+    const auto change = file.change(request.login, [&](const Found& now) -> Result<Edit> {
         if (now.line != found->line || now.format != found->format) return Edit{};
         return Edit{Edit::What::write, line};
     });
-    if (!changed) return changed.error();
-    switch (*changed) {
-    case Change::none: return Outcome::stale;
-    case Change::made: return Outcome::changed;
-    case Change::unsynced: return Outcome::unsynced;
+    if (!change) return change.error();
+    switch (*change) {
+    case Change::none: return std::optional<Changed>{};
+    case Change::made: return std::optional{Changed{How::done}};
+    case Change::unsynced: break;
     }
-    return Outcome::unsynced;
+    return std::optional{
+        Changed{How::not_known, "your new password is set, but may not have reached the disk",
+                "the password was changed, but the directory could not be synced"}};
 }
 
-Result<Outcome> change_password(const CredentialFileOptions& where, const SetRecord& record,
-                                CredentialOptions options) {
-    const auto file = CredentialFile::open(where);
-    if (!file) return file.error();
-    if (const auto defs = options.follow_login_defs(*file); !defs) return defs.error();
-    if (!options.warning.empty()) complain("setpw", options.warning);
-    for (int tries = 0; tries < 20; ++tries) {
-        auto outcome = change(*file, record, options);
-        if (!outcome || *outcome != Outcome::stale) return outcome;
-    }
-    return trouble("the user's line is changed all the time");
-}
+class FileStore final : public SetStore {
+public:
+    static constexpr std::string_view name = "setpw";
 
-Result<ExitStatus> setpw(int argc, char** argv) {
-    CredentialOptions options;
-    opterr = 0;
-    for (int c; (c = ::getopt_long(argc, argv, "+:f:F:m:c:hV", long_options, nullptr)) != -1;) {
-        if (c == 'h') return show_usage(usage);
-        if (c == 'V') return show_version("setpw");
-        if (c == '?' || c == ':') return wrong_option(c, argv, usage);
-        if (auto taken = options.take(c, optarg); !taken) return taken.error();
+    Result<void> take(int option, std::string_view value) override {
+        return options_.take(option, value);
     }
-    if (auto good = options.check(); !good) return good.error();
-    const auto where = options.choose_file();
-    if (!where) return where.error();
-    const Chain next{argv + optind, static_cast<std::size_t>(argc - optind)};
-    if (const auto convention = choose_convention(next, false); !convention)
-        return convention.error();
 
-    Secret bytes{longest_record + 1};
-    if (auto done = read_record(3, bytes); !done) return done.error();
-    ::close(3);
-    const auto record = parse_set_record(bytes.view());
-    if (!record) return record.error();
+    Result<void> prepare() override {
+        if (auto good = options_.check(); !good) return good;
+        auto where = options_.choose_file();
+        if (!where) return where.error();
+        where_ = std::move(*where);
+        return {};
+    }
 
-    constexpr std::string_view nothing =
-        "Sorry, there is trouble on the server; nothing was changed";
-    const auto outcome = change_password(*where, *record, options);
-    if (!outcome) {
-        if (outcome.error().status == ExitStatus::rejected)
-            return refuse("Sorry, " + outcome.error().what);
-        return fail(outcome.error(), nothing);
+    Result<Changed> change(const ChangeRequest& request) override {
+        const auto file = CredentialFile::open(where_);
+        if (!file) return file.error();
+        if (const auto defs = options_.follow_login_defs(*file); !defs) return defs.error();
+        if (!options_.warning.empty()) complain(name, options_.warning);
+        for (int tries = 0; tries < 20; ++tries) {
+            auto changed = try_change(*file, request, options_);
+            if (!changed && changed.error().status == ExitStatus::rejected)
+                return Changed{Changed::How::refused, changed.error().what};
+            if (!changed) return changed.error();
+            if (*changed) return std::move(**changed);
+        }
+        return trouble("the user's line is changed all the time");
     }
-    switch (*outcome) {
-    case Outcome::changed: return ExitStatus::accepted;
-    case Outcome::unsynced:
-        return fail(trouble("the password was changed, but the directory could not be synced"),
-                    "Sorry, your new password is set, but may not have reached the disk");
-    case Outcome::stale:
-    case Outcome::not_known: break;
-    }
-    if (next.empty()) return refuse("Sorry, old password is incorrect");
-    return fail(run_next_with_record(next, bytes), nothing);
-}
+
+    void look_over(Report& report) override { look_over_file(where_, report); }
+
+private:
+    CredentialOptions options_;
+    CredentialFileOptions where_;
+};
 
 } // namespace
 
-int main(int argc, char** argv) { return run_link("setpw", argc, argv, setpw); }
+int main(int argc, char** argv) { return set_link<FileStore>(argc, argv); }

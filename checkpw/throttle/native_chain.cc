@@ -1,10 +1,7 @@
 #include "throttle/native_chain.hh"
 
+#include "link/link_table.hh"
 #include "process/program.hh"
-
-#include <algorithm>
-#include <getopt.h>
-#include <iterator>
 
 namespace poppass {
 
@@ -12,53 +9,20 @@ namespace {
 
 constexpr std::string_view guard_name = "checkpw-throttle";
 
-// Links that run their first word after the options for a user whose password is right, with their
-// one-letter options as getopt wants them; none: they take no options.
-struct NativeLink {
-    std::string_view name;
-    const char* letters;
-};
-constexpr NativeLink native_links[] = {
-    {"checkpw", "+:f:F:eH"},
-    {"checkpw-pam", "+:s:i:eHd"},
-    {"checkpw-ldap", "+:H:D:b:q:w:y:t:"},
-    {"checkpassword", nullptr},
-    {"checkpassword.login", nullptr},
-    {"vchkpw", nullptr},
-};
-
-// Their long options; an option that two of them have is the same in both.
-constexpr option long_options[] = {
-    {"native", no_argument, nullptr, 'x'},        {"allow-expired", no_argument, nullptr, 'x'},
-    {"noenv", no_argument, nullptr, 'x'},         {"no-chdir-home", no_argument, nullptr, 'x'},
-    {"min-uid", required_argument, nullptr, 'x'}, {"service", required_argument, nullptr, 'x'},
-    {"ident", required_argument, nullptr, 'x'},   {"strip", required_argument, nullptr, 'x'},
-    {"no-delay", no_argument, nullptr, 'x'},      {"debug", no_argument, nullptr, 'x'},
-    {"stdout", no_argument, nullptr, 'x'},        {"starttls", no_argument, nullptr, 'x'},
-    {"ca", required_argument, nullptr, 'x'},      {},
-};
-
 Error unclear(std::string_view why) {
     return misuse("not clear where the program of the native chain begins: " + std::string{why} +
                   "; put `checkpw-throttle --passed 9` before it");
 }
 
-// Which word is PROG.
+// Which word is PROG: where a link that is known can run a native chain, the first one after its options.
 Result<std::size_t> find_program_word(Chain chain) {
-    const std::string name{base_name(chain.front())};
-    const auto* const link =
-        std::find_if(std::begin(native_links), std::end(native_links),
-                     [&](const NativeLink& known) { return known.name == name; });
-    if (link == std::end(native_links)) return unclear("no link that is known: " + name);
-    if (link->letters == nullptr) return std::size_t{1};
-    optind = 0; // afresh; our own options are done
-    opterr = 0;
-    for (int c; (c = ::getopt_long(static_cast<int>(chain.size()), chain.data(), link->letters,
-                                   long_options, nullptr)) != -1;)
-        if (c == '?' || c == ':')
-            return unclear("no option of " + name + " that is known: " +
-                           chain[static_cast<std::size_t>(optind - 1)]);
-    return static_cast<std::size_t>(optind);
+    const KnownLink* const link = find_known_link(chain.front());
+    if (link == nullptr ||
+        (link->next != KnownLink::Next::either && link->next != KnownLink::Next::native_needed))
+        return unclear("no link that is known: " + std::string{base_name(chain.front())});
+    const auto read = read_options(*link, chain, [](int, std::string_view) { return Result<void>{}; });
+    if (!read) return unclear(read.error().message());
+    return chain.size() - read->next.size();
 }
 
 // Which word of the chain is a mark's number; 0: there is no mark.

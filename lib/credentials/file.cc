@@ -133,7 +133,8 @@ Result<Found> CredentialFile::find(std::string_view login) const {
 }
 
 Result<void> CredentialFile::each(
-    const std::function<void(std::string_view, const std::optional<Entry>&)>& take) const {
+    const std::function<void(std::size_t, std::string_view, const std::optional<Entry>&)>& take)
+    const {
     const auto opened = file_.open();
     if (!opened) return opened.error();
     if (!*opened) return {};
@@ -142,9 +143,11 @@ Result<void> CredentialFile::each(
     if (!scanned) return scanned.error();
     const int fd = (*opened)->fd.get();
     if (::lseek(fd, 0, SEEK_SET) != 0) return system_trouble("read again", path());
+    std::size_t number = 0;
     const auto read = each_line(fd, longest_line, [&](std::string_view line, bool) {
+        ++number;
         if (!line.empty() && line.front() != '#')
-            take(line, parse_entry(line, scanned->found.format));
+            take(number, line, parse_entry(line, scanned->found.format));
         return true;
     });
     return read ? read : about(path(), read.error());

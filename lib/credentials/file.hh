@@ -44,9 +44,10 @@ public:
     // Looks a user up, without a lock: what it reads is a whole file, the old or the new one.
     Result<Found> find(std::string_view login) const;
 
-    // Hands each user's line to `take`, and the entry that it is, or nothing where it is malformed;
-    // without a lock, of one whole file. Comments and blank lines are nobody's.
-    Result<void> each(const std::function<void(std::string_view line,
+    // Hands each user's line to `take`: its number in the file, from 1, and the entry that it is, or
+    // nothing where it is malformed; without a lock, of one whole file. Comments and blank lines are
+    // nobody's.
+    Result<void> each(const std::function<void(std::size_t number, std::string_view line,
                                                const std::optional<Entry>& entry)>& take) const;
 
     // Takes the lock, looks the user up, asks `editor`, and replaces the file. It is the old or the

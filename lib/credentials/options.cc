@@ -1,6 +1,7 @@
 #include "credentials/options.hh"
 
 #include "account/accounts.hh"
+#include "link/link_table.hh"
 #include "base/settings.hh"
 
 namespace poppass {

@@ -17,8 +17,6 @@ struct CredentialOptions {
     std::int64_t cost = 0;              // -c; 0: the method's usual one
     uid_t min_uid = 1000;               // --min-uid
 
-    static constexpr int min_uid_option = 256;
-
     // Takes an option as getopt_long returned it; a bad value is misuse.
     Result<void> take(int option, std::string_view value);
 

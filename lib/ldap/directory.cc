@@ -101,4 +101,14 @@ Result<bool> LdapDirectory::has_user(const LdapUri& server, std::string_view log
     return dn->has_value();
 }
 
+void LdapDirectory::look_over(Report& report) const {
+    for (const LdapUri& server : options_.servers) {
+        const auto found = has_user(server, "poppass-check", Clock::now() + options_.limit);
+        if (found)
+            report.ok(server.text(), "answers");
+        else
+            report.fail(server.text(), found.error().message());
+    }
+}
+
 } // namespace poppass

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ldap/options.hh"
+#include "link/report.hh"
 #include "base/secret.hh"
 
 #include <optional>
@@ -32,6 +33,9 @@ public:
     // Whether the server has such a user. A DN from a template is looked up as anybody may.
     Result<bool> has_user(const LdapUri& server, std::string_view login,
                           Clock::time_point deadline) const;
+
+    // Asks each server for a user that does not exist, and says which of them answer.
+    void look_over(Report& report) const;
 
 private:
     std::optional<std::string> expand(std::string_view login) const;

@@ -1,6 +1,7 @@
 #include "ldap/options.hh"
 
 #include "base/settings.hh"
+#include "link/link_table.hh"
 
 #include <algorithm>
 #include <unistd.h>
@@ -46,8 +47,7 @@ Result<void> LdapOptions::take(int option, std::string_view value) {
     case 'y': return take_text(service_password_file, "-y", value);
     case ca_option: return take_text(security.ca, "--ca", value);
     case starttls_option: security.starttls = true; return {};
-    case native_option: native = true; return {};
-    case allow_expired_option: allow_expired = true; return {};
+    case allow_expired_option: return {}; // a change is for those whose password has expired, too
     default: return misuse("no such option");
     }
 }

@@ -1,58 +1,28 @@
 #include "link/link.hh"
 
+#include "base/command_line.hh"
 #include "base/fd.hh"
-#include "base/log.hh"
-#include "base/secret.hh"
 
-#include <exception>
-#include <getopt.h>
 #include <unistd.h>
 
 namespace poppass {
 
-namespace {
-
-ExitStatus show(const std::string& text) {
-    return write_whole(STDOUT_FILENO, text) ? ExitStatus::accepted : ExitStatus::temporary;
+int run_link(std::string_view name, int argc, char** argv,
+             Result<ExitStatus> (*body)(const KnownLink& link, Chain words)) {
+    return run_program(name, [&] {
+        return body(*find_known_link(name), {argv, static_cast<std::size_t>(argc)});
+    });
 }
 
-} // namespace
-
-Result<void> prepare_link() {
-    if (auto done = open_standard_descriptors(); !done) return done;
-    return make_undumpable();
+ExitStatus answer(const KnownLink& link, Deed deed) {
+    return deed == Deed::version ? show_version(link.name) : show_usage(usage_of(link));
 }
 
-int run_link(std::string_view program, int argc, char** argv,
-             Result<ExitStatus> (*body)(int argc, char** argv)) {
-    ExitStatus status = ExitStatus::temporary;
-    try {
-        const auto prepared = prepare_link();
-        const auto result = prepared ? body(argc, argv) : Result<ExitStatus>{prepared.error()};
-        if (!result) complain(program, result.error().message());
-        status = result ? *result : result.error().status;
-    } catch (const std::exception& exception) {
-        complain(program, exception.what());
-    }
-    return static_cast<int>(status);
-}
-
-ExitStatus show_usage(std::string_view usage) {
-    return show("usage: " + std::string{usage} + "\n");
-}
-
-ExitStatus show_version(std::string_view program) {
-    return show(std::string{program} + " " POPPASS_VERSION "\n");
-}
-
-Error wrong_option(int returned, char** argv, std::string_view usage) {
-    std::string word{argv[optind - 1]};
-    // A letter may share its word with others, and getopt has not come to the end of that. It sets
-    // optopt for a long option with a value too many as well, which is a word before us.
-    if (returned == '?' && optopt != 0 && word.find('=') == word.npos)
-        word = {'-', static_cast<char>(optopt)};
-    return misuse((returned == ':' ? "no value for the option " : "no such option: ") + word +
-                  "; usage: " + std::string{usage});
+Result<ExitStatus> look_over(const KnownLink& link, const std::function<Result<void>(Report&)>& look) {
+    Report report;
+    if (auto looked = look(report); !looked) report.fail(link.name, looked.error().message());
+    if (auto done = write_whole(STDOUT_FILENO, report.as_json()); !done) return done.error();
+    return static_cast<ExitStatus>(report.exit_status());
 }
 
 } // namespace poppass

@@ -1,26 +1,24 @@
-// What every link of a chain does alike, first and last.
+// What every link of ours does alike, first and last.
 #pragma once
 
-#include "base/result.hh"
+#include "link/link_table.hh"
+#include "link/report.hh"
 
+#include <functional>
 #include <string_view>
 
 namespace poppass {
 
-// Opens the standard descriptors and forbids core dumps and tracing; no password may be read
-// before.
-Result<void> prepare_link();
+// Runs `body` as run_program does, with the link's row of the table and the words of its command line, its
+// own name first.
+int run_link(std::string_view name, int argc, char** argv,
+             Result<ExitStatus> (*body)(const KnownLink& link, Chain words));
 
-// Prepares, and runs `body`, whose error becomes a line on descriptor 2. Returns the exit status;
-// an exception is temporary trouble.
-int run_link(std::string_view program, int argc, char** argv,
-             Result<ExitStatus> (*body)(int argc, char** argv));
+// Answers -h or -V on descriptor 1.
+ExitStatus answer(const KnownLink& link, Deed deed);
 
-// The answers to -h and -V, on descriptor 1.
-ExitStatus show_usage(std::string_view usage);
-ExitStatus show_version(std::string_view program);
-
-// The misuse in what getopt_long, told not to print, returned '?' or ':' for.
-Error wrong_option(int returned, char** argv, std::string_view usage);
+// Answers --check: writes what `look` finds to descriptor 1, in JSON; an error of `look` is one more
+// finding. The status is 0, 1 with warnings, 2 with errors.
+Result<ExitStatus> look_over(const KnownLink& link, const std::function<Result<void>(Report&)>& look);
 
 } // namespace poppass

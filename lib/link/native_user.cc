@@ -18,7 +18,7 @@ bool set_variable(const char* name, const std::string& value) {
     return (value.empty() ? ::unsetenv(name) : ::setenv(name, value.c_str(), 1)) == 0;
 }
 
-bool set_environment(const NativeUser& user) {
+bool set_environment(const StoredUser& user) {
     if (!set_variable("HOME", user.home) || !set_variable("SHELL", user.shell)) return false;
     if (!is_dovecot() || !user.ids) return true;
     std::string extra{environment("EXTRA").value_or("")};
@@ -28,8 +28,8 @@ bool set_environment(const NativeUser& user) {
            set_variable("EXTRA", extra);
 }
 
-Result<void> become(const UserIds& ids) {
-    // Without root there is one user that can be become: who we are.
+Result<void> take_ids(const UserIds& ids) {
+    // Without root there is one user whose ids can be had: our own.
     if (::geteuid() != 0 && ids.uid == ::getuid() && ids.uid == ::geteuid() &&
         ids.gid == ::getgid() && ids.gid == ::getegid())
         return {};
@@ -47,29 +47,25 @@ DovecotLookup dovecot_lookup() {
     return environment("CREDENTIALS_LOOKUP") ? DovecotLookup::credentials : DovecotLookup::user;
 }
 
-ExitStatus no_such_user(DovecotLookup lookup) {
-    return lookup == DovecotLookup::user ? ExitStatus{3} : ExitStatus::rejected;
-}
-
-Result<NativeUser> native_user(std::string_view login, const Account& account) {
+Result<StoredUser> native_user(std::string_view login, const Account& account) {
     auto groups = find_groups(account.name, account.gid);
     if (!groups) return groups.error();
-    return NativeUser{std::string{login}, UserIds{account.uid, account.gid, std::move(*groups)},
+    return StoredUser{std::string{login}, UserIds{account.uid, account.gid, std::move(*groups)},
                       account.home, account.shell.empty() ? "/bin/sh" : account.shell};
 }
 
-Error run_for_user(Chain next, const NativeUser& user, NativeOptions options,
-                   DovecotLookup lookup) {
+Error run_for_user(Chain next, const StoredUser& user, NativeOptions options,
+                   bool is_lookup) {
     if (!is_dovecot() && options.environment) {
         if (user.ids)
-            if (auto done = become(*user.ids); !done) return done.error();
+            if (auto done = take_ids(*user.ids); !done) return done.error();
         // As the user, who may enter what root may not, and the other way round.
         if (options.change_directory && !user.home.empty() && ::chdir(user.home.c_str()) != 0)
             return system_trouble("enter", user.home);
     }
-    const bool good = set_variable("USER", user.login) &&
+    const bool good = set_variable("USER", user.name) &&
                       (!options.environment || set_environment(user)) &&
-                      (lookup == DovecotLookup::none || set_variable("AUTHORIZED", "2"));
+                      (!is_lookup || set_variable("AUTHORIZED", "2"));
     if (!good) return system_trouble("set the environment");
     return run_next(next);
 }

@@ -1,5 +1,5 @@
 // The native convention's other half: running the chain's program for a user whose password is
-// right, as DJB's checkpassword does and as Dovecot wants it. poppass-chain(7) tells both.
+// right, as DJB's checkpassword does and as Dovecot wants it. poppass-chain(7) describes both.
 #pragma once
 
 #include "account/accounts.hh"
@@ -26,8 +26,8 @@ enum class DovecotLookup {
 // Call it before anything is opened: Dovecot has descriptor 4 open, for the answer.
 DovecotLookup dovecot_lookup();
 
-// The answer that there is no such user.
-ExitStatus no_such_user(DovecotLookup lookup);
+// What Dovecot takes for "there is no such user" where it asks for one.
+inline constexpr ExitStatus no_such_user{3};
 
 struct UserIds {
     uid_t uid;
@@ -35,25 +35,25 @@ struct UserIds {
     std::vector<gid_t> groups;
 };
 
-struct NativeUser {
-    std::string login;
+struct StoredUser {
+    std::string name;
     std::optional<UserIds> ids; // nothing: a virtual user
     std::string home;           // empty: none
     std::string shell;
 };
 
 // The account as such a user, with its groups of /etc/group.
-Result<NativeUser> native_user(std::string_view login, const Account& account);
+Result<StoredUser> native_user(std::string_view login, const Account& account);
 
 struct NativeOptions {
     bool environment = true; // else USER is set, and the program sees to all the rest itself
     bool change_directory = true;
 };
 
-// Becomes the user (nothing is become for a virtual one; uid 0 is an error), enters the home, sets
-// the environment, and becomes the program. Under Dovecot nothing is become or entered: the
-// environment says who the user is, and after a look-up that it was one. Returns only where
+// Takes the user's ids (for a virtual user they stay as they are; uid 0 is an error), enters the home, sets
+// the environment, and runs the program in the place of this one. Under Dovecot ids and directory stay as
+// they are: the environment says who the user is, and after a look-up that it was one. Returns only where
 // something fails.
-Error run_for_user(Chain next, const NativeUser& user, NativeOptions options, DovecotLookup lookup);
+Error run_for_user(Chain next, const StoredUser& user, NativeOptions options, bool is_lookup);
 
 } // namespace poppass

@@ -1,5 +1,6 @@
 #include "pam/options.hh"
 
+#include "link/link_table.hh"
 #include "pam/service.hh"
 #include "base/settings.hh"
 

@@ -16,9 +16,6 @@ struct PamOptions {
     uid_t min_uid = 1000; // --min-uid
     bool debug = false;   // -d
 
-    static constexpr int min_uid_option = 256;
-    static constexpr int strip_option = 257;
-
     // Takes an option as getopt_long returned it; a bad value is misuse.
     Result<void> take(int option, std::string_view value);
 

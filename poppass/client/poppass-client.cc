@@ -3,7 +3,7 @@
 #include "client/client_session.hh"
 #include "base/clock.hh"
 #include "base/fd.hh"
-#include "link/link.hh"
+#include "base/command_line.hh"
 #include "base/log.hh"
 #include "link/peer.hh"
 #include "base/settings.hh"
@@ -311,4 +311,4 @@ Result<ExitStatus> client(int argc, char** argv) {
 
 } // namespace
 
-int main(int argc, char** argv) { return run_link(name, argc, argv, client); }
+int main(int argc, char** argv) { return run_program(name, [&] { return client(argc, argv); }); }

@@ -1,26 +1,16 @@
-// poppass --check: looks a set-up over and changes nothing.
+// What poppass-check finds: a set-up of poppass, looked over. It changes nothing.
 #pragma once
+
+#include "link/report.hh"
 
 #include <string>
 #include <vector>
 
 namespace poppass {
 
-struct Finding {
-    enum class Level { ok, warning, error } level;
-    std::string subject; // a setting, a program, a file
-    std::string text;    // what was found, and what to do about it
-};
-
-// Looks over what `poppass HOST CHECKPROGRAM [ARG...]` would do in this environment, as the caller.
-std::vector<Finding> check_setup(const std::vector<std::string>& words);
-
-// One finding a line: `warning  SUBJECT: TEXT`; or a JSON array of objects with the members level,
-// subject and text.
-std::string show_as_text(const std::vector<Finding>& findings);
-std::string show_as_json(const std::vector<Finding>& findings);
-
-// 0, 1 with warnings, 2 with errors.
-int exit_status(const std::vector<Finding>& findings);
+// Looks over what `poppass HOST CHECKPROGRAM [ARG...]` would do in this environment, as the caller. Links of
+// ours are run with --check, to report on their own store; only those in the directory `own`, an absolute
+// path, are run. Of programs of others it is said that they can be executed, no more.
+Report check_setup(const std::vector<std::string>& words, const std::string& own);
 
 } // namespace poppass

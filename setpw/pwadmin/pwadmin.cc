@@ -2,7 +2,7 @@
 
 #include "account/accounts.hh"
 #include "credentials/change_policy.hh"
-#include "link/link.hh"
+#include "base/command_line.hh"
 #include "base/log.hh"
 #include "credentials/new_hash.hh"
 #include "pwadmin/new_password.hh"
@@ -111,7 +111,8 @@ Exit show_status(const PwadminRequest& request, const CredentialFile& file,
     }
     std::string lines;
     Exit exit = Exit::success;
-    const auto read = file.each([&](std::string_view line, const std::optional<Entry>& entry) {
+    const auto read = file.each([&](std::size_t, std::string_view line,
+                                    const std::optional<Entry>& entry) {
         if (entry) {
             lines += status_line(*entry) + "\n";
             return;
@@ -268,7 +269,7 @@ Exit pwadmin(int argc, char** argv, bool is_heard) {
 int main(int argc, char** argv) {
     try {
         const bool is_heard = ::fcntl(STDOUT_FILENO, F_GETFD) != -1;
-        const auto prepared = prepare_link();
+        const auto prepared = prepare_program();
         return static_cast<int>(prepared ? pwadmin(argc, argv, is_heard) : fail(prepared.error()));
     } catch (const std::exception& exception) {
         return static_cast<int>(fail(Exit::failure, exception.what()));

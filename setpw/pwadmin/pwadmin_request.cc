@@ -1,6 +1,6 @@
 #include "pwadmin/pwadmin_request.hh"
 
-#include "link/link.hh"
+#include "base/command_line.hh"
 #include "base/settings.hh"
 
 #include <getopt.h>

@@ -1,5 +1,6 @@
 #include "link/link.hh"
 
+#include "base/command_line.hh"
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
@@ -16,15 +17,17 @@ using namespace poppass::test;
 
 namespace {
 
-using Body = Result<ExitStatus> (*)(int argc, char** argv);
+using Body = Result<ExitStatus> (*)(const KnownLink& link, Chain words);
 
 // A link with this body, as its main would run it.
-Outcome run_body(Body body, const std::vector<int>& closed = {}) {
-    char name[] = "link";
+Outcome run_body(Body body, const std::vector<int>& closed = {},
+                 const std::map<int, int>& descriptors = {}) {
+    char name[] = "setpw";
     char* argv[] = {name, nullptr};
     return run({.argv = {"/bin/false"}, // never reached
                 .closed = closed,
-                .before_exec = [&] { ::_exit(run_link("link", 1, argv, body)); }});
+                .descriptors = descriptors,
+                .before_exec = [&] { ::_exit(run_link("setpw", 1, argv, body)); }});
 }
 
 bool is_null(int fd) {
@@ -37,10 +40,10 @@ bool is_null(int fd) {
 
 TEST_CASE("the body's status is the link's, and nothing is said of it") {
     const Body bodies[] = {
-        [](int, char**) -> Result<ExitStatus> { return ExitStatus::accepted; },
-        [](int, char**) -> Result<ExitStatus> { return ExitStatus::rejected; },
-        [](int, char**) -> Result<ExitStatus> { return ExitStatus::misused; },
-        [](int, char**) -> Result<ExitStatus> { return ExitStatus::temporary; },
+        [](const KnownLink&, Chain) -> Result<ExitStatus> { return ExitStatus::accepted; },
+        [](const KnownLink&, Chain) -> Result<ExitStatus> { return ExitStatus::rejected; },
+        [](const KnownLink&, Chain) -> Result<ExitStatus> { return ExitStatus::misused; },
+        [](const KnownLink&, Chain) -> Result<ExitStatus> { return ExitStatus::temporary; },
     };
     const int statuses[] = {0, 1, 2, 111};
     for (std::size_t i = 0; i < 4; ++i) {
@@ -52,25 +55,25 @@ TEST_CASE("the body's status is the link's, and nothing is said of it") {
 }
 
 TEST_CASE("its error is one line, and a status") {
-    auto end = run_body([](int, char**) -> Result<ExitStatus> { return misuse("no\nsuch thing"); });
+    auto end = run_body([](const KnownLink&, Chain) -> Result<ExitStatus> { return misuse("no\nsuch thing"); });
     CHECK(end.status == 2);
-    CHECK(end.err == "link: no\\x0asuch thing\n");
-    end = run_body([](int, char**) -> Result<ExitStatus> {
+    CHECK(end.err == "setpw: no\\x0asuch thing\n");
+    end = run_body([](const KnownLink&, Chain) -> Result<ExitStatus> {
         errno = ENOENT;
         return system_trouble("open", "/etc/x");
     });
     CHECK(end.status == 111);
-    CHECK(end.err == "link: open /etc/x: No such file or directory\n");
+    CHECK(end.err == "setpw: open /etc/x: No such file or directory\n");
     CHECK(end.out == "");
 }
 
 TEST_CASE("an exception is temporary trouble") {
-    auto end = run_body([](int, char**) -> Result<ExitStatus> { throw std::bad_alloc{}; });
+    auto end = run_body([](const KnownLink&, Chain) -> Result<ExitStatus> { throw std::bad_alloc{}; });
     CHECK(end.status == 111);
-    CHECK(end.err == "link: std::bad_alloc\n");
-    end = run_body([](int, char**) -> Result<ExitStatus> { throw std::length_error{"too\tlong"}; });
+    CHECK(end.err == "setpw: std::bad_alloc\n");
+    end = run_body([](const KnownLink&, Chain) -> Result<ExitStatus> { throw std::length_error{"too\tlong"}; });
     CHECK(end.status == 111);
-    CHECK(end.err == "link: too\\x09long\n");
+    CHECK(end.err == "setpw: too\\x09long\n");
 }
 
 TEST_CASE("a wrong option is named as it was written") {
@@ -107,7 +110,7 @@ TEST_CASE("a wrong option is named as it was written") {
 
 TEST_CASE("the body is not dumpable and has its standard descriptors") {
     const auto end = run_body(
-        [](int, char**) -> Result<ExitStatus> {
+        [](const KnownLink&, Chain) -> Result<ExitStatus> {
             const bool dumpable = hardened && ::prctl(PR_GET_DUMPABLE) != 0;
             return !dumpable && is_null(0) && is_null(1) && is_null(2) ? ExitStatus::accepted
                                                                        : ExitStatus::rejected;
@@ -117,21 +120,35 @@ TEST_CASE("the body is not dumpable and has its standard descriptors") {
 }
 
 TEST_CASE("help and version go to descriptor 1") {
-    auto end = run_body([](int, char**) -> Result<ExitStatus> { return show_usage("link PROG"); });
+    auto end = run_body([](const KnownLink& link, Chain) -> Result<ExitStatus> {
+        return answer(link, Deed::help);
+    });
     CHECK(end.status == 0);
-    CHECK(end.out == "usage: link PROG\n");
-    end = run_body([](int, char**) -> Result<ExitStatus> { return show_version("link"); });
+    CHECK(end.out.starts_with("usage: setpw [-f FILE]"));
+    const Body version = [](const KnownLink& link, Chain) -> Result<ExitStatus> {
+        return answer(link, Deed::version);
+    };
+    end = run_body(version);
     CHECK(end.status == 0);
-    CHECK(end.out.starts_with("link "));
-    CHECK(end.out.size() > 6);
+    CHECK(end.out.starts_with("setpw "));
+    CHECK(end.out.size() > 7);
     const Fd full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
-    char name[] = "link";
-    char* argv[] = {name, nullptr};
-    const auto lost =
-        run({.argv = {"/bin/false"}, .descriptors = {{1, full.get()}}, .before_exec = [&] {
-                 ::_exit(run_link("link", 1, argv, [](int, char**) -> Result<ExitStatus> {
-                     return show_version("link");
-                 }));
-             }});
-    CHECK(lost.status == 111);
+    CHECK(run_body(version, {}, {{1, full.get()}}).status == 111);
+}
+
+TEST_CASE("a look-over is a report on descriptor 1, an error a line of it") {
+    auto end = run_body([](const KnownLink& link, Chain) -> Result<ExitStatus> {
+        return look_over(link, [](Report& report) -> Result<void> {
+            report.warn("file", "is old");
+            return {};
+        });
+    });
+    CHECK(end.status == 1);
+    CHECK(end.out == "[\n  {\"level\": \"warning\", \"subject\": \"file\", \"text\": \"is old\"}\n]\n");
+    end = run_body([](const KnownLink& link, Chain) -> Result<ExitStatus> {
+        return look_over(link, [](Report&) -> Result<void> { return trouble("no file"); });
+    });
+    CHECK(end.status == 2);
+    CHECK(end.out == "[\n  {\"level\": \"error\", \"subject\": \"setpw\", \"text\": \"no file\"}\n]\n");
+    CHECK(end.err == "");
 }

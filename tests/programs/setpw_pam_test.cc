@@ -14,7 +14,7 @@ const std::string record = bytes("joe\0old\0\0new\0");
 const std::string trouble =
     "454 Sorry, there is trouble on the server; nothing was changed (#4.3.0)\n";
 const std::string not_known =
-    "454 Sorry, there is trouble on the server; the new password may or may not be set (#4.3.0)\n";
+    "454 Sorry, the result is not known: try the new password, then the old one (#4.3.0)\n";
 const std::string wrong = "553 Sorry, old password is incorrect (#5.7.1)\n";
 
 using Rules = PamRules;

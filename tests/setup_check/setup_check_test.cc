@@ -1,5 +1,4 @@
 // poppass --check: what it finds, what it says of it, and that it changes nothing.
-#include "setup_check/known_link.hh"
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
@@ -14,8 +13,6 @@ using namespace poppass::test;
 namespace {
 
 using Words = std::vector<std::string>;
-
-Words words_of(std::span<const std::string> words) { return {words.begin(), words.end()}; }
 
 // A set-up that is as it should be: its file, and what is varied.
 struct Setup {
@@ -174,8 +171,16 @@ TEST_CASE("errors end in 2 and name the place") {
          [](Setup& s) { REQUIRE(::link(s.file.c_str(), s.directory.file("b").c_str()) == 0); },
          "more than one name"},
         {"a directory that others can write",
-         [](Setup& s) { ::chmod(s.directory.path().c_str(), 0777); }, "is refused there"},
+         [](Setup& s) { ::chmod(s.directory.path().c_str(), 0777); }, "can be written by others than its owner"},
         {"a setting", [](Setup& s) { s.environment["POPPASS_TRIES"] = "0"; }, "POPPASS_TRIES"},
+        {"an option that no link has", [](Setup& s) { s.check[1] = "--frobnicate"; },
+         "no such option: --frobnicate"},
+        {"a misspelt option at the change",
+         [](Setup& s) { s.change = built("setpw") + " --min-uids 5 /bin/false"; },
+         "no such option: --min-uids"},
+        {"a value that is none",
+         [](Setup& s) { s.change = built("setpw") + " -f " + s.file + " -m rot13 /bin/false"; },
+         "-m: no such method"},
     }, 2, "error    ");
 }
 
@@ -201,43 +206,46 @@ TEST_CASE("warnings end in 1") {
 TEST_CASE("JSON: the same findings, every byte safe") {
     Setup setup;
     setup.options = {"--check", "--json"};
-    setup.check = {"/none/\"x\\\n\xff"};
+    setup.check = {"/none/\"x\\\n\xc3\xa9\xff"};
     const auto outcome = setup.run();
     CHECK(outcome.status == 2);
     CHECK(outcome.out.starts_with("[\n  {\"level\": \"error\", \"subject\": "));
     CHECK(outcome.out.ends_with("}\n]\n"));
-    CHECK(has(outcome.out, "/none/\\\"x\\\\\\u000a\\u00ff"));
+    CHECK(has(outcome.out, "/none/\\\"x\\\\\\u000a\xc3\xa9\\ufffd"));
 }
 
-TEST_CASE("command lines of links split as the links split them") {
-    struct Case {
-        Words words;
-        Words options, next;
-    };
-    const Case cases[] = {
-        {{"checkpw"}, {}, {}},
-        {{"checkpw", "/bin/false"}, {}, {"/bin/false"}},
-        {{"checkpw", "-f", "F", "/bin/false"}, {"-f", "F"}, {"/bin/false"}},
-        {{"checkpw", "-fF", "-e", "--min-uid", "5", "--", "-x"}, {"-fF", "-e", "--min-uid", "5"}, {"-x"}},
-        {{"checkpw", "--min-uid=5", "x", "-y"}, {"--min-uid=5"}, {"x", "-y"}},
-        {{"checkpw", "-ef", "F", "x"}, {"-ef", "F"}, {"x"}},
-        {{"checkpw", "-f"}, {"-f"}, {}},
-        {{"setpw-quality", "min=8", "--", "setpw", "/bin/false"}, {"min=8"}, {"setpw", "/bin/false"}},
-        {{"setpw-quality", "min=8"}, {"min=8"}, {}},
-        {{"checkpw-pam", "-s", "x", "--", "/bin/false"}, {"-s", "x"}, {"/bin/false"}},
-    };
-    for (const auto& [words, options, next] : cases) {
-        CAPTURE(words.size());
-        const KnownLink* const link = find_known_link("/usr/sbin/" + words[0]);
-        REQUIRE(link != nullptr);
-        const LinkWords parts = split_link(*link, words);
-        CHECK(words_of(parts.options) == options);
-        CHECK(words_of(parts.next) == next);
-    }
-    CHECK(find_known_link("checkpw-unknown") == nullptr);
-    const KnownLink* const checkpw = find_known_link("checkpw");
-    REQUIRE(checkpw != nullptr);
-    const Words some{"-e", "-f", "A", "-fB"};
-    CHECK(option_value(*checkpw, some, 'f', "") == "B");
-    CHECK(option_value(*checkpw, some, 'F', "") == std::nullopt);
+TEST_CASE("an empty file is of the format that setpw takes it for") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const Setup setup;
+    write_file(setup.file, "", 0600);
+    CHECK(has(setup.run().out, setup.file + ": has 0 users in the format shadow\n"));
+}
+
+TEST_CASE("an option may be cut short, as getopt_long allows") {
+    if (missing(::geteuid() == 0, "root")) return;
+    Setup setup;
+    setup.check = {built("checkpw"), "--min", "5", "-f", setup.file, "/bin/false"};
+    check_good(setup.run());
+}
+
+TEST_CASE("only links beside poppass-check are run, of others it is said that they can be executed") {
+    if (missing(::geteuid() == 0, "root")) return;
+    Setup setup;
+    const std::string touched = setup.directory.file("touched");
+    write_file(setup.directory.file("checkpw"), "#!/bin/sh\n: >" + touched + "\n", 0755);
+    write_file(setup.directory.file("other"), "#!/bin/sh\n: >" + touched + "\n", 0755);
+    setup.check[0] = setup.directory.file("checkpw");
+    CHECK(has(setup.run().out, setup.file + ": has 1 user"));
+    setup.check = {setup.directory.file("other"), "word"};
+    CHECK(has(setup.run().out, "other: can be executed; not looked into\n"));
+    CHECK(::access(touched.c_str(), F_OK) != 0);
+}
+
+TEST_CASE("poppass --check without poppass-check beside it") {
+    const TemporaryDirectory directory;
+    std::filesystem::copy_file(built("poppass"), directory.file("poppass"));
+    const auto outcome = run({.argv = {directory.file("poppass"), "--check", "host", "/bin/false"}});
+    CHECK(outcome.status == 2);
+    CHECK(has(outcome.err, directory.file("poppass-check") + ": No such file or directory"));
+    CHECK(has(outcome.err, "package poppass"));
 }

@@ -1,4 +1,4 @@
-#include "link/words.hh"
+#include "link/set_reply.hh"
 
 #include "base/secret.hh"
 
@@ -12,12 +12,13 @@ namespace {
 
 void say(std::string_view code, std::string_view words, std::string_view tag) {
     std::string line;
-    line.reserve(code.size() + words.size() + tag.size() + 6); // one buffer, to be cleared
+    // One buffer, to be cleared: the words may offer a password.
+    line.reserve(code.size() + words.size() + tag.size() + 6);
     line.append(code).append(" ").append(words).append(" (#").append(tag).append(")\n");
     // Nobody may be listening; the status says it all the same.
     std::signal(SIGPIPE, SIG_IGN);
     (void)!::write(STDOUT_FILENO, line.data(), line.size());
-    wipe(line); // it may offer a password
+    wipe(line);
 }
 
 } // namespace
@@ -27,9 +28,15 @@ ExitStatus refuse(std::string_view words) {
     return ExitStatus::rejected;
 }
 
-Error fail(Error error, std::string_view words) {
-    if (error.status == ExitStatus::temporary) say("454", words, "4.3.0");
+Error nothing_changed(Error error) {
+    if (error.status == ExitStatus::temporary)
+        say("454", "Sorry, there is trouble on the server; nothing was changed", "4.3.0");
     return error;
+}
+
+ExitStatus not_known(std::string_view words) {
+    say("454", "Sorry, " + std::string{words}, "4.3.0");
+    return ExitStatus::temporary;
 }
 
 } // namespace poppass

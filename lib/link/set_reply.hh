@@ -10,7 +10,10 @@ namespace poppass {
 // Says why the new password is not set, "553 WORDS (#5.7.1)"; the status of a refusal.
 ExitStatus refuse(std::string_view words);
 
-// Says what is known of the change, "454 WORDS (#4.3.0)", where the error is trouble; the error.
-Error fail(Error error, std::string_view words);
+// Says, where the error is temporary trouble, that nothing was changed, with a 454; the error.
+Error nothing_changed(Error error);
+
+// Says with a 454 what is known of a change that may have been made; the status.
+ExitStatus not_known(std::string_view words);
 
 } // namespace poppass

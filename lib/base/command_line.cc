@@ -1,0 +1,57 @@
+#include "base/command_line.hh"
+
+#include "base/fd.hh"
+#include "base/log.hh"
+#include "base/secret.hh"
+
+#include <exception>
+#include <getopt.h>
+#include <unistd.h>
+
+namespace poppass {
+
+namespace {
+
+ExitStatus show(const std::string& text) {
+    return write_whole(STDOUT_FILENO, text) ? ExitStatus::accepted : ExitStatus::temporary;
+}
+
+} // namespace
+
+Result<void> prepare_program() {
+    if (auto done = open_standard_descriptors(); !done) return done;
+    return make_undumpable();
+}
+
+int run_program(std::string_view name, const std::function<Result<ExitStatus>()>& body) {
+    ExitStatus status = ExitStatus::temporary;
+    try {
+        const auto prepared = prepare_program();
+        const auto result = prepared ? body() : Result<ExitStatus>{prepared.error()};
+        if (!result) complain(name, result.error().message());
+        status = result ? *result : result.error().status;
+    } catch (const std::exception& exception) {
+        complain(name, exception.what());
+    }
+    return static_cast<int>(status);
+}
+
+ExitStatus show_usage(std::string_view usage) {
+    return show("usage: " + std::string{usage} + "\n");
+}
+
+ExitStatus show_version(std::string_view program) {
+    return show(std::string{program} + " " POPPASS_VERSION "\n");
+}
+
+Error wrong_option(int returned, char* const* argv, std::string_view usage) {
+    std::string word{argv[optind - 1]};
+    // A letter may share its word with others, and getopt has not come to the end of that. It sets
+    // optopt for a long option with a value too many as well, which is a word before us.
+    if (returned == '?' && optopt != 0 && word.find('=') == word.npos)
+        word = {'-', static_cast<char>(optopt)};
+    return misuse((returned == ':' ? "no value for the option " : "no such option: ") + word +
+                  "; usage: " + std::string{usage});
+}
+
+} // namespace poppass

@@ -1,0 +1,153 @@
+#include "link/report.hh"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace poppass {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> level_names{"ok", "warning", "error"};
+
+std::string_view level_name(Report::Level level) {
+    return level_names[static_cast<std::size_t>(level)];
+}
+
+// The length of the UTF-8 sequence (RFC 3629) that the text begins with; 0 where it begins with none.
+std::size_t utf8_length(std::string_view text) {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    const unsigned char first = byte(0);
+    const std::size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2
+                               : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+    if (length == 0 || length > text.size()) return 0;
+    for (std::size_t i = 1; i < length; ++i)
+        if ((byte(i) & 0xc0) != 0x80) return 0;
+    // No longer form than is needed, no surrogate, nothing above U+10FFFF.
+    if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
+        (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f))
+        return 0;
+    return length;
+}
+
+void append_hex(std::string& out, std::string_view before, unsigned value) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    out.append(before).append(1, digits[value >> 4 & 15]).append(1, digits[value & 15]);
+}
+
+// ASCII's control bytes, and those of ISO 8859, which some terminals obey (U+0080 to U+009F).
+bool is_control(std::string_view sequence) {
+    const auto first = static_cast<unsigned char>(sequence.front());
+    return first < 0x20 || first == 0x7f ||
+           (first == 0xc2 && static_cast<unsigned char>(sequence[1]) < 0xa0);
+}
+
+// The text for a terminal (`"` is a plain character) or as a JSON string.
+std::string shown(std::string_view text, bool json) {
+    std::string out;
+    while (!text.empty()) {
+        const std::size_t length = std::max<std::size_t>(utf8_length(text), 1);
+        const std::string_view sequence = text.substr(0, length);
+        const auto last = static_cast<unsigned char>(sequence.back());
+        if (utf8_length(text) == 0) {
+            if (json)
+                out += "\\ufffd";
+            else
+                append_hex(out, "\\x", last);
+        } else if (is_control(sequence)) {
+            append_hex(out, json ? "\\u00" : "\\x", last);
+        } else {
+            if (json && (last == '"' || last == '\\')) out += '\\';
+            out += sequence;
+        }
+        text.remove_prefix(length);
+    }
+    return out;
+}
+
+// Takes `wanted` off the front.
+bool take(std::string_view& text, std::string_view wanted) {
+    if (!text.starts_with(wanted)) return false;
+    text.remove_prefix(wanted.size());
+    return true;
+}
+
+// Takes a string as shown() writes it off the front, its quotes included.
+std::optional<std::string> take_string(std::string_view& text) {
+    if (!take(text, "\"")) return std::nullopt;
+    std::string out;
+    while (!text.empty() && text.front() != '"') {
+        if (take(text, "\\ufffd")) {
+            out += "\xef\xbf\xbd";
+        } else if (take(text, "\\u00")) {
+            constexpr std::string_view digits = "0123456789abcdef";
+            if (text.size() < 2) return std::nullopt;
+            const std::size_t high = digits.find(text[0]), low = digits.find(text[1]);
+            if (high == digits.npos || low == digits.npos) return std::nullopt;
+            if (high >= 8) out += '\xc2'; // U+0080 to U+009F
+            out += static_cast<char>(high * 16 + low);
+            text.remove_prefix(2);
+        } else {
+            if (text.front() == '\\') text.remove_prefix(1);
+            if (text.empty()) return std::nullopt;
+            out += text.front();
+            text.remove_prefix(1);
+        }
+    }
+    if (!take(text, "\"")) return std::nullopt;
+    return out;
+}
+
+} // namespace
+
+std::string Report::as_text() const {
+    std::string text;
+    for (const Line& line : lines_) {
+        std::string level{level_name(line.level)};
+        level.resize(9, ' ');
+        text += level + shown(line.subject, false) + ": " + shown(line.text, false) + "\n";
+    }
+    return text;
+}
+
+std::string Report::as_json() const {
+    std::string text = "[";
+    for (const Line& line : lines_)
+        text += std::string{text.size() > 1 ? "," : ""} + "\n  {\"level\": \"" +
+                std::string{level_name(line.level)} + "\", \"subject\": \"" +
+                shown(line.subject, true) + "\", \"text\": \"" + shown(line.text, true) + "\"}";
+    return text + "\n]\n";
+}
+
+Result<void> Report::add_json(std::string_view json) {
+    const Error strange = trouble("this is no report");
+    std::vector<Line> lines;
+    if (!take(json, "[")) return strange;
+    while (!json.starts_with("\n]")) {
+        if (!lines.empty() && !take(json, ",")) return strange;
+        if (!take(json, "\n  {\"level\": ")) return strange;
+        const auto name = take_string(json);
+        const auto level = name ? std::find(level_names.begin(), level_names.end(), *name)
+                                : level_names.end();
+        if (level == level_names.end() || !take(json, ", \"subject\": ")) return strange;
+        auto subject = take_string(json);
+        if (!subject || !take(json, ", \"text\": ")) return strange;
+        auto text = take_string(json);
+        if (!text || !take(json, "}")) return strange;
+        lines.push_back({static_cast<Level>(level - level_names.begin()), std::move(*subject),
+                         std::move(*text)});
+    }
+    if (json != "\n]\n") return strange;
+    std::move(lines.begin(), lines.end(), std::back_inserter(lines_));
+    return {};
+}
+
+int Report::exit_status() const {
+    int status = 0;
+    for (const Line& line : lines_) status = std::max(status, static_cast<int>(line.level));
+    return status;
+}
+
+} // namespace poppass
