@@ -1,0 +1,67 @@
+#include "base/text.hh"
+
+#include <algorithm>
+
+namespace poppass {
+
+namespace {
+
+constexpr char lower_letter(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+constexpr bool is_continuation(unsigned char byte) { return (byte & 0xc0) == 0x80; }
+
+} // namespace
+
+std::size_t utf8_length(std::string_view text) {
+    if (text.empty()) return 0;
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    const unsigned char first = byte(0);
+    if (first < 0x80) return 1;
+    if (first < 0xc2 || first > 0xf4) return 0;
+    const std::size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (length > text.size()) return 0;
+    for (std::size_t i = 1; i < length; ++i)
+        if (!is_continuation(byte(i))) return 0;
+    // No longer form than is needed, no surrogate, nothing above U+10FFFF.
+    if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
+        (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f))
+        return 0;
+    return length;
+}
+
+std::string_view cut_utf8(std::string_view text, std::size_t most) {
+    if (text.size() <= most) return text;
+    while (most > 0 && is_continuation(static_cast<unsigned char>(text[most]))) --most;
+    return text.substr(0, most);
+}
+
+std::string_view trim(std::string_view text) {
+    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    return text;
+}
+
+std::string one_line(std::string_view text, std::size_t most) {
+    std::string line;
+    for (const char c : text)
+        if (!is_control(c))
+            line += c;
+        else if (!line.empty() && line.back() != ' ')
+            line += ' ';
+    return std::string{trim(cut_utf8(line, most))};
+}
+
+std::string lower(std::string_view text) {
+    std::string result{text};
+    std::transform(result.begin(), result.end(), result.begin(), lower_letter);
+    return result;
+}
+
+bool same_but_for_case(std::string_view one, std::string_view other) {
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                      [](char a, char b) { return lower_letter(a) == lower_letter(b); });
+}
+
+} // namespace poppass
