@@ -48,6 +48,10 @@ std::optional<std::string> parse_address(std::string_view text) {
     return std::nullopt;
 }
 
+bool is_loopback_address(std::string_view address) {
+    return address.starts_with("127.") || address == "::1";
+}
+
 std::optional<std::string> find_peer(int fd) {
     const std::string proto{environment("PROTO").value_or("TCP")};
     const std::string remote_ip = proto + "REMOTEIP";

@@ -11,6 +11,9 @@ namespace poppass {
 // IPv4 address mapped into IPv6 is given as IPv4.
 std::optional<std::string> parse_address(std::string_view text);
 
+// Whether the address, as parse_address gives it, is 127.0.0.0/8 or ::1.
+bool is_loopback_address(std::string_view address);
+
 // Who is at the other end: ${PROTO}REMOTEIP (PROTO is TCP where unset), under TCP6 TCPREMOTEIP too,
 // REMOTE_HOST, REMOTE_ADDR, SOCAT_PEERADDR, the first of them that is an address; else the peer of the
 // socket `fd`.

@@ -143,6 +143,17 @@ TEST_CASE("parse_address: nothing else") {
     }
 }
 
+TEST_CASE("is_loopback_address: this machine's own addresses") {
+    for (const std::string_view text : {"127.0.0.1", "127.8.9.10", "::1"}) {
+        CAPTURE(text);
+        CHECK(is_loopback_address(text));
+    }
+    for (const std::string_view text : {"128.0.0.1", "12.7.0.1", "192.0.2.127", "::", "::11", "fe80::1"}) {
+        CAPTURE(text);
+        CHECK_FALSE(is_loopback_address(text));
+    }
+}
+
 TEST_CASE("find_peer: the variables, in their order") {
     struct Case {
         std::string_view what;
