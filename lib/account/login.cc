@@ -1,6 +1,6 @@
 #include "account/login.hh"
 
-#include <strings.h>
+#include "base/text.hh"
 
 namespace poppass {
 
@@ -8,8 +8,7 @@ std::string_view strip_domain(std::string_view login, std::string_view domain) {
     const std::size_t at = login.rfind('@');
     if (at == login.npos || at == 0) return login;
     const std::string_view found = login.substr(at + 1);
-    const bool same = !domain.empty() && found.size() == domain.size() &&
-                      ::strncasecmp(found.data(), domain.data(), domain.size()) == 0;
+    const bool same = !domain.empty() && same_but_for_case(found, domain);
     return same || domain == "*" ? login.substr(0, at) : login;
 }
 

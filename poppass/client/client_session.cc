@@ -1,5 +1,7 @@
 #include "client/client_session.hh"
 
+#include "link/peer.hh"
+
 #include <algorithm>
 
 namespace poppass {
@@ -57,7 +59,7 @@ bool is_readable_by_others(const Connection& connection) {
     if (proto.starts_with("SSL") || proto.starts_with("TLS") || connection.has_tls_session)
         return false;
     if (proto == "UNIX" || proto == "IPC") return false;
-    return !connection.peer || !(connection.peer->starts_with("127.") || *connection.peer == "::1");
+    return !connection.peer || !is_loopback_address(*connection.peer);
 }
 
 } // namespace poppass

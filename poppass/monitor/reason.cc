@@ -1,5 +1,6 @@
 #include "monitor/reason.hh"
 
+#include "base/text.hh"
 #include "link/record.hh"
 
 #include <algorithm>
@@ -11,10 +12,6 @@ namespace {
 constexpr std::size_t code_size = 4; // and the space or hyphen after it
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
 bool is_reply(std::string_view line) {
     return line.size() >= code_size && (line[0] == '4' || line[0] == '5') && is_digit(line[1]) &&
@@ -35,19 +32,6 @@ bool holds(std::string_view text, std::string_view password) {
         if (same) return true;
     }
     return false;
-}
-
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-    return text;
-}
-
-// At most `size` bytes, and no part of a character.
-std::string_view cut(std::string_view text, std::size_t size) {
-    if (text.size() <= size) return text;
-    while (size > 0 && is_continuation(text[size])) --size;
-    return text.substr(0, size);
 }
 
 std::string_view without_tag(std::string_view text) {
@@ -87,9 +71,9 @@ std::string_view Reason::words(std::initializer_list<std::string_view> passwords
         return {};
     }
     // A password that begins within this much of the line is there to its end, and was found.
-    std::string_view text = trim(cut(line, line_.capacity() - code_size - longest_record));
+    std::string_view text = trim(cut_utf8(line, line_.capacity() - code_size - longest_record));
     if (!text.empty()) text = without_tag(text);
-    return trim(cut(text, longest_words));
+    return trim(cut_utf8(text, longest_words));
 }
 
 } // namespace poppass

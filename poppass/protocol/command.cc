@@ -1,23 +1,16 @@
 #include "protocol/command.hh"
 
+#include "base/text.hh"
+
 namespace poppass {
 
 namespace {
 
-bool same_word(std::string_view typed, std::string_view word) {
-    if (typed.size() != word.size()) return false;
-    for (std::size_t i = 0; i < word.size(); ++i) {
-        const char c = typed[i];
-        if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != word[i]) return false;
-    }
-    return true;
-}
-
 Verb parse_verb(std::string_view word) {
-    if (same_word(word, "user")) return Verb::user;
-    if (same_word(word, "pass")) return Verb::pass;
-    if (same_word(word, "newpass")) return Verb::newpass;
-    if (same_word(word, "quit")) return Verb::quit;
+    if (same_but_for_case(word, "user")) return Verb::user;
+    if (same_but_for_case(word, "pass")) return Verb::pass;
+    if (same_but_for_case(word, "newpass")) return Verb::newpass;
+    if (same_but_for_case(word, "quit")) return Verb::quit;
     return Verb::unknown;
 }
 
