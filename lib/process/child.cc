@@ -2,10 +2,10 @@
 
 #include "base/clock.hh"
 #include "base/fd.hh"
+#include "process/become_user.hh"
 
 #include <csignal>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -59,41 +59,38 @@ bool put_on(const Fd& fd, int number) {
     return ::dup2(fd.get(), number) == number;
 }
 
-bool take(const Identity& identity) {
-    return ::setgroups(0, nullptr) == 0 &&
-           ::setresgid(identity.gid, identity.gid, identity.gid) == 0 &&
-           ::setresuid(identity.uid, identity.uid, identity.uid) == 0;
-}
-
-// The child's side; shares our memory until it is another program. Returns only on failure.
-void become(const Child& child, const Pipes& pipes) {
+// What the child does until it is another program; it shares our memory. Returns only on failure,
+// with the errno value that says why.
+int execute(const Child& child, const Pipes& pipes) {
     ::setpgid(0, 0);
-    if (!put_on(pipes.output.write_end, 1)) return;
-    if (!put_on(pipes.errors.write_end, 2)) return;
-    // Last, for any of the other ends may have had this number.
-    if (!put_on(pipes.record.read_end, 3)) return;
+    if (!put_on(pipes.output.write_end, 1)) return errno;
+    if (!put_on(pipes.errors.write_end, 2)) return errno;
+    // Descriptor 3 comes last, because one of the other ends may have had this number.
+    if (!put_on(pipes.record.read_end, 3)) return errno;
     const rlimit no_core{0, 0};
-    if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return;
-    // Handlers end with execve; what we ignore, or were started to ignore, would stay ignored.
+    if (::setrlimit(RLIMIT_CORE, &no_core) != 0) return errno;
+    // execve resets handlers, but a signal that we ignore would stay ignored.
     struct sigaction normal {};
     normal.sa_handler = SIG_DFL;
     for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2})
-        if (::sigaction(number, &normal, nullptr) != 0) return;
+        if (::sigaction(number, &normal, nullptr) != 0) return errno;
     sigset_t none;
     ::sigemptyset(&none);
-    if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return;
-    if (child.identity && !take(*child.identity)) return;
+    if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return errno;
+    if (child.identity)
+        if (const auto done = become_user(child.identity->uid, child.identity->gid, {}); !done)
+            return done.error().system_error != 0 ? done.error().system_error : EPERM;
     ::execve(child.path.c_str(), child.argv, child.environment);
+    return errno;
 }
 
-// vfork costs a fraction of fork, and its sharing of memory brings errno home. A function of its
-// own keeps its caller's locals out of that sharing.
+// vfork costs a fraction of fork, and because it shares memory, the child can leave its errno here.
+// This is a function of its own so that the child does not share its caller's local variables.
 [[gnu::noinline]] pid_t start(const Child& child, const Pipes& pipes, int& error) {
     volatile int failure = 0;
     const pid_t pid = ::vfork();
     if (pid == 0) {
-        become(child, pipes);
-        failure = errno;
+        failure = execute(child, pipes);
         ::_exit(111);
     }
     error = pid < 0 ? errno : failure;

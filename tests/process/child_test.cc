@@ -199,6 +199,18 @@ TEST_CASE("as somebody else: uid, gid, and no other groups") {
           }) == 0);
 }
 
+TEST_CASE("nothing runs as root where somebody else is asked for") {
+    if (missing(::geteuid() == 0, "root")) return;
+    for (const Identity& identity : {Identity{0, 64'002}, Identity{static_cast<uid_t>(-1), 64'002},
+                                     Identity{64'001, static_cast<gid_t>(-1)}}) {
+        const auto ran = run_words({built("next-link")}, "record", seconds{20}, Errors::taken,
+                                   [&](Child& child) { child.identity = identity; });
+        CHECK(ran.end.how == How::not_started);
+        CHECK(ran.end.value == EPERM);
+        CHECK(ran.out == "");
+    }
+}
+
 TEST_CASE("a process group of its own, no core dumps, default signals, none blocked") {
     // The worst that whoever started us can have left behind.
     std::map<int, struct sigaction> before;
