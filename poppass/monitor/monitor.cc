@@ -44,13 +44,13 @@ std::string status_text(const ChildEnd& end) {
     return "not-started";
 }
 
-std::string_view result_text(Outcome outcome, std::string_view accepted) {
+std::string_view result_text(ChainOutcome outcome, std::string_view accepted) {
     switch (outcome) {
-    case Outcome::accepted: return accepted;
-    case Outcome::rejected: return "refused";
-    case Outcome::misused: return "misused";
-    case Outcome::temporary: return "temporary";
-    case Outcome::unknown: break;
+    case ChainOutcome::accepted: return accepted;
+    case ChainOutcome::rejected: return "refused";
+    case ChainOutcome::misused: return "misused";
+    case ChainOutcome::temporary: return "temporary";
+    case ChainOutcome::unknown: break;
     }
     return "unknown";
 }
@@ -145,11 +145,11 @@ private:
             return violated();
         Reason reason;
         const ChildEnd end = run(configuration_.check, reason, {password});
-        const Outcome outcome = judge(end);
+        const ChainOutcome outcome = outcome_of(end);
         const std::string_view words = reason.words({password});
         const auto took = Clock::now() - arrived;
         log_link("check", result_text(outcome, "accepted"), configuration_.check, end, took, words);
-        if (outcome == Outcome::accepted && !old_password_.assign({password})) return violated();
+        if (outcome == ChainOutcome::accepted && !old_password_.assign({password})) return violated();
         request_.wipe();
         const auto decision = rules_.end_check(outcome, took);
         const auto when = arrived + decision.answer_at;
@@ -157,7 +157,7 @@ private:
             return close(Closing::shutting_down);
         // The words of a refusal are for the log alone: they could tell whether there is such a user.
         answer({outcome, decision.last,
-                outcome == Outcome::temporary ? words : std::string_view{}});
+                outcome == ChainOutcome::temporary ? words : std::string_view{}});
         if (decision.last) end_ = "tries";
     }
 
@@ -169,7 +169,7 @@ private:
         Reason reason;
         const ChildEnd end =
             run(configuration_.change, reason, {old_password_.view(), new_password});
-        const Outcome outcome = judge(end);
+        const ChainOutcome outcome = outcome_of(end);
         const std::string_view words = reason.words({old_password_.view(), new_password});
         log_link("change", result_text(outcome, "changed"), configuration_.change, end,
                  Clock::now() - arrived, without_quoted(words));
@@ -178,7 +178,7 @@ private:
         if (last) forget();
         request_.wipe();
         answer({outcome, last, words});
-        if (outcome == Outcome::accepted && configuration_.after) run_after(login);
+        if (outcome == ChainOutcome::accepted && configuration_.after) run_after(login);
     }
 
     // The program that is run when a change was answered. What becomes of it is for the log alone.

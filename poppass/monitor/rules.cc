@@ -7,20 +7,20 @@
 
 namespace poppass {
 
-Outcome judge(const ChildEnd& end) {
+ChainOutcome outcome_of(const ChildEnd& end) {
     switch (end.how) {
     case ChildEnd::How::exited: break;
-    case ChildEnd::How::not_started: return Outcome::temporary;
+    case ChildEnd::How::not_started: return ChainOutcome::temporary;
     case ChildEnd::How::killed:
-    case ChildEnd::How::overtime: return Outcome::unknown;
+    case ChildEnd::How::overtime: return ChainOutcome::unknown;
     }
     switch (end.value) {
-    case static_cast<int>(ExitStatus::accepted): return Outcome::accepted;
-    case static_cast<int>(ExitStatus::misused): return Outcome::misused;
-    case static_cast<int>(ExitStatus::temporary): return Outcome::temporary;
+    case static_cast<int>(ExitStatus::accepted): return ChainOutcome::accepted;
+    case static_cast<int>(ExitStatus::misused): return ChainOutcome::misused;
+    case static_cast<int>(ExitStatus::temporary): return ChainOutcome::temporary;
     default:
         // 1 is everybody's refusal, 3 to 99 are vpopmail's vchkpw's, 100 is cvm's.
-        return end.value >= 1 && end.value <= 100 ? Outcome::rejected : Outcome::unknown;
+        return end.value >= 1 && end.value <= 100 ? ChainOutcome::rejected : ChainOutcome::unknown;
     }
 }
 
@@ -29,8 +29,8 @@ bool MonitorRules::begin_check() {
     return tries_left_ > 0;
 }
 
-MonitorRules::CheckDecision MonitorRules::end_check(Outcome outcome, std::chrono::nanoseconds took) {
-    if (outcome == Outcome::accepted) {
+MonitorRules::CheckDecision MonitorRules::end_check(ChainOutcome outcome, std::chrono::nanoseconds took) {
+    if (outcome == ChainOutcome::accepted) {
         refusals_left_ = refusals_per_check;
         return {false, took};
     }
@@ -41,8 +41,8 @@ MonitorRules::CheckDecision MonitorRules::end_check(Outcome outcome, std::chrono
     return {tries_left_ == 0, delays * delay};
 }
 
-bool MonitorRules::end_change(Outcome outcome) {
-    refusals_left_ = outcome == Outcome::rejected ? std::max(refusals_left_ - 1, 0) : 0;
+bool MonitorRules::end_change(ChainOutcome outcome) {
+    refusals_left_ = outcome == ChainOutcome::rejected ? std::max(refusals_left_ - 1, 0) : 0;
     return refusals_left_ == 0;
 }
 

@@ -11,7 +11,7 @@ namespace poppass {
 
 // What a chain's end means. poppass-chain(7) has the table; it is the status that decides, and anything
 // unforeseen is `unknown`, never accepted.
-Outcome judge(const ChildEnd& end);
+ChainOutcome outcome_of(const ChildEnd& end);
 
 class MonitorRules {
 public:
@@ -28,13 +28,13 @@ public:
     // `took`: from the arrival of the request to the end of the check. A check that was not accepted is
     // answered at the first whole multiple of the delay that has not passed, so that its time tells
     // nothing.
-    CheckDecision end_check(Outcome outcome, std::chrono::nanoseconds took);
+    CheckDecision end_check(ChainOutcome outcome, std::chrono::nanoseconds took);
 
     // Whether a change may be run now: only on an accepted check.
     [[nodiscard]] bool begin_change() const { return refusals_left_ > 0; }
 
     // True where no other change may follow without a new check.
-    bool end_change(Outcome outcome);
+    bool end_change(ChainOutcome outcome);
 
     void forget() { refusals_left_ = 0; }
 

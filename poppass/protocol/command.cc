@@ -14,7 +14,7 @@ Verb parse_verb(std::string_view word) {
     return Verb::unknown;
 }
 
-Argument judge(std::string_view argument, bool cut) {
+Argument argument_state(std::string_view argument, bool cut) {
     if (cut) return Argument::too_long;
     if (argument.empty()) return Argument::empty;
     for (const char c : argument)
@@ -29,7 +29,7 @@ Command parse_command(std::string_view line, bool cut) {
     const std::size_t space = line.find(' ');
     const std::string_view argument =
         space == line.npos ? std::string_view{} : line.substr(space + 1);
-    return {parse_verb(line.substr(0, space)), judge(argument, cut), argument};
+    return {parse_verb(line.substr(0, space)), argument_state(argument, cut), argument};
 }
 
 } // namespace poppass

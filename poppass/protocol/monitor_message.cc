@@ -85,9 +85,9 @@ std::optional<std::variant<Verdict, Closing>> parse_answer(std::string_view mess
         byte(1) <= static_cast<unsigned char>(Closing::shutting_down))
         return static_cast<Closing>(byte(1));
     if (message.size() < 3 || message.size() > Answer::longest || message[0] != verdict_mark ||
-        byte(1) > static_cast<unsigned char>(Outcome::unknown) || byte(2) > 1)
+        byte(1) > static_cast<unsigned char>(ChainOutcome::unknown) || byte(2) > 1)
         return std::nullopt;
-    return Verdict{static_cast<Outcome>(byte(1)), byte(2) == 1, message.substr(3)};
+    return Verdict{static_cast<ChainOutcome>(byte(1)), byte(2) == 1, message.substr(3)};
 }
 
 } // namespace poppass

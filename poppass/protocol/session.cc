@@ -64,18 +64,18 @@ Step Session::check_answered(const Verdict& verdict) {
     if (state_ != State::checking) return SayAndClose{Reply::server_trouble};
     state_ = State::user;
     switch (verdict.outcome) {
-    case Outcome::accepted:
+    case ChainOutcome::accepted:
         state_ = State::newpass;
         refusals_ = 0;
         return Say{Reply::new_password_please};
-    case Outcome::rejected:
+    case ChainOutcome::rejected:
         if (verdict.last) return SayAndClose{Reply::too_many_tries};
         return Say{Reply::old_password_incorrect};
-    case Outcome::misused:
+    case ChainOutcome::misused:
         if (verdict.last) return SayAndClose{Reply::check_misused_and_last};
         return Say{Reply::check_misused};
-    case Outcome::temporary:
-    case Outcome::unknown: break;
+    case ChainOutcome::temporary:
+    case ChainOutcome::unknown: break;
     }
     if (verdict.last) return SayAndClose{Reply::check_temporary_and_last, verdict.words};
     return Say{Reply::check_temporary, verdict.words};
@@ -85,15 +85,15 @@ Step Session::change_answered(const Verdict& verdict) {
     if (state_ != State::changing) return SayAndClose{Reply::server_trouble};
     state_ = State::user;
     switch (verdict.outcome) {
-    case Outcome::accepted: return Say{Reply::changed};
-    case Outcome::rejected: {
+    case ChainOutcome::accepted: return Say{Reply::changed};
+    case ChainOutcome::rejected: {
         const bool again = !verdict.last && ++refusals_ < refusals_per_check;
         if (again) state_ = State::newpass;
         return Say{Reply::change_failed, verdict.words, !again && !verdict.last};
     }
-    case Outcome::misused: return Say{Reply::change_misused};
-    case Outcome::temporary: return Say{Reply::change_temporary, verdict.words};
-    case Outcome::unknown: break;
+    case ChainOutcome::misused: return Say{Reply::change_misused};
+    case ChainOutcome::temporary: return Say{Reply::change_temporary, verdict.words};
+    case ChainOutcome::unknown: break;
     }
     return Say{Reply::change_unknown};
 }

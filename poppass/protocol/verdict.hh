@@ -7,7 +7,7 @@
 
 namespace poppass {
 
-enum class Outcome : std::uint8_t {
+enum class ChainOutcome : std::uint8_t {
     accepted,  // the old password is right; the new one is set
     rejected,  // refused; at a change the check stays good for another try
     misused,   // the chain is set up wrongly; nothing was done
@@ -19,7 +19,7 @@ enum class Outcome : std::uint8_t {
 inline constexpr std::size_t longest_words = 200;
 
 struct Verdict {
-    Outcome outcome = Outcome::unknown;
+    ChainOutcome outcome = ChainOutcome::unknown;
     // A check: the tries are used up, the session ends with this answer. A change: no other one may
     // be tried without a new check.
     bool last = false;

@@ -33,7 +33,7 @@ void check_answer(std::string_view message) {
     must(again.view() == message, "an answer that is understood is one that we would have made");
     if (const auto* const verdict = std::get_if<Verdict>(&*answer)) {
         must(verdict->words.size() <= longest_words, "words are short");
-        must(verdict->outcome <= Outcome::unknown, "the outcome is one of ours");
+        must(verdict->outcome <= ChainOutcome::unknown, "the outcome is one of ours");
     }
 }
 

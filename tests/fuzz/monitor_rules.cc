@@ -11,15 +11,16 @@ using std::chrono::nanoseconds;
 
 namespace {
 
-Outcome outcome_of(char c) {
-    return static_cast<Outcome>(static_cast<unsigned char>(c) %
-                                (static_cast<unsigned>(Outcome::unknown) + 1));
+ChainOutcome any_outcome(char c) {
+    return static_cast<ChainOutcome>(static_cast<unsigned char>(c) %
+                                (static_cast<unsigned>(ChainOutcome::unknown) + 1));
 }
 
-void check_judge(char how, char value) {
+void check_outcome(char how, char value) {
     const ChildEnd end{static_cast<ChildEnd::How>(static_cast<unsigned char>(how) % 4),
                        static_cast<unsigned char>(value)};
-    must((judge(end) == Outcome::accepted) == (end.how == ChildEnd::How::exited && end.value == 0),
+    const bool exited_0 = end.how == ChildEnd::How::exited && end.value == 0;
+    must((outcome_of(end) == ChainOutcome::accepted) == exited_0,
          "only the exit status 0 is an acceptance");
 }
 
@@ -36,7 +37,7 @@ void try_input(std::string_view input) {
         const char first = input[1];
         const char second = input[2];
         input.remove_prefix(3);
-        check_judge(first, second);
+        check_outcome(first, second);
         must(rules.begin_change() == (changes_left > 0),
              "a change follows an accepted check alone");
         if (order == 'c') {
@@ -45,12 +46,12 @@ void try_input(std::string_view input) {
             must(!rules.begin_change(), "a check forgets the one before");
             changes_left = 0;
             if (!may) continue;
-            const Outcome outcome = outcome_of(first);
+            const ChainOutcome outcome = any_outcome(first);
             const nanoseconds took =
                 std::chrono::milliseconds{50} * static_cast<unsigned char>(second);
             const auto decision = rules.end_check(outcome, took);
             must(decision.answer_at >= took, "no answer before its time");
-            if (outcome == Outcome::accepted) {
+            if (outcome == ChainOutcome::accepted) {
                 changes_left = refusals_per_check;
                 must(!decision.last && decision.answer_at == took, "an acceptance does not wait");
                 continue;
@@ -64,8 +65,8 @@ void try_input(std::string_view input) {
                      decision.answer_at - took < delay,
                  "the next one");
         } else if (order == 'n' && rules.begin_change()) {
-            const Outcome outcome = outcome_of(first);
-            changes_left = outcome == Outcome::rejected ? changes_left - 1 : 0;
+            const ChainOutcome outcome = any_outcome(first);
+            changes_left = outcome == ChainOutcome::rejected ? changes_left - 1 : 0;
             must(rules.end_change(outcome) == (changes_left == 0), "only refusals keep the check");
         } else if (order == 'f') {
             rules.forget();

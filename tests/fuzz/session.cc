@@ -32,7 +32,7 @@ public:
         must(replies_ == 1, "one reply answers a command");
         for (auto answered : {&Session::check_answered, &Session::change_answered}) {
             Session other = session_;
-            const Step step = (other.*answered)({Outcome::accepted, false, {}});
+            const Step step = (other.*answered)({ChainOutcome::accepted, false, {}});
             must(std::holds_alternative<SayAndClose>(step),
                  "no verdict counts that nobody asked for");
         }
@@ -76,11 +76,11 @@ private:
         accepted_.reset();
         must(rules_.begin_check(), "no check is asked for that would not be run");
         must(make_check_record(record_, check->login, check->password), "its record fits");
-        const Outcome outcome = next_outcome();
+        const ChainOutcome outcome = next_outcome();
         const auto took = std::chrono::milliseconds{10};
         const auto decision = rules_.end_check(outcome, took);
         must(decision.answer_at >= took, "no answer before its time");
-        if (outcome == Outcome::accepted) {
+        if (outcome == ChainOutcome::accepted) {
             accepted_.emplace(Pair{std::string{check->login}, std::string{check->password}});
         } else {
             must(decision.answer_at == std::chrono::seconds{1}, "a failed check waits");
@@ -101,10 +101,10 @@ private:
         must(rules_.begin_change(), "no change is asked for that would not be run");
         must(make_set_record(record_, accepted_->login, accepted_->password, change->new_password),
              "its record fits");
-        const Outcome outcome = next_outcome();
+        const ChainOutcome outcome = next_outcome();
         const bool last = rules_.end_change(outcome);
         if (last) accepted_.reset();
-        must(last || outcome == Outcome::rejected, "only a refusal keeps the check");
+        must(last || outcome == ChainOutcome::rejected, "only a refusal keeps the check");
         carry_out(session_.change_answered(told({outcome, last, words_})));
     }
 
@@ -124,23 +124,23 @@ private:
         return std::get<Verdict>(*parsed);
     }
 
-    Outcome next_outcome() {
+    ChainOutcome next_outcome() {
         const char c = ends_.empty() ? 'u' : ends_.front();
         ends_.remove_prefix(ends_.empty() ? 0 : 1);
         switch (c) {
         case 'a':
-            return judge({ChildEnd::How::exited, 0});
+            return outcome_of({ChildEnd::How::exited, 0});
         case 'r':
-            return judge({ChildEnd::How::exited, 1});
+            return outcome_of({ChildEnd::How::exited, 1});
         case 'm':
-            return judge({ChildEnd::How::exited, 2});
+            return outcome_of({ChildEnd::How::exited, 2});
         case 't':
-            return judge({ChildEnd::How::exited, 111});
+            return outcome_of({ChildEnd::How::exited, 111});
         default:
             break;
         }
-        const Outcome other = judge({ChildEnd::How::exited, static_cast<unsigned char>(c)});
-        must(other != Outcome::accepted || c == '\0', "only the status 0 accepts");
+        const ChainOutcome other = outcome_of({ChildEnd::How::exited, static_cast<unsigned char>(c)});
+        must(other != ChainOutcome::accepted || c == '\0', "only the status 0 accepts");
         return other;
     }
 

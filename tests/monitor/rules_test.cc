@@ -16,33 +16,33 @@ using std::chrono::seconds;
 
 namespace {
 
-constexpr poppass::Outcome outcomes[] = {poppass::Outcome::accepted, poppass::Outcome::rejected,
-                                         poppass::Outcome::misused, poppass::Outcome::temporary,
-                                         poppass::Outcome::unknown};
+constexpr ChainOutcome outcomes[] = {ChainOutcome::accepted, ChainOutcome::rejected,
+                                     ChainOutcome::misused, ChainOutcome::temporary,
+                                     ChainOutcome::unknown};
 
 } // namespace
 
 TEST_CASE("what every exit status means") {
     for (int status = 0; status <= 255; ++status) {
         CAPTURE(status);
-        const auto wanted = status == 0     ? poppass::Outcome::accepted
-                            : status == 2   ? poppass::Outcome::misused
-                            : status == 111 ? poppass::Outcome::temporary
-                            : status <= 100 ? poppass::Outcome::rejected
-                                            : poppass::Outcome::unknown;
-        CHECK(judge({How::exited, status, 1}) == wanted);
+        const auto wanted = status == 0     ? ChainOutcome::accepted
+                            : status == 2   ? ChainOutcome::misused
+                            : status == 111 ? ChainOutcome::temporary
+                            : status <= 100 ? ChainOutcome::rejected
+                                            : ChainOutcome::unknown;
+        CHECK(outcome_of({How::exited, status, 1}) == wanted);
     }
 }
 
 TEST_CASE("any end but an exit with 0 is no acceptance") {
     for (int value = -1; value <= 300; ++value) {
         CAPTURE(value);
-        CHECK(judge({How::killed, value, 1}) == poppass::Outcome::unknown);
-        CHECK(judge({How::overtime, value, 1}) == poppass::Outcome::unknown);
-        CHECK(judge({How::not_started, value, 0}) == poppass::Outcome::temporary);
+        CHECK(outcome_of({How::killed, value, 1}) == ChainOutcome::unknown);
+        CHECK(outcome_of({How::overtime, value, 1}) == ChainOutcome::unknown);
+        CHECK(outcome_of({How::not_started, value, 0}) == ChainOutcome::temporary);
     }
     for (const int odd : {-1, -256, 256, 512, 1 << 30})
-        CHECK(judge({How::exited, odd, 1}) == poppass::Outcome::unknown);
+        CHECK(outcome_of({How::exited, odd, 1}) == ChainOutcome::unknown);
 }
 
 TEST_CASE("a failed check is answered at a whole multiple of the delay") {
@@ -68,7 +68,7 @@ TEST_CASE("a failed check is answered at a whole multiple of the delay") {
             const auto decision = rules.end_check(outcome, took);
             // A right password is answered at once.
             CHECK(decision.answer_at.count() ==
-                  (outcome == poppass::Outcome::accepted ? took : answer_at).count());
+                  (outcome == ChainOutcome::accepted ? took : answer_at).count());
         }
 }
 
@@ -76,7 +76,7 @@ TEST_CASE("the tries: every check that was not accepted is one, an accepted one 
     for (const int tries : {1, 2, 3, 7, 1000})
         for (const auto outcome : outcomes) {
             MonitorRules rules{tries, 0s};
-            if (outcome == poppass::Outcome::accepted) {
+            if (outcome == ChainOutcome::accepted) {
                 for (int i = 0; i < 2000; ++i) {
                     REQUIRE(rules.begin_check());
                     REQUIRE_FALSE(rules.end_check(outcome, 0ns).last);
@@ -89,8 +89,8 @@ TEST_CASE("the tries: every check that was not accepted is one, an accepted one 
                 // In between, neither an accepted one nor anything else gives a try back.
                 if (left > 1) {
                     REQUIRE(rules.begin_check());
-                    REQUIRE_FALSE(rules.end_check(poppass::Outcome::accepted, 0ns).last);
-                    (void)rules.end_change(poppass::Outcome::accepted);
+                    REQUIRE_FALSE(rules.end_check(ChainOutcome::accepted, 0ns).last);
+                    (void)rules.end_change(ChainOutcome::accepted);
                     rules.forget();
                 }
             }
@@ -109,16 +109,16 @@ TEST_CASE("no tries, no check") {
 TEST_CASE("an accepted check takes ten refusals, and nothing but refusals") {
     MonitorRules rules{3, 0s};
     REQUIRE(rules.begin_check());
-    (void)rules.end_check(poppass::Outcome::accepted, 0ns);
+    (void)rules.end_check(ChainOutcome::accepted, 0ns);
     for (int i = 1; i <= refusals_per_check; ++i) {
         REQUIRE(rules.begin_change());
-        CHECK(rules.end_change(poppass::Outcome::rejected) == (i == refusals_per_check));
+        CHECK(rules.end_change(ChainOutcome::rejected) == (i == refusals_per_check));
     }
     CHECK_FALSE(rules.begin_change());
     for (const auto outcome : outcomes) {
-        if (outcome == poppass::Outcome::rejected) continue;
+        if (outcome == ChainOutcome::rejected) continue;
         REQUIRE(rules.begin_check());
-        (void)rules.end_check(poppass::Outcome::accepted, 0ns);
+        (void)rules.end_check(ChainOutcome::accepted, 0ns);
         REQUIRE(rules.begin_change());
         CHECK(rules.end_change(outcome));
         CHECK_FALSE(rules.begin_change());
@@ -153,7 +153,7 @@ void explore(const MonitorRules& rules, const Model& model, int depth) {
     REQUIRE_FALSE(begun.begin_change()); // from the beginning of a check on
     if (may)
         for (const auto outcome : outcomes) {
-            const bool accepted = outcome == poppass::Outcome::accepted;
+            const bool accepted = outcome == ChainOutcome::accepted;
             MonitorRules ended = begun;
             Model after{accepted ? model.tries : model.tries - 1, accepted, 0};
             REQUIRE(ended.end_check(outcome, 0ns).last == (after.tries == 0));
@@ -165,7 +165,7 @@ void explore(const MonitorRules& rules, const Model& model, int depth) {
         ++changes;
         MonitorRules ended = rules;
         Model after = model;
-        after.checked = outcome == poppass::Outcome::rejected && ++after.refusals < 10;
+        after.checked = outcome == ChainOutcome::rejected && ++after.refusals < 10;
         REQUIRE(ended.end_change(outcome) == !after.checked);
         explore(ended, after, depth - 1);
     }

@@ -15,7 +15,7 @@
 using namespace poppass::test;
 using namespace std::string_view_literals;
 using Clock = std::chrono::steady_clock;
-constexpr auto rejected = poppass::Outcome::rejected;
+constexpr auto rejected = poppass::ChainOutcome::rejected;
 
 namespace {
 
@@ -45,7 +45,7 @@ const std::string forget = "f";
 const std::string violation = "violation";
 
 // A verdict without words, as the monitor sends it and the client is told.
-std::string verdict(poppass::Outcome outcome, bool last = false) {
+std::string verdict(poppass::ChainOutcome outcome, bool last = false) {
     return "200 " + hex(poppass::Answer{{outcome, last, {}}}.view());
 }
 

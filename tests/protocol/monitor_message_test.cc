@@ -126,9 +126,8 @@ TEST_CASE("of any bytes: what parses has whole strings without NULs, and comes b
 }
 
 TEST_CASE("verdicts arrive as they were sent") {
-    for (const auto outcome : {poppass::Outcome::accepted, poppass::Outcome::rejected,
-                               poppass::Outcome::misused, poppass::Outcome::temporary,
-                               poppass::Outcome::unknown})
+    for (const auto outcome : {ChainOutcome::accepted, ChainOutcome::rejected, ChainOutcome::misused,
+                               ChainOutcome::temporary, ChainOutcome::unknown})
         for (const bool last : {false, true})
             for (const std::string& words : {std::string{}, std::string{"Sorry"},
                                              std::string(longest_words, 'w'), std::string{"\xff"}}) {
@@ -143,7 +142,7 @@ TEST_CASE("verdicts arrive as they were sent") {
             }
     // Longer words are cut, here too.
     const std::string words(1000, 'w');
-    const Answer answer{Verdict{poppass::Outcome::rejected, false, words}};
+    const Answer answer{Verdict{ChainOutcome::rejected, false, words}};
     CHECK(answer.view().size() == Answer::longest);
     const auto parsed = parse_answer(answer.view());
     REQUIRE(parsed);

@@ -12,12 +12,12 @@
 using namespace poppass;
 using namespace poppass::test;
 using namespace std::chrono_literals;
-using Verdicts = poppass::Outcome;
 
 namespace {
 
-constexpr Verdicts outcomes[] = {Verdicts::accepted, Verdicts::rejected, Verdicts::misused,
-                                 Verdicts::temporary, Verdicts::unknown};
+constexpr ChainOutcome outcomes[] = {ChainOutcome::accepted, ChainOutcome::rejected,
+                                     ChainOutcome::misused, ChainOutcome::temporary,
+                                     ChainOutcome::unknown};
 
 Command line(Verb verb, std::string_view argument) { return {verb, Argument::good, argument}; }
 
@@ -46,7 +46,7 @@ Session at_pass(std::string_view login = "joe") {
 Session at_newpass(std::string_view login = "joe", std::string_view old = "old") {
     Session session = at_pass(login);
     CHECK(std::holds_alternative<AskCheck>(session.command(line(Verb::pass, old))));
-    CHECK(reply_of(session.check_answered({Verdicts::accepted, false, {}})) ==
+    CHECK(reply_of(session.check_answered({ChainOutcome::accepted, false, {}})) ==
           Reply::new_password_please);
     return session;
 }
@@ -122,22 +122,22 @@ TEST_CASE("only quit closes, and whatever else goes wrong leads back to user") {
 
 TEST_CASE("verdicts to replies") {
     struct Case {
-        Verdicts outcome;
+        ChainOutcome outcome;
         bool last;
         Reply check, change;
     };
     using R = Reply;
     const Case cases[] = {
-        {Verdicts::accepted, false, R::new_password_please, R::changed},
-        {Verdicts::accepted, true, R::new_password_please, R::changed},
-        {Verdicts::rejected, false, R::old_password_incorrect, R::change_failed},
-        {Verdicts::rejected, true, R::too_many_tries, R::change_failed},
-        {Verdicts::misused, false, R::check_misused, R::change_misused},
-        {Verdicts::misused, true, R::check_misused_and_last, R::change_misused},
-        {Verdicts::temporary, false, R::check_temporary, R::change_temporary},
-        {Verdicts::temporary, true, R::check_temporary_and_last, R::change_temporary},
-        {Verdicts::unknown, false, R::check_temporary, R::change_unknown},
-        {Verdicts::unknown, true, R::check_temporary_and_last, R::change_unknown},
+        {ChainOutcome::accepted, false, R::new_password_please, R::changed},
+        {ChainOutcome::accepted, true, R::new_password_please, R::changed},
+        {ChainOutcome::rejected, false, R::old_password_incorrect, R::change_failed},
+        {ChainOutcome::rejected, true, R::too_many_tries, R::change_failed},
+        {ChainOutcome::misused, false, R::check_misused, R::change_misused},
+        {ChainOutcome::misused, true, R::check_misused_and_last, R::change_misused},
+        {ChainOutcome::temporary, false, R::check_temporary, R::change_temporary},
+        {ChainOutcome::temporary, true, R::check_temporary_and_last, R::change_temporary},
+        {ChainOutcome::unknown, false, R::check_temporary, R::change_unknown},
+        {ChainOutcome::unknown, true, R::check_temporary_and_last, R::change_unknown},
     };
     for (const auto& [outcome, last, check, change] : cases) {
         CAPTURE(static_cast<int>(outcome));
@@ -146,7 +146,7 @@ TEST_CASE("verdicts to replies") {
         (void)session.command(line(Verb::pass, "old"));
         const Step checked = session.check_answered({outcome, last, "words"});
         CHECK(reply_of(checked) == check);
-        const bool closes = last && outcome != Verdicts::accepted;
+        const bool closes = last && outcome != ChainOutcome::accepted;
         CHECK(std::holds_alternative<SayAndClose>(checked) == closes);
 
         session = at_newpass();
@@ -157,7 +157,7 @@ TEST_CASE("verdicts to replies") {
         CHECK_FALSE(std::get<Say>(changed).forget);    // the monitor knows
         const auto again = session.command(line(Verb::newpass, "new"));
         CHECK(std::holds_alternative<AskChange>(again) ==
-              (outcome == Verdicts::rejected && !last));
+              (outcome == ChainOutcome::rejected && !last));
     }
 }
 
@@ -170,12 +170,12 @@ TEST_CASE("words are the link's for temporary trouble and refused changes only")
         for (const auto outcome : outcomes) {
             Session session = at_pass();
             (void)session.command(line(Verb::pass, "old"));
-            const bool temporary = outcome == Verdicts::temporary || outcome == Verdicts::unknown;
+            const bool temporary = outcome == ChainOutcome::temporary || outcome == ChainOutcome::unknown;
             CHECK(words_of(session.check_answered({outcome, last, "words"})) ==
                   (temporary ? "words" : ""));
             session = at_newpass();
             (void)session.command(line(Verb::newpass, "new"));
-            const bool shown = outcome == Verdicts::temporary || outcome == Verdicts::rejected;
+            const bool shown = outcome == ChainOutcome::temporary || outcome == ChainOutcome::rejected;
             CHECK(words_of(session.change_answered({outcome, last, "words"})) ==
                   (shown ? "words" : ""));
         }
@@ -257,7 +257,7 @@ TEST_CASE("the lengths of an earlier login and password are not counted") {
     const Step asked = session.command(line(Verb::pass, old));
     REQUIRE(std::holds_alternative<AskCheck>(asked));
     CHECK(std::get<AskCheck>(asked).login == "j");
-    (void)session.check_answered({Verdicts::accepted, false, {}});
+    (void)session.check_answered({ChainOutcome::accepted, false, {}});
     CHECK(std::holds_alternative<AskChange>(session.command(line(Verb::newpass, "1234567"))));
 }
 
@@ -266,7 +266,7 @@ TEST_CASE("ten refused new passwords, by us or by the link, and the old one is n
         Session session = at_newpass();
         MonitorRules rules{3, 0s};
         REQUIRE(rules.begin_check());
-        (void)rules.end_check(Verdicts::accepted, 0ns);
+        (void)rules.end_check(ChainOutcome::accepted, 0ns);
         for (int i = 0; i < 10; ++i) {
             CAPTURE(bits);
             CAPTURE(i);
@@ -277,10 +277,10 @@ TEST_CASE("ten refused new passwords, by us or by the link, and the old one is n
             REQUIRE(std::holds_alternative<AskChange>(asked) == by_link);
             if (by_link) {
                 REQUIRE(rules.begin_change());
-                last = rules.end_change(Verdicts::rejected);
+                last = rules.end_change(ChainOutcome::rejected);
             }
             const Say said = std::get<Say>(
-                by_link ? session.change_answered({Verdicts::rejected, last, {}}) : asked);
+                by_link ? session.change_answered({ChainOutcome::rejected, last, {}}) : asked);
             if (said.forget) rules.forget();
             REQUIRE((said.forget || last) == (i == 9));
             REQUIRE(rules.begin_change() == (i < 9));
@@ -289,7 +289,7 @@ TEST_CASE("ten refused new passwords, by us or by the link, and the old one is n
         // A new check starts from ten again.
         (void)session.command(line(Verb::user, "joe"));
         (void)session.command(line(Verb::pass, "old"));
-        (void)session.check_answered({Verdicts::accepted, false, {}});
+        (void)session.check_answered({ChainOutcome::accepted, false, {}});
         for (int i = 0; i < 9; ++i)
             REQUIRE(reply_of(session.command({Verb::newpass, Argument::empty, ""})) ==
                     Reply::empty_argument);
@@ -385,7 +385,7 @@ void check(Walk& walk, World begun, const AskCheck& asked, const Command& comman
     begun.refusals = 0;
     for (const auto outcome : outcomes) {
         World world = begun;
-        const bool accepted = outcome == Verdicts::accepted;
+        const bool accepted = outcome == ChainOutcome::accepted;
         const bool last = world.rules.end_check(outcome, 0ns).last;
         if (!accepted) --world.tries;
         must(last == (world.tries == 0), "the tries hold");
@@ -406,9 +406,9 @@ void change(Walk& walk, const World& before, const AskChange& asked, const Comma
     for (const auto outcome : outcomes) {
         World world = before;
         const bool last = world.rules.end_change(outcome);
-        const bool again = outcome == Verdicts::rejected && ++world.refusals < 10;
+        const bool again = outcome == ChainOutcome::rejected && ++world.refusals < 10;
         const Step answer = world.session.change_answered({outcome, last, {}});
-        must((reply_of(answer) == Reply::changed) == (outcome == Verdicts::accepted),
+        must((reply_of(answer) == Reply::changed) == (outcome == ChainOutcome::accepted),
              "200 to a change");
         said(walk, world, answer, left, again);
     }
@@ -479,7 +479,7 @@ TEST_CASE("all sequences in which new passwords are refused, past the tenth") {
     Walk walk{commands};
     World world{at_newpass(), MonitorRules{1, 0s}, 1};
     REQUIRE(world.rules.begin_check());
-    (void)world.rules.end_check(Verdicts::accepted, 0ns);
+    (void)world.rules.end_check(ChainOutcome::accepted, 0ns);
     world.login = world.asked_for = "joe";
     world.old_size = 3;
     world.checked = true;
