@@ -74,13 +74,9 @@ private:
               ReplyLine{last.reply, last.words});
     }
 
-    void perform(const AskCheck& check) {
-        carry_out(session_.check_answered(ask(CheckRequest{check.login, check.password})));
-    }
+    void perform(const CheckRequest& check) { carry_out(session_.check_answered(ask(check))); }
 
-    void perform(const AskChange& change) {
-        carry_out(session_.change_answered(ask(ChangeRequest{change.new_password})));
-    }
+    void perform(const ChangeRequest& change) { carry_out(session_.change_answered(ask(change))); }
 
     LineReader::Line wait_for_line() {
         const auto deadline = Clock::now() + line_timeout_;

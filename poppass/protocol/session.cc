@@ -48,7 +48,7 @@ Step Session::take_pass(const Command& command) {
         return refuse(Reply::too_long);
     old_size_ = command.argument.size();
     state_ = State::checking;
-    return AskCheck{{login_.data(), login_size_}, command.argument};
+    return CheckRequest{{login_.data(), login_size_}, command.argument};
 }
 
 Step Session::take_newpass(const Command& command) {
@@ -57,7 +57,7 @@ Step Session::take_newpass(const Command& command) {
     if (login_size_ + old_size_ + command.argument.size() + nuls_in_record > longest_record)
         return refuse_new_password(Reply::too_long);
     state_ = State::changing;
-    return AskChange{command.argument};
+    return ChangeRequest{command.argument};
 }
 
 Step Session::check_answered(const Verdict& verdict) {

@@ -3,6 +3,7 @@
 
 #include "protocol/command.hh"
 #include "link/record.hh"
+#include "protocol/monitor_message.hh"
 #include "protocol/reply.hh"
 #include "protocol/verdict.hh"
 
@@ -26,18 +27,9 @@ struct SayAndClose {
     std::string_view words = {};
 };
 
-// Ask the monitor, and hand its verdict to Session::check_answered. The record fits.
-struct AskCheck {
-    std::string_view login;
-    std::string_view password;
-};
-
-// Ask the monitor, and hand its verdict to Session::change_answered. The record fits.
-struct AskChange {
-    std::string_view new_password;
-};
-
-using Step = std::variant<Say, SayAndClose, AskCheck, AskChange>;
+// A request is for the monitor, and its verdict for Session::check_answered or change_answered. Its
+// record fits.
+using Step = std::variant<Say, SayAndClose, CheckRequest, ChangeRequest>;
 
 // How often a new password may be refused before the old one must be given again.
 inline constexpr int refusals_per_check = 10;

@@ -67,8 +67,8 @@ private:
         over_ = true;
     }
 
-    void perform(const AskCheck& ask) {
-        const Request request = carried(CheckRequest{ask.login, ask.password});
+    void perform(const CheckRequest& ask) {
+        const Request request = carried(ask);
         const auto* const check = std::get_if<CheckRequest>(&request);
         must(check != nullptr && check->login == ask.login && check->password == ask.password,
              "a check arrives as it was asked for");
@@ -92,8 +92,8 @@ private:
         carry_out(step);
     }
 
-    void perform(const AskChange& ask) {
-        const Request request = carried(ChangeRequest{ask.new_password});
+    void perform(const ChangeRequest& ask) {
+        const Request request = carried(ask);
         const auto* const change = std::get_if<ChangeRequest>(&request);
         must(change != nullptr && change->new_password == ask.new_password,
              "a change arrives as it was asked for");

@@ -45,7 +45,7 @@ Session at_pass(std::string_view login = "joe") {
 
 Session at_newpass(std::string_view login = "joe", std::string_view old = "old") {
     Session session = at_pass(login);
-    CHECK(std::holds_alternative<AskCheck>(session.command(line(Verb::pass, old))));
+    CHECK(std::holds_alternative<CheckRequest>(session.command(line(Verb::pass, old))));
     CHECK(reply_of(session.check_answered({ChainOutcome::accepted, false, {}})) ==
           Reply::new_password_please);
     return session;
@@ -150,13 +150,13 @@ TEST_CASE("verdicts to replies") {
         CHECK(std::holds_alternative<SayAndClose>(checked) == closes);
 
         session = at_newpass();
-        CHECK(std::holds_alternative<AskChange>(session.command(line(Verb::newpass, "new"))));
+        CHECK(std::holds_alternative<ChangeRequest>(session.command(line(Verb::newpass, "new"))));
         const Step changed = session.change_answered({outcome, last, "words"});
         CHECK(reply_of(changed) == change);
         REQUIRE(std::holds_alternative<Say>(changed)); // a change never ends a session
         CHECK_FALSE(std::get<Say>(changed).forget);    // the monitor knows
         const auto again = session.command(line(Verb::newpass, "new"));
-        CHECK(std::holds_alternative<AskChange>(again) ==
+        CHECK(std::holds_alternative<ChangeRequest>(again) ==
               (outcome == ChainOutcome::rejected && !last));
     }
 }
@@ -215,9 +215,9 @@ TEST_CASE("what just fits a record is asked, what just does not is refused") {
         const std::string fits(508 - login, 'p'), longer(509 - login, 'p');
         Session session = at_pass(name);
         const Step asked = session.command(line(Verb::pass, fits));
-        REQUIRE(std::holds_alternative<AskCheck>(asked));
-        CHECK(std::get<AskCheck>(asked).login == name);
-        CHECK(std::get<AskCheck>(asked).password == fits);
+        REQUIRE(std::holds_alternative<CheckRequest>(asked));
+        CHECK(std::get<CheckRequest>(asked).login == name);
+        CHECK(std::get<CheckRequest>(asked).password == fits);
         session = at_pass(name);
         CHECK(reply_of(session.command(line(Verb::pass, longer))) == Reply::too_long);
     }
@@ -237,15 +237,15 @@ TEST_CASE("what just fits a record is asked, what just does not is refused") {
         if (room > 0) {
             const std::string fits(room, 'w');
             const Step asked = session.command(line(Verb::newpass, fits));
-            REQUIRE(std::holds_alternative<AskChange>(asked));
-            CHECK(std::get<AskChange>(asked).new_password == fits);
+            REQUIRE(std::holds_alternative<ChangeRequest>(asked));
+            CHECK(std::get<ChangeRequest>(asked).new_password == fits);
         }
         session = at_newpass(name, word);
         CHECK(reply_of(session.command(line(Verb::newpass, std::string(room + 1, 'w')))) ==
               Reply::too_long);
         // The check stays good: a shorter one may follow.
         const Step again = session.command(line(Verb::newpass, "w"));
-        CHECK(std::holds_alternative<AskChange>(again) == (room > 0));
+        CHECK(std::holds_alternative<ChangeRequest>(again) == (room > 0));
     }
 }
 
@@ -255,10 +255,10 @@ TEST_CASE("the lengths of an earlier login and password are not counted") {
     CHECK(reply_of(session.command(line(Verb::user, "j"))) == Reply::password_please);
     const std::string old(500, 'p');
     const Step asked = session.command(line(Verb::pass, old));
-    REQUIRE(std::holds_alternative<AskCheck>(asked));
-    CHECK(std::get<AskCheck>(asked).login == "j");
+    REQUIRE(std::holds_alternative<CheckRequest>(asked));
+    CHECK(std::get<CheckRequest>(asked).login == "j");
     (void)session.check_answered({ChainOutcome::accepted, false, {}});
-    CHECK(std::holds_alternative<AskChange>(session.command(line(Verb::newpass, "1234567"))));
+    CHECK(std::holds_alternative<ChangeRequest>(session.command(line(Verb::newpass, "1234567"))));
 }
 
 TEST_CASE("ten refused new passwords, by us or by the link, and the old one is needed again") {
@@ -274,7 +274,7 @@ TEST_CASE("ten refused new passwords, by us or by the link, and the old one is n
             const bool by_link = (bits >> i & 1) != 0;
             const Step asked = session.command(by_link ? line(Verb::newpass, "w")
                                                        : Command{Verb::newpass, Argument::empty, ""});
-            REQUIRE(std::holds_alternative<AskChange>(asked) == by_link);
+            REQUIRE(std::holds_alternative<ChangeRequest>(asked) == by_link);
             if (by_link) {
                 REQUIRE(rules.begin_change());
                 last = rules.end_change(ChainOutcome::rejected);
@@ -293,7 +293,7 @@ TEST_CASE("ten refused new passwords, by us or by the link, and the old one is n
         for (int i = 0; i < 9; ++i)
             REQUIRE(reply_of(session.command({Verb::newpass, Argument::empty, ""})) ==
                     Reply::empty_argument);
-        CHECK(std::holds_alternative<AskChange>(session.command(line(Verb::newpass, "w"))));
+        CHECK(std::holds_alternative<ChangeRequest>(session.command(line(Verb::newpass, "w"))));
     }
 }
 
@@ -367,13 +367,13 @@ void said(Walk& walk, World world, const Step& answer, int left, bool checked_af
     must(world.rules.begin_change() == world.checked, "the monitor believes what was checked");
     if (std::holds_alternative<SayAndClose>(answer)) return;
     Session probe = world.session;
-    const bool would = std::holds_alternative<AskChange>(probe.command(line(Verb::newpass, "w")));
+    const bool would = std::holds_alternative<ChangeRequest>(probe.command(line(Verb::newpass, "w")));
     const bool fits = world.asked_for.size() + world.old_size + 1 + 4 <= 512;
     must(would == (world.checked && fits), "the session asks where the monitor allows it");
     step(walk, world, left);
 }
 
-void check(Walk& walk, World begun, const AskCheck& asked, const Command& command, int left) {
+void check(Walk& walk, World begun, const CheckRequest& asked, const Command& command, int left) {
     ++walk.checks;
     must(begun.pass_next, "a check follows its user directly");
     must(asked.login == begun.login, "the login that was given");
@@ -396,7 +396,7 @@ void check(Walk& walk, World begun, const AskCheck& asked, const Command& comman
     }
 }
 
-void change(Walk& walk, const World& before, const AskChange& asked, const Command& command,
+void change(Walk& walk, const World& before, const ChangeRequest& asked, const Command& command,
             int left) {
     ++walk.changes;
     must(before.checked, "a change needs an accepted check");
@@ -422,11 +422,11 @@ void step(Walk& walk, const World& before, int left) {
     for (const Command& command : walk.commands) {
         World world = before;
         const Step answer = world.session.command(command);
-        if (const auto* const asked = std::get_if<AskCheck>(&answer)) {
+        if (const auto* const asked = std::get_if<CheckRequest>(&answer)) {
             check(walk, world, *asked, command, left - 1);
             continue;
         }
-        if (const auto* const asked = std::get_if<AskChange>(&answer)) {
+        if (const auto* const asked = std::get_if<ChangeRequest>(&answer)) {
             change(walk, world, *asked, command, left - 1);
             continue;
         }
