@@ -1,7 +1,6 @@
 #include "monitor/rules.hh"
 
 #include "base/exit_status.hh"
-#include "protocol/session.hh"
 
 #include <algorithm>
 

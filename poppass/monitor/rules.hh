@@ -13,6 +13,9 @@ namespace poppass {
 // unforeseen is `unknown`, never accepted.
 ChainOutcome outcome_of(const ChildEnd& end);
 
+// How often the change chain may refuse a new password before the old one must be checked again.
+inline constexpr int refusals_per_check = 10;
+
 class MonitorRules {
 public:
     // `tries`: failed checks until the session ends. `delay`: how long each is kept waiting.

@@ -53,9 +53,10 @@ Step Session::take_pass(const Command& command) {
 
 Step Session::take_newpass(const Command& command) {
     if (command.verb != Verb::newpass) return refuse(Reply::expected_newpass);
-    if (command.state != Argument::good) return refuse_new_password(reply_to_fault(command.state));
+    // The check stays good for a new password that a record can hold.
+    if (command.state != Argument::good) return Say{reply_to_fault(command.state)};
     if (login_size_ + old_size_ + command.argument.size() + nuls_in_record > longest_record)
-        return refuse_new_password(Reply::too_long);
+        return Say{Reply::too_long};
     state_ = State::changing;
     return ChangeRequest{command.argument};
 }
@@ -66,7 +67,6 @@ Step Session::check_answered(const Verdict& verdict) {
     switch (verdict.outcome) {
     case ChainOutcome::accepted:
         state_ = State::newpass;
-        refusals_ = 0;
         return Say{Reply::new_password_please};
     case ChainOutcome::rejected:
         if (verdict.last) return SayAndClose{Reply::too_many_tries};
@@ -86,11 +86,9 @@ Step Session::change_answered(const Verdict& verdict) {
     state_ = State::user;
     switch (verdict.outcome) {
     case ChainOutcome::accepted: return Say{Reply::changed};
-    case ChainOutcome::rejected: {
-        const bool again = !verdict.last && ++refusals_ < refusals_per_check;
-        if (again) state_ = State::newpass;
-        return Say{Reply::change_failed, verdict.words, !again && !verdict.last};
-    }
+    case ChainOutcome::rejected:
+        if (!verdict.last) state_ = State::newpass;
+        return Say{Reply::change_failed, verdict.words};
     case ChainOutcome::misused: return Say{Reply::change_misused};
     case ChainOutcome::temporary: return Say{Reply::change_temporary, verdict.words};
     case ChainOutcome::unknown: break;
@@ -98,17 +96,11 @@ Step Session::change_answered(const Verdict& verdict) {
     return Say{Reply::change_unknown};
 }
 
-// Back to the start.
+// The session begins again with `user`.
 Step Session::refuse(Reply reply) {
     const bool forget = state_ == State::newpass;
     state_ = State::user;
     return Say{reply, {}, forget};
-}
-
-// A new password that could not even be asked for counts as refused: the check stays good.
-Step Session::refuse_new_password(Reply reply) {
-    if (++refusals_ >= refusals_per_check) return refuse(reply);
-    return Say{reply};
 }
 
 } // namespace poppass

@@ -31,9 +31,6 @@ struct SayAndClose {
 // record fits.
 using Step = std::variant<Say, SayAndClose, CheckRequest, ChangeRequest>;
 
-// How often a new password may be refused before the old one must be given again.
-inline constexpr int refusals_per_check = 10;
-
 class Session {
 public:
     // One step for one command. Views in it live as long as the command's line and this session.
@@ -50,13 +47,11 @@ private:
     Step take_pass(const Command& command);
     Step take_newpass(const Command& command);
     Step refuse(Reply reply);
-    Step refuse_new_password(Reply reply);
 
     State state_ = State::user;
     std::array<char, longest_record> login_{};
     std::size_t login_size_ = 0;
     std::size_t old_size_ = 0;
-    int refusals_ = 0;
 };
 
 } // namespace poppass

@@ -2,7 +2,6 @@
 // tries; second: the delay in seconds; then one byte an order, and for a chain's end one more.
 #include "monitor/rules.hh"
 
-#include "protocol/session.hh"
 #include "fuzz/target.hh"
 
 namespace poppass::fuzz {

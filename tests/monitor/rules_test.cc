@@ -1,7 +1,6 @@
 #include "monitor/rules.hh"
 
 #include "support/program.hh"
-#include "protocol/session.hh"
 
 #include <doctest/doctest.h>
 

@@ -381,16 +381,15 @@ TEST_CASE("several changes in one session, each with its own check") {
                                      set_record("joe", "old-joe", "new-joe"));
 }
 
-TEST_CASE("a refused newpass may be followed by others, ten in all") {
+TEST_CASE("a refused newpass may be followed by others, until ten were refused by the chain") {
     Service service{.change = quoted(fixture({"exit", "1"}))};
     for (const bool too_long_ones : {false, true}) {
         Conversation client{service};
         bring_to(client, "newpass");
-        for (int i = 0; i < 10; ++i)
-            if (too_long_ones && i % 2 == 0)
-                CHECK(client.ask("newpass " + std::string(508, 'n')) == too_long);
-            else
-                CHECK(client.ask("newpass new") == failed);
+        for (int i = 0; i < 10; ++i) {
+            if (too_long_ones) CHECK(client.ask("newpass " + std::string(508, 'n')) == too_long);
+            CHECK(client.ask("newpass new") == failed);
+        }
         CHECK(client.ask("newpass new") == want_user);
         CHECK(client.ask("user joe") == password_please);
         CHECK(client.ask("pass old") == new_password_please);
