@@ -71,7 +71,7 @@ Result<void> take_option(Options& options, int c, std::string_view value) {
 ExitStatus refuse(const Attempt& attempt, Seconds wait, Convention convention) {
     if (convention == Convention::native) {
         LogLine line;
-        line.word("user", attempt.login).word("ip", attempt.address).word("wait", wait);
+        line.add("user", attempt.login).add("ip", attempt.address).add("wait", wait);
         complain(program, "too many attempts: " + std::string{line.text()});
     } else {
         std::signal(SIGPIPE, SIG_IGN); // nobody may be listening; the status says it all the same
@@ -186,9 +186,9 @@ Result<ExitStatus> list(const Options& options) {
     std::string text;
     for (const auto& waiting : state->throttle(options.limits).list(state->now())) {
         LogLine line;
-        if (waiting.kind != Kind::address) line.word("user", waiting.login);
-        if (waiting.kind != Kind::login) line.word("ip", waiting.address);
-        line.word("failures", waiting.failures).word("wait", waiting.wait);
+        if (waiting.kind != Kind::address) line.add("user", waiting.login);
+        if (waiting.kind != Kind::login) line.add("ip", waiting.address);
+        line.add("failures", waiting.failures).add("wait", waiting.wait);
         text.append(line.text()).append("\n");
     }
     if (auto done = write_whole(STDOUT_FILENO, text); !done) return done.error();

@@ -46,11 +46,11 @@ void clean_environment(const std::optional<std::string>& peer) {
 // Nothing is read from the client here; its own close is waited for, or two seconds.
 int fail_to_start(const EventLog& log, const std::optional<std::string>& peer, const Error& error) {
     log.write(LogLine{}
-                  .word("event", "error")
-                  .word("result", "not-started")
-                  .word("ip", peer.value_or("-"))
-                  .word("pid", ::getpid())
-                  .word("words", error.message()));
+                  .add("event", "error")
+                  .add("result", "not-started")
+                  .add("ip", peer.value_or("-"))
+                  .add("pid", ::getpid())
+                  .add("words", error.message()));
     (void)write_whole(STDOUT_FILENO, ReplyLine{Reply::server_trouble}.text());
     if (::shutdown(STDOUT_FILENO, SHUT_WR) == 0) {
 #ifdef POLLRDHUP

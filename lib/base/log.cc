@@ -29,7 +29,7 @@ bool LogLine::put(std::string_view bytes) {
     return true;
 }
 
-LogLine& LogLine::word(std::string_view key, std::string_view value) {
+LogLine& LogLine::add(std::string_view key, std::string_view value) {
     const std::size_t before = size_;
     if (!((size_ == 0 || put(" ")) && put(key) && put("="))) {
         size_ = before;
@@ -51,10 +51,10 @@ LogLine& LogLine::word(std::string_view key, std::string_view value) {
     return *this;
 }
 
-LogLine& LogLine::word(std::string_view key, std::int64_t value) {
+LogLine& LogLine::add(std::string_view key, std::int64_t value) {
     char digits[20];
     const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-    return word(key, {digits, static_cast<std::size_t>(end - digits)});
+    return add(key, {digits, static_cast<std::size_t>(end - digits)});
 }
 
 void complain(std::string_view program, std::string_view message) {

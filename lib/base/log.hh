@@ -16,8 +16,8 @@ public:
     static constexpr std::size_t longest = 1024;
     static constexpr std::size_t longest_value = 320;
 
-    LogLine& word(std::string_view key, std::string_view value);
-    LogLine& word(std::string_view key, std::int64_t value);
+    LogLine& add(std::string_view key, std::string_view value);
+    LogLine& add(std::string_view key, std::int64_t value);
 
     // What was built, without a line feed.
     std::string_view text() const { return {bytes_.data(), size_}; }

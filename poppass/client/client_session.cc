@@ -10,7 +10,7 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-Meaning meaning_of(Asked asked, char hundreds, std::string_view words) {
+Meaning meaning_of(Asked asked, char hundreds, std::string_view text) {
     switch (hundreds) {
     case '2':
         return Meaning::good;
@@ -23,10 +23,9 @@ Meaning meaning_of(Asked asked, char hundreds, std::string_view words) {
     default:
         return Meaning::nonsense;
     }
-    // poppass has one code for everything that failed; these are its words where it was not the
-    // password that failed.
-    const bool trouble = asked == Asked::greeting || words.starts_with("Temporary failure") ||
-                         words.starts_with("Result unknown");
+    // poppass has one code for every failure. These texts say that the password was not to blame.
+    const bool trouble = asked == Asked::greeting || text.starts_with("Temporary failure") ||
+                         text.starts_with("Result unknown");
     return trouble ? Meaning::trouble : Meaning::refused;
 }
 
@@ -49,9 +48,9 @@ ServerReply judge_reply(Asked asked, std::string_view line) {
                           std::all_of(line.begin(), line.begin() + 3, is_digit) &&
                           (line.size() == 3 || line[3] == ' ' || line[3] == '-');
     if (!has_code) return {Meaning::nonsense, line};
-    const std::string_view words = line.substr(std::min<std::size_t>(line.size(), 4));
-    const Meaning meaning = meaning_of(asked, line.front(), words);
-    return {meaning, meaning == Meaning::nonsense ? line : words};
+    const std::string_view text = line.substr(std::min<std::size_t>(line.size(), 4));
+    const Meaning meaning = meaning_of(asked, line.front(), text);
+    return {meaning, meaning == Meaning::nonsense ? line : text};
 }
 
 bool is_readable_by_others(const Connection& connection) {

@@ -32,7 +32,7 @@ enum class Meaning {
 
 struct ServerReply {
     Meaning meaning;
-    std::string_view words; // without the code; of nonsense, all of it
+    std::string_view text; // what the server said, without the code; of nonsense, the whole line
 };
 
 // A line of the server without its line feed. Other servers than poppass ask for the passwords with

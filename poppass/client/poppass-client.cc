@@ -54,7 +54,7 @@ public:
         if (usable_ && command_.assign({"quit\r\n"}) && send()) (void)hear(Asked::quit);
     }
 
-    // The words of the answer live until the next one is heard.
+    // The text of the answer lives until the next one is heard.
     Result<ServerReply> ask(Asked asked, std::string_view verb, std::string_view what,
                             std::string_view argument) {
         sent_ = false;
@@ -86,7 +86,7 @@ private:
         const auto line = read_line();
         usable_ = false;
         if (!line) return line.error();
-        return ServerReply{Meaning::trouble, judge_reply(Asked::greeting, *line).words};
+        return ServerReply{Meaning::trouble, judge_reply(Asked::greeting, *line).text};
     }
 
     Result<void> send() {
@@ -150,7 +150,7 @@ private:
 // Shows what the server said; control bytes become visible.
 ExitStatus report(const ServerReply& reply) {
     const auto say = [&](std::string_view before) {
-        complain(name, std::string{before} + std::string{reply.words});
+        complain(name, std::string{before} + std::string{reply.text});
     };
     switch (reply.meaning) {
     case Meaning::good:
@@ -246,10 +246,10 @@ private:
     }
 
     Result<ExitStatus> finish(ExitStatus status) const {
-        std::string_view words;
-        if (status == ExitStatus::accepted) words = "Password changed.\n";
-        if (status == ExitStatus::rejected) words = "Nothing was changed.\n";
-        if (auto told = terminal_->tell(words); !told) return told.error();
+        std::string_view text;
+        if (status == ExitStatus::accepted) text = "Password changed.\n";
+        if (status == ExitStatus::rejected) text = "Nothing was changed.\n";
+        if (auto told = terminal_->tell(text); !told) return told.error();
         return status;
     }
 

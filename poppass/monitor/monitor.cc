@@ -71,12 +71,12 @@ std::string_view end_text(int status) {
 }
 
 // A link that refuses a password may offer one, in double quotes: that is for the user alone.
-std::string without_quoted(std::string_view words) {
-    const auto first = words.find('"');
-    if (first == words.npos) return std::string{words};
-    const auto last = words.rfind('"');
-    const auto after = first == last ? std::string_view{} : words.substr(last);
-    return std::string{words.substr(0, first)}.append("\"...").append(after);
+std::string without_quoted(std::string_view reason) {
+    const auto first = reason.find('"');
+    if (first == reason.npos) return std::string{reason};
+    const auto last = reason.rfind('"');
+    const auto after = first == last ? std::string_view{} : reason.substr(last);
+    return std::string{reason.substr(0, first)}.append("\"...").append(after);
 }
 
 // As execve wants them; they live as long as `words`.
@@ -143,21 +143,21 @@ private:
         login_ = strip_domain(login, configuration_.strip);
         if (!rules_.begin_check() || !make_check_record(record_, login_, password))
             return violated();
-        Reason reason;
-        const ChildEnd end = run(configuration_.check, reason, {password});
+        ReasonReader output;
+        const ChildEnd end = run(configuration_.check, output, {password});
         const ChainOutcome outcome = outcome_of(end);
-        const std::string_view words = reason.words({password});
+        const std::string_view reason = output.reason({password});
         const auto took = Clock::now() - arrived;
-        log_link("check", result_text(outcome, "accepted"), configuration_.check, end, took, words);
+        log_link("check", result_text(outcome, "accepted"), configuration_.check, end, took, reason);
         if (outcome == ChainOutcome::accepted && !old_password_.assign({password})) return violated();
         request_.wipe();
         const auto decision = rules_.end_check(outcome, took);
         const auto when = arrived + decision.answer_at;
         if (!wait_until(when - last_sleep) || !wait_until(when))
             return close(Closing::shutting_down);
-        // The words of a refusal are for the log alone: they could tell whether there is such a user.
+        // Only the log gets the reason of a refusal: it could tell whether there is such a user.
         answer({outcome, decision.last,
-                outcome == ChainOutcome::temporary ? words : std::string_view{}});
+                outcome == ChainOutcome::temporary ? reason : std::string_view{}});
         if (decision.last) end_ = "tries";
     }
 
@@ -166,18 +166,18 @@ private:
         if (!rules_.begin_change() ||
             !make_set_record(record_, login_, old_password_.view(), new_password))
             return violated();
-        Reason reason;
+        ReasonReader output;
         const ChildEnd end =
-            run(configuration_.change, reason, {old_password_.view(), new_password});
+            run(configuration_.change, output, {old_password_.view(), new_password});
         const ChainOutcome outcome = outcome_of(end);
-        const std::string_view words = reason.words({old_password_.view(), new_password});
+        const std::string_view reason = output.reason({old_password_.view(), new_password});
         log_link("change", result_text(outcome, "changed"), configuration_.change, end,
-                 Clock::now() - arrived, without_quoted(words));
+                 Clock::now() - arrived, without_quoted(reason));
         const bool last = rules_.end_change(outcome);
         const std::string login = login_;
         if (last) forget();
         request_.wipe();
-        answer({outcome, last, words});
+        answer({outcome, last, reason});
         if (outcome == ChainOutcome::accepted && configuration_.after) run_after(login);
     }
 
@@ -202,7 +202,7 @@ private:
         login_.clear();
     }
 
-    ChildEnd run(const ChainLine& chain, Reason& reason,
+    ChildEnd run(const ChainLine& chain, ReasonReader& output,
                  std::initializer_list<std::string_view> passwords) {
         std::optional<LinkErrors> errors;
         if (log_.uses_syslog()) errors.emplace(*this, chain, passwords);
@@ -211,7 +211,7 @@ private:
                        .argv = pointers(chain.words).data(),
                        .record = &record_,
                        .limit = configuration_.chain_limit,
-                       .output = [&](std::string_view bytes) { reason.take(bytes); },
+                       .output = [&](std::string_view bytes) { output.take(bytes); },
                        .errors = errors ? errors->sink() : nullptr});
         record_.wipe();
         return end;
@@ -257,7 +257,7 @@ private:
 
     void start_failed(std::string_view what) {
         if (served_) return violated();
-        log_.write(event("error", "not-started").word("words", what));
+        log_.write(event("error", "not-started").add("words", what));
         end_ = "not-started";
         exit_status_ = static_cast<int>(ExitStatus::temporary);
     }
@@ -296,8 +296,8 @@ private:
                 });
             if (!line.empty() && !tells)
                 monitor_.log_.write(monitor_.event("link", "says")
-                                        .word("link", base_name(chain_.words.front()))
-                                        .word("words", line));
+                                        .add("link", base_name(chain_.words.front()))
+                                        .add("words", line));
             line_.wipe();
         }
 
@@ -322,25 +322,25 @@ private:
             (void)::ppoll(nullptr, 0, &wait, &waiting);
         }
         log_.write(event("end", end_ == network_gone ? end_text(status) : end_)
-                       .word("ms", milliseconds(Clock::now() - started_)));
+                       .add("ms", milliseconds(Clock::now() - started_)));
         return exit_status_;
     }
 
     LogLine event(std::string_view name, std::string_view result) const {
         LogLine line;
-        line.word("event", name).word("result", result);
-        if (!login_.empty()) line.word("user", login_);
-        return line.word("ip", peer_).word("pid", ::getpid());
+        line.add("event", name).add("result", result);
+        if (!login_.empty()) line.add("user", login_);
+        return line.add("ip", peer_).add("pid", ::getpid());
     }
 
     void log_link(std::string_view name, std::string_view result, const ChainLine& chain,
-                  const ChildEnd& end, Clock::duration took, std::string_view words) const {
+                  const ChildEnd& end, Clock::duration took, std::string_view reason) const {
         LogLine line = event(name, result);
-        line.word("ms", milliseconds(took))
-            .word("link", base_name(chain.words.front()))
-            .word("status", status_text(end));
-        if (end.how == ChildEnd::How::not_started) words = std::strerror(end.value);
-        if (!words.empty()) line.word("words", words);
+        line.add("ms", milliseconds(took))
+            .add("link", base_name(chain.words.front()))
+            .add("status", status_text(end));
+        if (end.how == ChildEnd::How::not_started) reason = std::strerror(end.value);
+        if (!reason.empty()) line.add("words", reason);
         log_.write(line);
     }
 

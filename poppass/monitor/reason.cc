@@ -42,7 +42,7 @@ std::string_view without_tag(std::string_view text) {
 
 } // namespace
 
-void Reason::take(std::string_view bytes) {
+void ReasonReader::take(std::string_view bytes) {
     for (const char c : bytes) {
         if (found_) return;
         if (c == '\n') {
@@ -54,12 +54,12 @@ void Reason::take(std::string_view bytes) {
     }
 }
 
-void Reason::end_line() {
+void ReasonReader::end_line() {
     found_ = is_reply(line_.view());
     if (!found_) line_.wipe();
 }
 
-std::string_view Reason::words(std::initializer_list<std::string_view> passwords) {
+std::string_view ReasonReader::reason(std::initializer_list<std::string_view> passwords) {
     if (!found_) end_line(); // the last line may lack its line feed
     if (!found_) return {};
     const std::string_view line = line_.view().substr(code_size);
@@ -73,7 +73,7 @@ std::string_view Reason::words(std::initializer_list<std::string_view> passwords
     // A password that begins within this much of the line is there to its end, and was found.
     std::string_view text = trim(cut_utf8(line, line_.capacity() - code_size - longest_record));
     if (!text.empty()) text = without_tag(text);
-    return trim(cut_utf8(text, longest_words));
+    return trim(cut_utf8(text, longest_reason));
 }
 
 } // namespace poppass

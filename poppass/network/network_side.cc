@@ -65,13 +65,13 @@ private:
     void perform(const Say& say) {
         reader_.drop_line();
         if (say.forget) send_request(ForgetRequest{});
-        send(ReplyLine{say.reply, say.words});
+        send(ReplyLine{say.reply, say.reason});
         wipe(answer_); // the words were in it
     }
 
     [[noreturn]] void perform(const SayAndClose& last) {
         close(last.reply == Reply::bye ? NetworkEnd::quit : NetworkEnd::told,
-              ReplyLine{last.reply, last.words});
+              ReplyLine{last.reply, last.reason});
     }
 
     void perform(const CheckRequest& check) { carry_out(session_.check_answered(ask(check))); }

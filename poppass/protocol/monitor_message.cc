@@ -1,7 +1,5 @@
 #include "protocol/monitor_message.hh"
 
-#include <algorithm>
-
 namespace poppass {
 
 namespace {
@@ -65,12 +63,10 @@ std::optional<Request> parse_request(std::string_view message) {
 }
 
 Answer::Answer(const Verdict& verdict) {
-    const std::size_t words = std::min(verdict.words.size(), longest_words);
     bytes_[0] = verdict_mark;
     bytes_[1] = static_cast<char>(verdict.outcome);
     bytes_[2] = verdict.last ? 1 : 0;
-    verdict.words.copy(bytes_.data() + 3, words);
-    size_ = 3 + words;
+    size_ = 3 + verdict.reason.copy(bytes_.data() + 3, longest_reason);
 }
 
 Answer::Answer(Closing closing) : size_(2) {

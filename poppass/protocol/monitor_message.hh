@@ -54,7 +54,7 @@ public:
     ~Answer() { wipe(bytes_); }
     std::string_view view() const { return {bytes_.data(), size_}; }
 
-    static constexpr std::size_t longest = 3 + longest_words;
+    static constexpr std::size_t longest = 3 + longest_reason;
 
 private:
     std::array<char, longest> bytes_;

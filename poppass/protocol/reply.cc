@@ -9,8 +9,8 @@ namespace poppass {
 namespace {
 
 struct Text {
-    std::string_view before; // the code, and what stands before the words
-    std::string_view words;  // where nobody gave better ones
+    std::string_view before; // the code, and what stands before the detail
+    std::string_view detail; // where the caller gives none
     std::string_view after;
 };
 
@@ -59,10 +59,10 @@ Text text_of(Reply reply) {
 
 } // namespace
 
-ReplyLine::ReplyLine(Reply reply, std::string_view words) {
+ReplyLine::ReplyLine(Reply reply, std::string_view detail) {
     const Text text = text_of(reply);
     put(text.before);
-    if (!text.words.empty()) put(words.empty() ? text.words : words);
+    if (!text.detail.empty()) put(detail.empty() ? text.detail : detail);
     put(text.after);
     std::memcpy(bytes_.data() + size_, "\r\n", 2);
     size_ += 2;

@@ -11,7 +11,7 @@ namespace poppass {
 inline constexpr std::size_t longest_reply = 512;
 
 enum class Reply {
-    greeting, // words: the host's name
+    greeting, // detail: the host's name
     password_please,
     new_password_please,
     changed,
@@ -25,12 +25,12 @@ enum class Reply {
     too_long,
     old_password_incorrect,
     too_many_tries,
-    check_temporary,          // words: the link's
-    check_temporary_and_last, // words: the link's
+    check_temporary,          // detail: the link's reason
+    check_temporary_and_last, // detail: the link's reason
     check_misused,
     check_misused_and_last,
-    change_failed,    // words: the link's
-    change_temporary, // words: the link's
+    change_failed,    // detail: the link's reason
+    change_temporary, // detail: the link's reason
     change_misused,
     change_unknown,
     line_timeout,
@@ -42,11 +42,11 @@ enum class Reply {
 // The longest host name that the greeting has room for.
 inline constexpr std::size_t longest_host = 255;
 
-// A line ready to be sent. Cleared when it goes: a link's words may offer a password.
+// A line ready to be sent. It clears itself, because a link's reason may offer a password.
 class ReplyLine {
 public:
-    // `words` take the place of the reply's own where it has a place for them.
-    explicit ReplyLine(Reply reply, std::string_view words = {});
+    // `detail` takes the place of the reply's own, where the reply has one.
+    explicit ReplyLine(Reply reply, std::string_view detail = {});
     ReplyLine(const ReplyLine&) = delete;
     ReplyLine& operator=(const ReplyLine&) = delete;
     ~ReplyLine();

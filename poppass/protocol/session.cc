@@ -77,8 +77,8 @@ Step Session::check_answered(const Verdict& verdict) {
     case ChainOutcome::temporary:
     case ChainOutcome::unknown: break;
     }
-    if (verdict.last) return SayAndClose{Reply::check_temporary_and_last, verdict.words};
-    return Say{Reply::check_temporary, verdict.words};
+    if (verdict.last) return SayAndClose{Reply::check_temporary_and_last, verdict.reason};
+    return Say{Reply::check_temporary, verdict.reason};
 }
 
 Step Session::change_answered(const Verdict& verdict) {
@@ -88,9 +88,9 @@ Step Session::change_answered(const Verdict& verdict) {
     case ChainOutcome::accepted: return Say{Reply::changed};
     case ChainOutcome::rejected:
         if (!verdict.last) state_ = State::newpass;
-        return Say{Reply::change_failed, verdict.words};
+        return Say{Reply::change_failed, verdict.reason};
     case ChainOutcome::misused: return Say{Reply::change_misused};
-    case ChainOutcome::temporary: return Say{Reply::change_temporary, verdict.words};
+    case ChainOutcome::temporary: return Say{Reply::change_temporary, verdict.reason};
     case ChainOutcome::unknown: break;
     }
     return Say{Reply::change_unknown};

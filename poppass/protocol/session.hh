@@ -17,14 +17,14 @@ namespace poppass {
 // Send this reply. `forget`: an accepted check is given up, and the monitor is to be told.
 struct Say {
     Reply reply;
-    std::string_view words = {};
+    std::string_view reason = {};
     bool forget = false;
 };
 
 // Send this reply, the last one, and close.
 struct SayAndClose {
     Reply reply;
-    std::string_view words = {};
+    std::string_view reason = {};
 };
 
 // A request is for the monitor, and its verdict for Session::check_answered or change_answered. Its

@@ -43,13 +43,13 @@ std::vector<std::string> writes_of(std::string_view program, std::string_view me
 TEST_CASE("a line is key=value words with one space between") {
     LogLine line;
     CHECK(line.text() == "");
-    line.word("event", "check").word("user", "").word("ms", std::int64_t{12});
+    line.add("event", "check").add("user", "").add("ms", std::int64_t{12});
     CHECK(line.text() == "event=check user= ms=12");
 }
 
 TEST_CASE("numbers from end to end") {
     LogLine line;
-    line.word("a", INT64_MIN).word("b", std::int64_t{0}).word("c", INT64_MAX);
+    line.add("a", INT64_MIN).add("b", std::int64_t{0}).add("c", INT64_MAX);
     CHECK(line.text() == "a=-9223372036854775808 b=0 c=9223372036854775807");
 }
 
@@ -58,14 +58,14 @@ TEST_CASE("in a value every byte but plain printable ones is escaped") {
         const auto byte = static_cast<unsigned char>(value);
         const bool plain = byte > 0x20 && byte < 0x7f && byte != '=' && byte != '"' && byte != '\\';
         LogLine line;
-        line.word("k", std::string(1, static_cast<char>(byte)));
+        line.add("k", std::string(1, static_cast<char>(byte)));
         CHECK(line.text() == "k=" + (plain ? std::string(1, static_cast<char>(byte)) : hex(byte)));
     }
 }
 
 TEST_CASE("hostile values forge neither a line nor a word") {
     LogLine line;
-    line.word("user", "joe\nevent=check result=accepted").word("ip", bytes("\0\x1b[2J\377"));
+    line.add("user", "joe\nevent=check result=accepted").add("ip", bytes("\0\x1b[2J\377"));
     CHECK(line.text() == R"(user=joe\x0aevent\x3dcheck\x20result\x3daccepted ip=\x00\x1b[2J\xff)");
 }
 
@@ -76,7 +76,7 @@ TEST_CASE("a long value is cut, between escapes, and says so") {
           std::size_t{5000}}) {
         CAPTURE(size);
         LogLine line;
-        line.word("k", std::string(size, 'x'));
+        line.add("k", std::string(size, 'x'));
         const auto value = line.text().substr(2);
         CHECK(value.size() <= longest);
         if (size <= longest)
@@ -86,7 +86,7 @@ TEST_CASE("a long value is cut, between escapes, and says so") {
     }
     for (std::size_t lead = 0; lead < 4; ++lead) {
         LogLine line;
-        line.word("k", std::string(lead, 'x') + std::string(500, '\n'));
+        line.add("k", std::string(lead, 'x') + std::string(500, '\n'));
         auto value = line.text().substr(2);
         CHECK(value.size() <= longest);
         REQUIRE(value.ends_with("..."));
@@ -99,22 +99,22 @@ TEST_CASE("a long value is cut, between escapes, and says so") {
 
 TEST_CASE("a line leaves room for its line feed, whatever is put in") {
     LogLine line;
-    for (int i = 0; i < 20; ++i) line.word("key", std::string(i % 2 == 0 ? 1 : 400, 'x'));
+    for (int i = 0; i < 20; ++i) line.add("key", std::string(i % 2 == 0 ? 1 : 400, 'x'));
     CHECK(line.text().size() <= LogLine::longest - 1);
     CHECK(line.text().size() > 900);
     // What comes when it is full is left out whole.
     const std::string before{line.text()};
-    line.word(std::string(1024, 'k'), "v");
+    line.add(std::string(1024, 'k'), "v");
     CHECK(line.text() == before);
     LogLine fresh;
-    fresh.word(std::string(2000, 'k'), "v").word("a", "b");
+    fresh.add(std::string(2000, 'k'), "v").add("a", "b");
     CHECK(fresh.text() == "a=b");
-    fresh.word(std::string(2000, 'k'), "v");
+    fresh.add(std::string(2000, 'k'), "v");
     CHECK(fresh.text() == "a=b");
     for (std::size_t size = 1000; size < 1030; ++size) {
         CAPTURE(size);
         LogLine brim;
-        brim.word(std::string(size, 'k'), "");
+        brim.add(std::string(size, 'k'), "");
         CHECK(brim.text().size() == (size < LogLine::longest - 1 ? size + 1 : 0));
     }
 }

@@ -37,9 +37,9 @@ TEST_CASE("what answers mean") {
         Asked asked;
         std::string_view line;
         Meaning meaning;
-        std::string_view words;
+        std::string_view text;
     };
-    for (const auto& [asked, line, meaning, words] : {
+    for (const auto& [asked, line, meaning, text] : {
              Case{Asked::greeting, "200 mail hello, who are you?\r", Meaning::good,
                   "mail hello, who are you?"},
              Case{Asked::greeting, "220 hi", Meaning::good, "hi"},
@@ -79,7 +79,7 @@ TEST_CASE("what answers mean") {
         CAPTURE(line);
         const auto reply = judge_reply(asked, line);
         CHECK(reply.meaning == meaning);
-        CHECK(reply.words == words);
+        CHECK(reply.text == text);
     }
 }
 

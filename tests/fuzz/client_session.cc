@@ -12,7 +12,7 @@ void try_input(std::string_view input) {
     const auto asked = static_cast<Asked>(take_number(input) % 5);
     const std::string_view line = take(input);
     const ServerReply reply = judge_reply(asked, line);
-    must(is_within(reply.words, line), "words are the server's");
+    must(is_within(reply.text, line), "the text is the server's");
     if (reply.meaning == Meaning::good) {
         must(line.starts_with('2') || line.starts_with('3'), "only 2xx and 3xx are good");
         must(line.starts_with('2') || asked == Asked::user || asked == Asked::pass,

@@ -34,7 +34,7 @@ void check_value(std::string_view value, std::string_view original) {
 void try_input(std::string_view input) {
     const std::string_view user = take(input);
     LogLine line;
-    line.word("event", "check").word("user", user).word("words", input).word("ip", "192.0.2.1");
+    line.add("event", "check").add("user", user).add("words", input).add("ip", "192.0.2.1");
     std::string_view text = line.text();
     must(text.size() < LogLine::longest, "a line is short");
     for (const char c : text) must(c >= 0x20 && c < 0x7f, "a line is printable ASCII");

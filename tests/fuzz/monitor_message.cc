@@ -32,7 +32,7 @@ void check_answer(std::string_view message) {
     const auto again = std::visit([](const auto& word) { return Answer{word}; }, *answer);
     must(again.view() == message, "an answer that is understood is one that we would have made");
     if (const auto* const verdict = std::get_if<Verdict>(&*answer)) {
-        must(verdict->words.size() <= longest_words, "words are short");
+        must(verdict->reason.size() <= longest_reason, "a reason is short");
         must(verdict->outcome <= ChainOutcome::unknown, "the outcome is one of ours");
     }
 }

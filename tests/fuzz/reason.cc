@@ -1,4 +1,4 @@
-// What a link wrote, to the words that a client may be shown. First two lines: the session's
+// The reason that a client may be shown, from what a link wrote. The first two lines are the session's
 // passwords.
 #include "monitor/reason.hh"
 
@@ -33,11 +33,11 @@ std::optional<std::string> reply_text(std::string_view output) {
     return std::nullopt;
 }
 
-// No part of the password is among the words, which begin the text; not even where they were cut.
-void check_hidden(const std::string& password, std::string_view text, std::string_view words) {
-    if (password.empty() || words.empty()) return;
-    must(words.find(password) == words.npos, "no password is shown");
-    must(text.find(password) >= words.size(), "nor the beginning of one");
+// The reason, which the text begins with, holds no part of the password, not even where it was cut.
+void check_hidden(const std::string& password, std::string_view text, std::string_view reason) {
+    if (password.empty() || reason.empty()) return;
+    must(reason.find(password) == reason.npos, "no password is shown");
+    must(text.find(password) >= reason.size(), "nor the beginning of one");
 }
 
 std::string password_of(std::string_view line) {
@@ -52,39 +52,39 @@ void try_input(std::string_view input) {
     const std::string old_password = password_of(take(input));
     const std::string new_password = password_of(take(input));
 
-    Reason whole;
+    ReasonReader whole;
     whole.take(input);
-    const std::string words{whole.words({old_password, new_password})};
-    Reason in_bits;
+    const std::string reason{whole.reason({old_password, new_password})};
+    ReasonReader in_bits;
     for (const char c : input) in_bits.take({&c, 1});
-    must(in_bits.words({old_password, new_password}) == words,
+    must(in_bits.reason({old_password, new_password}) == reason,
          "the same, whatever bits it comes in");
 
-    must(words.size() <= longest_words, "words are short");
-    must(!has_control(words), "words hold no control bytes");
+    must(reason.size() <= longest_reason, "a reason is short");
+    must(!has_control(reason), "a reason holds no control bytes");
     const auto text = reply_text(input);
-    must(words.empty() || text.has_value(), "words are of a line with a code");
-    must(words.empty() || (words.front() != ' ' && words.back() != ' '),
-         "words have no blanks around");
-    must(!is_utf8(input) || is_utf8(words), "no character is cut");
+    must(reason.empty() || text.has_value(), "a reason is of a line with a code");
+    must(reason.empty() || (reason.front() != ' ' && reason.back() != ' '),
+         "a reason has no blanks around it");
+    must(!is_utf8(input) || is_utf8(reason), "no character is cut");
     if (text) {
         const auto begin = std::min(text->find_first_not_of(' '), text->size());
         const std::string_view shown = std::string_view{*text}.substr(begin);
-        must(shown.starts_with(words), "words are the beginning of its text");
-        check_hidden(visible(old_password), shown, words);
-        check_hidden(visible(new_password), shown, words);
+        must(shown.starts_with(reason), "a reason is the beginning of its text");
+        check_hidden(visible(old_password), shown, reason);
+        check_hidden(visible(new_password), shown, reason);
     }
 
     for (const auto reply : {Reply::change_failed, Reply::change_temporary, Reply::check_temporary,
                              Reply::check_temporary_and_last}) {
-        const ReplyLine line{reply, words};
+        const ReplyLine line{reply, reason};
         const std::string_view sent = line.text();
         must(sent.size() < longest_reply && sent.ends_with("\r\n") && sent.starts_with("500 "),
              "the reply is one line, and short");
-        must(sent.find(words) != sent.npos, "and has all of the words");
+        must(sent.find(reason) != sent.npos, "the reply has all of the reason");
         const ReplyLine whole_line{reply, visible(input)};
         must(whole_line.text().size() < longest_reply && whole_line.text().ends_with("\r\n"),
-             "short whatever the words are");
+             "the reply is short, whatever the reason is");
     }
 }
 

@@ -1,6 +1,6 @@
-// A session: a client's lines, and the monitor's verdicts by its rules, through the messages
-// between the two. First line: how each chain ends, one byte each; second: the words of links;
-// third: the tries.
+// A session: a client's lines, and the monitor's verdicts by its rules, through the messages between
+// the two. The first line tells how each chain ends, one byte each; the second is the reason that links
+// give; the third is the number of tries.
 #include "protocol/session.hh"
 
 #include "protocol/monitor_message.hh"
@@ -17,8 +17,8 @@ namespace {
 // Both sides, and what they must keep to.
 class Conversation {
 public:
-    Conversation(std::string_view ends, std::string_view words, int tries)
-        : ends_(ends), words_(words.substr(0, longest_words)), tries_(tries),
+    Conversation(std::string_view ends, std::string_view reason, int tries)
+        : ends_(ends), reason_(reason.substr(0, longest_reason)), tries_(tries),
           rules_(tries, std::chrono::seconds{1}) {}
 
     bool is_over() const { return over_; }
@@ -45,7 +45,7 @@ private:
     }
 
     void perform(const Say& say) {
-        send(say.reply, say.words);
+        send(say.reply, say.reason);
         if (say.forget) {
             must(std::holds_alternative<ForgetRequest>(carried(ForgetRequest{})),
                  "a forget arrives");
@@ -63,7 +63,7 @@ private:
     }
 
     void perform(const SayAndClose& last) {
-        send(last.reply, last.words);
+        send(last.reply, last.reason);
         over_ = true;
     }
 
@@ -87,7 +87,7 @@ private:
             ++failures_;
             must(decision.last == (failures_ == tries_), "the tries are counted");
         }
-        const Step step = session_.check_answered(told({outcome, decision.last, words_}));
+        const Step step = session_.check_answered(told({outcome, decision.last, reason_}));
         if (decision.last) must(std::holds_alternative<SayAndClose>(step), "the last try ends it");
         carry_out(step);
     }
@@ -105,7 +105,7 @@ private:
         const bool last = rules_.end_change(outcome);
         if (last) accepted_.reset();
         must(last || outcome == ChainOutcome::rejected, "only a refusal keeps the check");
-        carry_out(session_.change_answered(told({outcome, last, words_})));
+        carry_out(session_.change_answered(told({outcome, last, reason_})));
     }
 
     // A request as it arrives.
@@ -144,8 +144,8 @@ private:
         return other;
     }
 
-    void send(Reply reply, std::string_view words) {
-        const ReplyLine line{reply, words};
+    void send(Reply reply, std::string_view reason) {
+        const ReplyLine line{reply, reason};
         const std::string_view text = line.text();
         must(text.size() < longest_reply && text.ends_with("\r\n"), "a reply is one short line");
         must(text.starts_with("200 ") || text.starts_with("500 "), "with a code of two");
@@ -159,7 +159,7 @@ private:
     };
 
     std::string_view ends_;
-    std::string words_;
+    std::string reason_;
     int tries_;
     MonitorRules rules_;
     Session session_;
@@ -177,12 +177,12 @@ private:
 
 void try_input(std::string_view input) {
     const std::string_view ends = take(input);
-    std::string words{take(input)};
-    std::erase_if(words, [](char c) {
+    std::string reason{take(input)};
+    std::erase_if(reason, [](char c) {
         return has_control({&c, 1});
     }); // the monitor lets none through
     const int tries = 1 + static_cast<int>(take_number(input) % 10);
-    Conversation conversation{ends, words, tries};
+    Conversation conversation{ends, reason, tries};
     while (!input.empty() && !conversation.is_over()) conversation.hear(take(input));
 }
 

@@ -13,14 +13,14 @@ using namespace poppass::test;
 
 namespace {
 
-std::string words_of(std::string_view output, std::initializer_list<std::string_view> passwords = {},
+std::string reason_of(std::string_view output, std::initializer_list<std::string_view> passwords = {},
                      std::size_t piece = 4096) {
-    Reason reason;
+    ReasonReader reader;
     while (!output.empty()) {
-        reason.take(output.substr(0, piece));
+        reader.take(output.substr(0, piece));
         output.remove_prefix(std::min(piece, output.size()));
     }
-    return std::string{reason.words(passwords)};
+    return std::string{reader.reason(passwords)};
 }
 
 std::string repeat(std::string_view text, std::size_t times) {
@@ -44,7 +44,7 @@ bool is_utf8(std::string_view text) {
 TEST_CASE("the first line with a reply code of 4xx or 5xx, without its code and tag") {
     struct Case {
         std::string output;
-        std::string words;
+        std::string reason;
     };
     const Case cases[] = {
         {"553 Sorry, too short (#5.7.1)\r\n", "Sorry, too short"},
@@ -95,108 +95,108 @@ TEST_CASE("the first line with a reply code of 4xx or 5xx, without its code and 
         {std::string(100'000, 'x') + "553 a\n", ""}, // within a line
         {std::string(1020, 'x') + "553 a\n", ""},
     };
-    for (const auto& [output, words] : cases) {
+    for (const auto& [output, reason] : cases) {
         CAPTURE(output.substr(0, 100));
         for (const std::size_t piece : {1, 2, 3, 7, 1023, 1024, 1025, 4096, 1'000'000})
-            CHECK(words_of(output, {}, piece) == words);
+            CHECK(reason_of(output, {}, piece) == reason);
     }
 }
 
 TEST_CASE("control bytes are removed") {
-    CHECK(words_of("553 a\tb\x01" "c\x7f" "d\r\x1b[31me\b\n") == "abcd[31me");
-    CHECK(words_of(bytes("553 \0a\0b\0\n")) == "ab");
-    CHECK(words_of("553 \x01 a \x02 (#5.7.1)\x03\r\r\n") == "a");
+    CHECK(reason_of("553 a\tb\x01" "c\x7f" "d\r\x1b[31me\b\n") == "abcd[31me");
+    CHECK(reason_of(bytes("553 \0a\0b\0\n")) == "ab");
+    CHECK(reason_of("553 \x01 a \x02 (#5.7.1)\x03\r\r\n") == "a");
     std::string all = "553 ";
     for (int c = 0; c < 256; ++c)
         if (c != '\n') all += static_cast<char>(c);
-    const auto words = words_of(all);
-    CHECK(words.starts_with("!\"#"));
-    CHECK(words.find("}~\x80") != words.npos);
-    for (const char c : words) {
+    const auto reason = reason_of(all);
+    CHECK(reason.starts_with("!\"#"));
+    CHECK(reason.find("}~\x80") != reason.npos);
+    for (const char c : reason) {
         CHECK(static_cast<unsigned char>(c) >= 0x20);
         CHECK(c != 0x7f);
     }
 }
 
 TEST_CASE("cut at 200 bytes, never within a character of UTF-8") {
-    CHECK(words_of("553 " + std::string(199, 'a')) == std::string(199, 'a'));
-    CHECK(words_of("553 " + std::string(200, 'a')) == std::string(200, 'a'));
-    CHECK(words_of("553 " + std::string(201, 'a')) == std::string(200, 'a'));
-    CHECK(words_of("553 " + std::string(10'000'000, 'a')) == std::string(200, 'a'));
-    CHECK(words_of("553 " + std::string(190, 'a') + " (#5.7.1)") == std::string(190, 'a'));
+    CHECK(reason_of("553 " + std::string(199, 'a')) == std::string(199, 'a'));
+    CHECK(reason_of("553 " + std::string(200, 'a')) == std::string(200, 'a'));
+    CHECK(reason_of("553 " + std::string(201, 'a')) == std::string(200, 'a'));
+    CHECK(reason_of("553 " + std::string(10'000'000, 'a')) == std::string(200, 'a'));
+    CHECK(reason_of("553 " + std::string(190, 'a') + " (#5.7.1)") == std::string(190, 'a'));
     for (const std::string letter : {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x94\x91"})
         for (std::size_t before = 190; before <= 200; ++before) {
             CAPTURE(before);
             const auto text = std::string(before, 'a') + repeat(letter, 30);
-            const auto words = words_of("553 " + text);
-            CHECK(words.size() <= 200);
-            CHECK(words.size() > 200 - letter.size());
-            CHECK(text.starts_with(words));
-            CHECK(is_utf8(words));
+            const auto reason = reason_of("553 " + text);
+            CHECK(reason.size() <= 200);
+            CHECK(reason.size() > 200 - letter.size());
+            CHECK(text.starts_with(reason));
+            CHECK(is_utf8(reason));
         }
     // Blanks in front go; what they leave of a long line ends with a whole character, too.
     for (std::size_t blanks = 310; blanks < 510; ++blanks)
-        CHECK(is_utf8(words_of("553 " + std::string(blanks, ' ') + repeat("\xe2\x82\xac", 100))));
+        CHECK(is_utf8(reason_of("553 " + std::string(blanks, ' ') + repeat("\xe2\x82\xac", 100))));
     // Bytes that are no UTF-8 at all end in something no longer, and nothing runs off the front.
-    CHECK(words_of("553 " + std::string(1000, '\x80')).size() <= 200);
-    CHECK(words_of("553 " + std::string(1000, '\xff')).size() == 200);
-    CHECK(words_of("553 " + std::string(199, 'a') + "      b") == std::string(199, 'a'));
+    CHECK(reason_of("553 " + std::string(1000, '\x80')).size() <= 200);
+    CHECK(reason_of("553 " + std::string(1000, '\xff')).size() == 200);
+    CHECK(reason_of("553 " + std::string(199, 'a') + "      b") == std::string(199, 'a'));
 }
 
-TEST_CASE("words that hold a password are dropped, and no other line takes their place") {
-    CHECK(words_of("553 is secret weak?\n", {"secret"}) == "");
-    CHECK(words_of("553 secret\n", {"secret"}) == "");
-    CHECK(words_of("553-secret\n", {"other", "secret"}) == "");
-    CHECK(words_of("553 secret\n", {"secret", "other"}) == "");
-    CHECK(words_of("553 xsecretx (#5.7.1)\n554 harmless\n", {"secret"}) == "");
-    CHECK(words_of("553 Secret\n", {"secret"}) == "Secret");
-    CHECK(words_of("553 secre\n", {"secret"}) == "secre");
-    CHECK(words_of("553 a\n", {""}) == "a"); // an empty one is no password
-    CHECK(words_of("553 a\n", {"", "a"}) == "");
+TEST_CASE("a reason that holds a password is dropped, and no other line takes its place") {
+    CHECK(reason_of("553 is secret weak?\n", {"secret"}) == "");
+    CHECK(reason_of("553 secret\n", {"secret"}) == "");
+    CHECK(reason_of("553-secret\n", {"other", "secret"}) == "");
+    CHECK(reason_of("553 secret\n", {"secret", "other"}) == "");
+    CHECK(reason_of("553 xsecretx (#5.7.1)\n554 harmless\n", {"secret"}) == "");
+    CHECK(reason_of("553 Secret\n", {"secret"}) == "Secret");
+    CHECK(reason_of("553 secre\n", {"secret"}) == "secre");
+    CHECK(reason_of("553 a\n", {""}) == "a"); // an empty one is no password
+    CHECK(reason_of("553 a\n", {"", "a"}) == "");
     // In the code or across it there is none; in the tag, or behind the cut, there may be.
-    CHECK(words_of("553 bad\n", {"553"}) == "bad");
-    CHECK(words_of("553 bad (#secret)\n", {"secret"}) == "");
-    CHECK(words_of("553 " + std::string(300, 'a') + "secret", {"secret"}) == "");
+    CHECK(reason_of("553 bad\n", {"553"}) == "bad");
+    CHECK(reason_of("553 bad (#secret)\n", {"secret"}) == "");
+    CHECK(reason_of("553 " + std::string(300, 'a') + "secret", {"secret"}) == "");
     const std::string straddles(300, 's');
-    CHECK(words_of("553 " + std::string(150, 'a') + straddles, {straddles}) == "");
-    CHECK(words_of("553 " + std::string(199, 'a') + straddles, {straddles}) == "");
+    CHECK(reason_of("553 " + std::string(150, 'a') + straddles, {straddles}) == "");
+    CHECK(reason_of("553 " + std::string(199, 'a') + straddles, {straddles}) == "");
     const std::string longest(506, 's');
-    CHECK(words_of("553 " + std::string(199, 'a') + longest, {longest}) == "");
-    // With spaces at the ends, which are trimmed from words.
-    CHECK(words_of("553  secret \n", {" secret "}) == "");
+    CHECK(reason_of("553 " + std::string(199, 'a') + longest, {longest}) == "");
+    // With spaces at the ends, which are trimmed from the reason.
+    CHECK(reason_of("553  secret \n", {" secret "}) == "");
 }
 
-TEST_CASE("control bytes do not hide a password, in the words or in the password") {
-    CHECK(words_of("553 bad: se\x01" "cret\n", {"secret"}) == "");
-    CHECK(words_of("553 bad: se\x01" "cret\n", {"se\x01" "cret"}) == "");
-    CHECK(words_of("553 bad: secret\n", {"se\x01" "cret"}) == "");
-    CHECK(words_of("553 bad: s\te\tc\tret\n", {"se\x01" "cret\x7f"}) == "");
-    CHECK(words_of("553 bad: \x01\x02\n", {"\x01\x02"}) == "bad:"); // nothing of it is left
-    CHECK(words_of(bytes("553 bad: s\0e\0c\0r\0e\0t\0\n"), {"secret"}) == "");
+TEST_CASE("control bytes do not hide a password, in the reason or in the password") {
+    CHECK(reason_of("553 bad: se\x01" "cret\n", {"secret"}) == "");
+    CHECK(reason_of("553 bad: se\x01" "cret\n", {"se\x01" "cret"}) == "");
+    CHECK(reason_of("553 bad: secret\n", {"se\x01" "cret"}) == "");
+    CHECK(reason_of("553 bad: s\te\tc\tret\n", {"se\x01" "cret\x7f"}) == "");
+    CHECK(reason_of("553 bad: \x01\x02\n", {"\x01\x02"}) == "bad:"); // nothing of it is left
+    CHECK(reason_of(bytes("553 bad: s\0e\0c\0r\0e\0t\0\n"), {"secret"}) == "");
     // However many of them, or of spaces, stand before it.
     for (const std::size_t many : {400, 700, 900, 1000, 1015, 1020, 5000}) {
         CAPTURE(many);
         const std::string secret(100, 's');
         for (const char c : {'\x01', ' '})
             for (const std::string_view begin : {"553 bad: ", "553 "}) {
-                const auto words =
-                    words_of(std::string{begin} + std::string(many, c) + secret + "\n", {secret});
-                CHECK(words.find('s') == words.npos);
+                const auto reason =
+                    reason_of(std::string{begin} + std::string(many, c) + secret + "\n", {secret});
+                CHECK(reason.find('s') == reason.npos);
             }
     }
 }
 
 TEST_CASE("memory stays the same, however much is written") {
-    Reason reason;
+    ReasonReader reader;
     const std::string block(1 << 20, 'x');
-    for (int i = 0; i < 64; ++i) reason.take(block);
-    reason.take("\n553 at last\n");
-    for (int i = 0; i < 64; ++i) reason.take(block);
-    CHECK(reason.words({}) == "at last");
-    CHECK(reason.words({}) == "at last");
+    for (int i = 0; i < 64; ++i) reader.take(block);
+    reader.take("\n553 at last\n");
+    for (int i = 0; i < 64; ++i) reader.take(block);
+    CHECK(reader.reason({}) == "at last");
+    CHECK(reader.reason({}) == "at last");
 }
 
-TEST_CASE("whatever a link writes, its words are short, clean and hold no password") {
+TEST_CASE("whatever a link writes, its reason are short, clean and hold no password") {
     std::mt19937 random{99};
     constexpr std::string_view letters{"553 -(#)ab\n\r\0\t\x80\xc3", 15};
     for (int round = 0; round < 20'000; ++round) {
@@ -204,14 +204,14 @@ TEST_CASE("whatever a link writes, its words are short, clean and hold no passwo
         for (auto n = random() % 40; n > 0; --n) output += letters[random() % letters.size()];
         if (random() % 2 == 0) output.insert(0, "553 ");
         if (random() % 16 == 0) output += std::string(random() % 2000, 'a');
-        const auto words = words_of(output, {"ab", "ba"}, 1 + random() % 50);
+        const auto reason = reason_of(output, {"ab", "ba"}, 1 + random() % 50);
         CAPTURE(output);
-        REQUIRE(words.size() <= longest_words);
-        REQUIRE(words.find("ab") == words.npos);
-        REQUIRE(words.find("ba") == words.npos);
-        REQUIRE(std::none_of(words.begin(), words.end(), [](char c) {
+        REQUIRE(reason.size() <= longest_reason);
+        REQUIRE(reason.find("ab") == reason.npos);
+        REQUIRE(reason.find("ba") == reason.npos);
+        REQUIRE(std::none_of(reason.begin(), reason.end(), [](char c) {
             return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
         }));
-        REQUIRE((words.empty() || (words.front() != ' ' && words.back() != ' ')));
+        REQUIRE((reason.empty() || (reason.front() != ' ' && reason.back() != ' ')));
     }
 }

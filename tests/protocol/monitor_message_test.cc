@@ -129,24 +129,24 @@ TEST_CASE("verdicts arrive as they were sent") {
     for (const auto outcome : {ChainOutcome::accepted, ChainOutcome::rejected, ChainOutcome::misused,
                                ChainOutcome::temporary, ChainOutcome::unknown})
         for (const bool last : {false, true})
-            for (const std::string& words : {std::string{}, std::string{"Sorry"},
-                                             std::string(longest_words, 'w'), std::string{"\xff"}}) {
-                const Answer answer{Verdict{outcome, last, words}};
+            for (const std::string& reason : {std::string{}, std::string{"Sorry"},
+                                             std::string(longest_reason, 'w'), std::string{"\xff"}}) {
+                const Answer answer{Verdict{outcome, last, reason}};
                 const auto parsed = parse_answer(answer.view());
                 REQUIRE(parsed);
                 const auto* const verdict = std::get_if<Verdict>(&*parsed);
                 REQUIRE(verdict != nullptr);
                 CHECK(verdict->outcome == outcome);
                 CHECK(verdict->last == last);
-                CHECK(verdict->words == words);
+                CHECK(verdict->reason == reason);
             }
-    // Longer words are cut, here too.
-    const std::string words(1000, 'w');
-    const Answer answer{Verdict{ChainOutcome::rejected, false, words}};
+    // A longer reason is cut here, too.
+    const std::string reason(1000, 'w');
+    const Answer answer{Verdict{ChainOutcome::rejected, false, reason}};
     CHECK(answer.view().size() == Answer::longest);
     const auto parsed = parse_answer(answer.view());
     REQUIRE(parsed);
-    CHECK(std::get<Verdict>(*parsed).words == std::string(longest_words, 'w'));
+    CHECK(std::get<Verdict>(*parsed).reason == std::string(longest_reason, 'w'));
 }
 
 TEST_CASE("closings arrive as they were sent") {
@@ -163,7 +163,7 @@ TEST_CASE("malformed answers") {
          {bytes(""), bytes("v"), bytes("v\0"), bytes("e"), bytes("e\2"), bytes("e\xff"),
           bytes("e\0\0"), bytes("e\1x"), bytes("v\5\0"), bytes("v\xff\0"), bytes("v\0\2"),
           bytes("v\0\xff"), bytes("V\0\0"), bytes("\0\0\0"), bytes("c\0\0"),
-          bytes("v\0\0") + std::string(longest_words + 1, 'w')}) {
+          bytes("v\0\0") + std::string(longest_reason + 1, 'w')}) {
         CAPTURE(message);
         CHECK_FALSE(parse_answer(message));
     }

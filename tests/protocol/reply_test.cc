@@ -11,8 +11,8 @@ namespace {
 
 struct Row {
     Reply reply;
-    std::string text;             // where nobody gave words
-    bool takes_words = false;
+    std::string text; // without a detail
+    bool takes_detail = false;
 };
 
 // In the order of the enumeration, so that none is forgotten.
@@ -49,8 +49,8 @@ const Row table[] = {
     {Reply::server_trouble, "500 Temporary failure: server trouble, good-bye."},
 };
 
-std::string text_of(Reply reply, std::string_view words = {}) {
-    return std::string{ReplyLine{reply, words}.text()};
+std::string text_of(Reply reply, std::string_view detail = {}) {
+    return std::string{ReplyLine{reply, detail}.text()};
 }
 
 } // namespace
@@ -65,7 +65,7 @@ TEST_CASE("the texts") {
     for (const auto& row : table) CHECK(text_of(row.reply) == row.text + "\r\n");
 }
 
-TEST_CASE("words take the place of the reply's own, where it has a place") {
+TEST_CASE("a detail takes the place of the reply's own, where it has a place") {
     CHECK(text_of(Reply::greeting, "mail.example") == "200 mail.example hello, who are you?\r\n");
     CHECK(text_of(Reply::change_failed, "Sorry, too short") == "500 Sorry, too short\r\n");
     CHECK(text_of(Reply::change_temporary, "no disk") == "500 Temporary failure: no disk\r\n");
@@ -73,10 +73,10 @@ TEST_CASE("words take the place of the reply's own, where it has a place") {
     CHECK(text_of(Reply::check_temporary_and_last, "no disk") ==
           "500 Temporary failure: no disk Too many tries, good-bye.\r\n");
     for (const auto& row : table)
-        if (!row.takes_words) CHECK(text_of(row.reply, "words") == row.text + "\r\n");
+        if (!row.takes_detail) CHECK(text_of(row.reply, "detail") == row.text + "\r\n");
 }
 
-TEST_CASE("one line, one of two codes, shorter than 512 bytes, whatever the words") {
+TEST_CASE("one line, one of two codes, shorter than 512 bytes, whatever the detail") {
     for (const auto& row : table)
         for (const std::size_t size : {0, 1, 200, 255, 480, 490, 500, 508, 511, 512, 4096}) {
             CAPTURE(row.text);
@@ -90,11 +90,11 @@ TEST_CASE("one line, one of two codes, shorter than 512 bytes, whatever the word
         }
 }
 
-TEST_CASE("the longest words that are let in arrive whole") {
+TEST_CASE("the longest detail that is let in arrives whole") {
     for (const auto& row : table)
-        if (row.takes_words) {
-            const std::string words(row.reply == Reply::greeting ? longest_host : 200, 'w');
-            CHECK(text_of(row.reply, words).find(words) != std::string::npos);
+        if (row.takes_detail) {
+            const std::string detail(row.reply == Reply::greeting ? longest_host : 200, 'w');
+            CHECK(text_of(row.reply, detail).find(detail) != std::string::npos);
         }
     CHECK(text_of(Reply::greeting, std::string(longest_host, 'h')).ends_with("who are you?\r\n"));
 }

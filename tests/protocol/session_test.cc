@@ -144,14 +144,14 @@ TEST_CASE("verdicts to replies") {
         CAPTURE(last);
         Session session = at_pass();
         (void)session.command(line(Verb::pass, "old"));
-        const Step checked = session.check_answered({outcome, last, "words"});
+        const Step checked = session.check_answered({outcome, last, "reason"});
         CHECK(reply_of(checked) == check);
         const bool closes = last && outcome != ChainOutcome::accepted;
         CHECK(std::holds_alternative<SayAndClose>(checked) == closes);
 
         session = at_newpass();
         CHECK(std::holds_alternative<ChangeRequest>(session.command(line(Verb::newpass, "new"))));
-        const Step changed = session.change_answered({outcome, last, "words"});
+        const Step changed = session.change_answered({outcome, last, "reason"});
         CHECK(reply_of(changed) == change);
         REQUIRE(std::holds_alternative<Say>(changed)); // a change never ends a session
         CHECK_FALSE(std::get<Say>(changed).forget);    // the monitor knows
@@ -161,23 +161,23 @@ TEST_CASE("verdicts to replies") {
     }
 }
 
-TEST_CASE("words are the link's for temporary trouble and refused changes only") {
-    const auto words_of = [](const Step& step) {
-        if (const auto* const say = std::get_if<Say>(&step)) return std::string{say->words};
-        return std::string{std::get<SayAndClose>(step).words};
+TEST_CASE("the reason is the link's for temporary trouble and refused changes only") {
+    const auto reason_of = [](const Step& step) {
+        if (const auto* const say = std::get_if<Say>(&step)) return std::string{say->reason};
+        return std::string{std::get<SayAndClose>(step).reason};
     };
     for (const bool last : {false, true})
         for (const auto outcome : outcomes) {
             Session session = at_pass();
             (void)session.command(line(Verb::pass, "old"));
             const bool temporary = outcome == ChainOutcome::temporary || outcome == ChainOutcome::unknown;
-            CHECK(words_of(session.check_answered({outcome, last, "words"})) ==
-                  (temporary ? "words" : ""));
+            CHECK(reason_of(session.check_answered({outcome, last, "reason"})) ==
+                  (temporary ? "reason" : ""));
             session = at_newpass();
             (void)session.command(line(Verb::newpass, "new"));
             const bool shown = outcome == ChainOutcome::temporary || outcome == ChainOutcome::rejected;
-            CHECK(words_of(session.change_answered({outcome, last, "words"})) ==
-                  (shown ? "words" : ""));
+            CHECK(reason_of(session.change_answered({outcome, last, "reason"})) ==
+                  (shown ? "reason" : ""));
         }
 }
 
