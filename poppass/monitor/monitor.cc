@@ -148,7 +148,8 @@ private:
         const ChainOutcome outcome = outcome_of(end);
         const std::string_view reason = output.reason({password});
         const auto took = Clock::now() - arrived;
-        log_link("check", result_text(outcome, "accepted"), configuration_.check, end, took, reason);
+        log_link("check", result_text(outcome, "accepted"), login_, configuration_.check, end, took,
+                 reason);
         if (outcome == ChainOutcome::accepted && !old_password_.assign({password})) return violated();
         request_.wipe();
         const auto decision = rules_.end_check(outcome, took);
@@ -171,7 +172,7 @@ private:
             run(configuration_.change, output, {old_password_.view(), new_password});
         const ChainOutcome outcome = outcome_of(end);
         const std::string_view reason = output.reason({old_password_.view(), new_password});
-        log_link("change", result_text(outcome, "changed"), configuration_.change, end,
+        log_link("change", result_text(outcome, "changed"), login_, configuration_.change, end,
                  Clock::now() - arrived, without_quoted(reason));
         const bool last = rules_.end_change(outcome);
         const std::string login = login_;
@@ -189,23 +190,21 @@ private:
             if (!std::string_view{*variable}.starts_with("USER=")) variables.emplace_back(*variable);
         const ChainLine& after = *configuration_.after;
         std::optional<LinkErrors> errors;
-        if (log_.uses_syslog()) errors.emplace(*this, after, std::initializer_list<std::string_view>{});
+        if (log_.uses_syslog()) errors.emplace(*this, login, after, no_passwords);
         const ChildEnd end = run_child({.path = after.path,
                                         .argv = pointers(after.words).data(),
                                         .limit = configuration_.chain_limit,
                                         .errors = errors ? errors->sink() : nullptr,
                                         .environment = pointers(variables).data(),
                                         .identity = configuration_.identity});
-        login_ = login;
         log_link("after", end.how == ChildEnd::How::exited && end.value == 0 ? "done" : "failed",
-                 after, end, Clock::now() - started, {});
-        login_.clear();
+                 login, after, end, Clock::now() - started, {});
     }
 
     ChildEnd run(const ChainLine& chain, ReasonReader& output,
                  std::initializer_list<std::string_view> passwords) {
         std::optional<LinkErrors> errors;
-        if (log_.uses_syslog()) errors.emplace(*this, chain, passwords);
+        if (log_.uses_syslog()) errors.emplace(*this, login_, chain, passwords);
         const ChildEnd end =
             run_child({.path = chain.path,
                        .argv = pointers(chain.words).data(),
@@ -257,7 +256,7 @@ private:
 
     void start_failed(std::string_view what) {
         if (served_) return violated();
-        log_.write(event("error", "not-started").add("words", what));
+        log_.write(event("error", "not-started", {}).add("words", what));
         end_ = "not-started";
         exit_status_ = static_cast<int>(ExitStatus::temporary);
     }
@@ -265,9 +264,9 @@ private:
     // What a link writes to descriptor 2, line by line, where descriptor 2 is not ours to hand on.
     class LinkErrors {
     public:
-        LinkErrors(const Monitor& monitor, const ChainLine& chain,
+        LinkErrors(const Monitor& monitor, const std::string& login, const ChainLine& chain,
                    std::initializer_list<std::string_view> passwords)
-            : monitor_(monitor), chain_(chain), passwords_(passwords) {}
+            : monitor_(monitor), login_(login), chain_(chain), passwords_(passwords) {}
         LinkErrors(const LinkErrors&) = delete;
         LinkErrors& operator=(const LinkErrors&) = delete;
         ~LinkErrors() { end_line(); }
@@ -295,13 +294,14 @@ private:
                     return line.find(password) != line.npos;
                 });
             if (!line.empty() && !tells)
-                monitor_.log_.write(monitor_.event("link", "says")
+                monitor_.log_.write(monitor_.event("link", "says", login_)
                                         .add("link", base_name(chain_.words.front()))
                                         .add("words", line));
             line_.wipe();
         }
 
         const Monitor& monitor_;
+        const std::string& login_;
         const ChainLine& chain_;
         const std::vector<std::string_view> passwords_;
         Secret line_{1024}; // a link may write a password
@@ -321,21 +321,23 @@ private:
             if (Clock::now() >= deadline) ::kill(network_, SIGKILL);
             (void)::ppoll(nullptr, 0, &wait, &waiting);
         }
-        log_.write(event("end", end_ == network_gone ? end_text(status) : end_)
+        log_.write(event("end", end_ == network_gone ? end_text(status) : end_, {})
                        .add("ms", milliseconds(Clock::now() - started_)));
         return exit_status_;
     }
 
-    LogLine event(std::string_view name, std::string_view result) const {
+    // `login` is empty where the event belongs to no user.
+    LogLine event(std::string_view name, std::string_view result, std::string_view login) const {
         LogLine line;
         line.add("event", name).add("result", result);
-        if (!login_.empty()) line.add("user", login_);
+        if (!login.empty()) line.add("user", login);
         return line.add("ip", peer_).add("pid", ::getpid());
     }
 
-    void log_link(std::string_view name, std::string_view result, const ChainLine& chain,
-                  const ChildEnd& end, Clock::duration took, std::string_view reason) const {
-        LogLine line = event(name, result);
+    void log_link(std::string_view name, std::string_view result, std::string_view login,
+                  const ChainLine& chain, const ChildEnd& end, Clock::duration took,
+                  std::string_view reason) const {
+        LogLine line = event(name, result, login);
         line.add("ms", milliseconds(took))
             .add("link", base_name(chain.words.front()))
             .add("status", status_text(end));
@@ -345,6 +347,7 @@ private:
     }
 
     static constexpr std::string_view network_gone = "gone";
+    static constexpr std::initializer_list<std::string_view> no_passwords{};
 
     const Configuration& configuration_;
     const EventLog& log_;

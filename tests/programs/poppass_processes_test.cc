@@ -965,3 +965,23 @@ TEST_CASE("descriptor 2 is the client: events and links' errors go to syslog, li
     CHECK_FALSE(has(lines, "words=\n")); // no line where nothing was written
     CHECK(std::count(lines.begin(), lines.end(), '\n') == 7);
 }
+
+TEST_CASE("descriptor 2 is the client: POPPASS_AFTER's errors go to syslog with their user") {
+    if (missing(can_mount(), "root with mounts of its own")) return;
+    const PrivateLog log;
+    Service service;
+    service.environment["POPPASS_AFTER"] = "/bin/sh -c 'echo hello >&2'";
+    service.log_here = true;
+    service.before_exec = [&log] { log.enter(); };
+    Conversation client{service};
+    CHECK(client.ask("user joe") == password_please);
+    CHECK(client.ask("pass old") == new_password_please);
+    CHECK(client.ask("newpass new") == changed);
+    CHECK(client.ask("quit") == "200 Bye.");
+    CHECK(client.end().status == 0);
+    const auto lines = log.lines();
+    CAPTURE(lines);
+    CHECK(has(lines, "event=link result=says user=joe "));
+    CHECK(has(lines, "words=hello\n"));
+    CHECK(has(lines, "event=after result=done user=joe "));
+}
