@@ -18,11 +18,11 @@ constexpr int set_lock = F_SETLK;
 
 } // namespace
 
-Result<void> lock_file(int fd, std::string_view path, std::chrono::seconds limit) {
+Result<void> lock_file(int fd, std::string_view path, std::chrono::milliseconds limit) {
     struct flock whole {};
     whole.l_type = F_WRLCK;
     whole.l_whence = SEEK_SET;
-    // Trying again and again wants neither a timer nor a handler, which the next link could inherit.
+    // This tries again and again because a timer or a handler could be inherited by the next link.
     const auto deadline = Clock::now() + limit;
     while (::fcntl(fd, set_lock, &whole) != 0) {
         if (errno == EINTR) continue;

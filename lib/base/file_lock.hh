@@ -8,9 +8,10 @@
 
 namespace poppass {
 
-// Locks the open file `fd` for us alone. The lock goes with the open file's last descriptor, and on
-// systems other than Linux with our first one. Others are waited for no longer than `limit`; then, and
-// where it cannot be locked at all, trouble that names `path`.
-Result<void> lock_file(int fd, std::string_view path, std::chrono::seconds limit);
+// Locks the open file `fd` so that nobody else can lock it. The lock ends when the last descriptor of
+// the open file is closed; on systems other than Linux, when this process closes any descriptor of the
+// file. Waits at most `limit` for a lock of somebody else's. After that, and where the file cannot be
+// locked at all, the result is trouble that names `path`.
+Result<void> lock_file(int fd, std::string_view path, std::chrono::milliseconds limit);
 
 } // namespace poppass
