@@ -154,7 +154,7 @@ ChildEnd run_child(const Child& child) {
             ::kill(-pid, next_signal);
             if (::getpgid(pid) != pid) ::kill(pid, next_signal); // it has left its group
             next_signal = SIGKILL;
-            deadline = Clock::now() + grace_after_term;
+            deadline = Clock::now() + child.grace;
         }
         pollfd ends[] = {{pipes->output.read_end.get(), POLLIN, 0},
                          {pipes->errors.read_end.get(), POLLIN, 0}};

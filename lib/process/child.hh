@@ -23,7 +23,8 @@ struct Child {
     const std::string& path;   // the program's file
     char* const* argv;         // as execve wants it
     const Secret* record = {}; // at most longest_record bytes, on its descriptor 3; null: 3 is closed
-    std::chrono::seconds limit;
+    std::chrono::seconds limit; // then it is told to end: SIGTERM to its process group
+    std::chrono::milliseconds grace = std::chrono::seconds{5}; // from SIGTERM to SIGKILL
     // Take what it writes to descriptors 1 and 2; where empty, it inherits ours.
     std::function<void(std::string_view)> output = {};
     std::function<void(std::string_view)> errors = {};
@@ -41,9 +42,6 @@ struct ChildEnd {
     int value;
     pid_t pid; // 0 where it was not started
 };
-
-// How long a child that was told to end (SIGTERM to its process group) has until SIGKILL.
-inline constexpr std::chrono::seconds grace_after_term{5};
 
 // Once, before the first run_child: makes SIGCHLD count even where the parent ignored it, and keeps
 // it blocked but for the time that run_child waits.

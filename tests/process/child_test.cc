@@ -31,6 +31,11 @@ struct Ran {
     Clock::duration took;
 };
 
+// How long after SIGTERM a test waits for SIGKILL: at once, or longer than its suite may take, where
+// SIGTERM must be enough.
+constexpr milliseconds short_grace{100};
+constexpr milliseconds endless_grace{1'000'000};
+
 enum class Errors { inherited, taken };
 
 // A limit that is meant to be passed; a shell on a busy machine has begun by then.
@@ -62,8 +67,10 @@ Ran run_words(std::vector<std::string> words, std::string_view record = "record"
     return ran;
 }
 
-Ran run_script(std::string script, seconds limit = seconds{20}, Errors errors = Errors::inherited) {
-    return run_words({"/bin/sh", "-c", std::move(script)}, "record", limit, errors);
+Ran run_script(std::string script, seconds limit = seconds{20}, Errors errors = Errors::inherited,
+               milliseconds grace = endless_grace) {
+    return run_words({"/bin/sh", "-c", std::move(script)}, "record", limit, errors,
+                     [&](Child& child) { child.grace = grace; });
 }
 
 NextLink run_next_link(Errors errors = Errors::inherited) {
@@ -98,7 +105,6 @@ TEST_CASE("a child that a signal ended is no exit") {
         const auto ran = run_script("kill -" + std::to_string(number) + " $$; sleep 1000");
         CHECK(ran.end.how == How::killed);
         CHECK(ran.end.value == number);
-        CHECK(ran.took < seconds{15});
     }
 }
 
@@ -284,7 +290,6 @@ TEST_CASE("one that does not end gets SIGTERM at its limit") {
     CHECK(ran.end.pid > 0);
     CHECK(ran.out == "begun\n");
     CHECK(ran.took >= soon);
-    CHECK(ran.took < soon + grace_after_term);
     CHECK(has_ended(ran.end.pid, milliseconds{0}));
 }
 
@@ -301,22 +306,20 @@ TEST_CASE("the whole process group is told to end") {
                    "trap 'echo leader' TERM; wait; wait",
                    soon, Errors::taken);
     CHECK(ran.end.how == How::overtime);
-    CHECK(ran.took < soon + grace_after_term);
     CHECK(ran.out.find("leader\n") != std::string::npos);
     CHECK(ran.out.find("member\n") != std::string::npos);
 }
 
 TEST_CASE("one that floods its output is ended at its limit too") {
-    const auto ran = run_words({"/usr/bin/yes"}, "record", soon);
+    const auto ran = run_script("exec yes", soon);
     CHECK(ran.end.how == How::overtime);
-    CHECK(ran.took < soon + grace_after_term);
 }
 
 TEST_CASE("one that takes no SIGTERM, and stops itself, is killed after the grace") {
-    const auto ran = run_script("trap '' TERM; sleep 1000 & echo $!; kill -STOP $$", soon);
+    const auto ran = run_script("trap '' TERM; sleep 1000 & echo $!; kill -STOP $$", soon,
+                                Errors::inherited, short_grace);
     CHECK(ran.end.how == How::overtime);
-    CHECK(ran.took >= soon + grace_after_term);
-    CHECK(ran.took < seconds{10} + grace_after_term);
+    CHECK(ran.took >= soon + short_grace);
     CHECK(has_ended(ran.end.pid, milliseconds{0}));
     CHECK(has_ended(std::stoi(ran.out)));
 }
@@ -325,7 +328,6 @@ TEST_CASE("what it leaves behind holds nobody up and is killed") {
     const auto ran = run_script("sleep 1000 & echo $!; exit 4");
     CHECK(ran.end.how == How::exited);
     CHECK(ran.end.value == 4);
-    CHECK(ran.took < seconds{15});
     CHECK(has_ended(std::stoi(ran.out)));
 }
 
@@ -337,7 +339,6 @@ TEST_CASE("what left its process group holds nobody up either, however much it w
                                 "read word <" + fifo + "; exit 4");
     CHECK(ran.end.how == How::exited);
     CHECK(ran.end.value == 4);
-    CHECK(ran.took < seconds{15});
     // It outlived its leader, and ends when it writes to the pipe that nobody reads.
     CHECK(has_ended(std::stoi(ran.out)));
 }
@@ -419,6 +420,5 @@ TEST_CASE("an end that was there before anybody waited is not missed") {
     for (int round = 0; round < 200; ++round) {
         const auto ran = run_words({built("next-link"), "1"});
         REQUIRE(ran.end.how == How::exited);
-        REQUIRE(ran.took < seconds{15});
     }
 }
