@@ -290,10 +290,8 @@ TEST_CASE("floods: it ends, with the session at the latest, and takes a signal m
     TakenOver signalled;
     signalled.send("flood " + hex(forget) + "\n");
     std::this_thread::sleep_for(milliseconds{200});
-    const auto begin = Clock::now();
     signalled.client().signal(SIGTERM);
     signalled.ends("shutdown");
-    CHECK(Clock::now() - begin < milliseconds{15'000});
     noisy.ends("session");
     deaf.ends(violation);
     CHECK(deaf.changes().empty());
@@ -301,7 +299,6 @@ TEST_CASE("floods: it ends, with the session at the latest, and takes a signal m
 
 TEST_CASE("silence: the session's end is the end") {
     // Nothing said; half a message before, which ends it at once; a right password before; the pair shut.
-    const auto begin = Clock::now();
     TakenOver mute{{{"POPPASS_SESSION", "1"}}}, checked{{{"POPPASS_SESSION", "1"}}}, half, gone;
     mute.send("hang\n");
     half.send(send(good.substr(0, 6)) + "hang\n");
@@ -313,7 +310,6 @@ TEST_CASE("silence: the session's end is the end") {
     checked.ends("session");
     CHECK(checked.changes().empty());
     gone.ends("killed");
-    CHECK(Clock::now() - begin < milliseconds{20'000});
 }
 
 TEST_CASE("a start that failed is believed only before anything else") {
