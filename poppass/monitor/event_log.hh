@@ -8,7 +8,7 @@ namespace poppass {
 class EventLog {
 public:
     // Descriptor 2; or syslog (authpriv, ident poppass) where `standard_error_is_client`.
-    explicit EventLog(bool standard_error_is_client);
+    explicit EventLog(bool standard_error_is_client) : syslog_(standard_error_is_client) {}
 
     void write(const LogLine& line) const;
 
