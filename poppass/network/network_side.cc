@@ -192,7 +192,7 @@ void run_network_side(const Configuration& configuration, Fd monitor) {
     ignore_signals();
     keep_only_our_descriptors(std::move(monitor));
     NetworkSide network_side{configuration}; // never destroyed: that would free memory
-    if (const auto done = give_power_away(configuration.identity); !done)
+    if (const auto done = drop_privileges(configuration.identity); !done)
         network_side.fail_to_start(done.error().message());
     network_side.serve();
 }

@@ -113,7 +113,7 @@ Result<void> drop_capabilities() {
 
 } // namespace
 
-Result<void> give_power_away(const std::optional<Identity>& identity) {
+Result<void> drop_privileges(const std::optional<Identity>& identity) {
     if (identity)
         if (auto done = become_nobody(*identity); !done) return done;
 #ifdef POPPASS_LINUX

@@ -16,7 +16,7 @@ namespace poppass {
 // caller must do nothing but end.
 //
 // Only Linux has the last three; elsewhere, and under sanitizers (no filter), they are left out.
-Result<void> give_power_away(const std::optional<Identity>& identity);
+Result<void> drop_privileges(const std::optional<Identity>& identity);
 
 // shutdown(2) of the writing side, by the call that the filter leaves: the C libraries of some processors
 // take another one (socketcall). Whether it was done.

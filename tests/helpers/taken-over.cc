@@ -113,7 +113,7 @@ void run_network_side(const Configuration& configuration, Fd monitor) {
     monitor.release();
     ::close(STDERR_FILENO);
     close_from(monitor_fd + 1);
-    if (!give_power_away(configuration.identity))
+    if (!drop_privileges(configuration.identity))
         ::_exit(static_cast<int>(NetworkEnd::not_started));
     (void)write_whole(STDOUT_FILENO, "200 test.example hello, who are you?\r\n");
     obey();

@@ -294,7 +294,7 @@ TEST_CASE("a kernel that has no filter is told in words, and nothing goes on") {
               const sock_fprog filter{std::size(program), program};
               if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 97;
               if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) return 98;
-              const auto done = poppass::give_power_away(std::nullopt);
+              const auto done = poppass::drop_privileges(std::nullopt);
               if (done || done.error().status != poppass::ExitStatus::temporary) return 99;
               return done.error().message() ==
                              "this kernel has no system call filter (seccomp): run one that has it, "
@@ -328,7 +328,7 @@ TEST_CASE("the filter leaves nine calls, and any other is death") {
         return in_child([number] {
             const rlimit no_core{0, 0};
             ::setrlimit(RLIMIT_CORE, &no_core);
-            if (!poppass::give_power_away(std::nullopt)) return 99;
+            if (!poppass::drop_privileges(std::nullopt)) return 99;
             (void)::syscall(number, -1, -1, -1, 0, 0, 0);
             return 0;
         });
@@ -353,7 +353,7 @@ TEST_CASE("the filter leaves nine calls, and any other is death") {
     CHECK(in_child([] {
               int ends[2];
               if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return 98;
-              if (!poppass::give_power_away(std::nullopt)) return 99;
+              if (!poppass::drop_privileges(std::nullopt)) return 99;
               char byte;
               return poppass::end_writing(ends[0]) && ::read(ends[1], &byte, 1) == 0 ? 0 : 1;
           }) == 0);
