@@ -1,4 +1,4 @@
-// The clock that every limit is counted with.
+// The clock that all time limits use.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@ namespace poppass {
 
 using Clock = std::chrono::steady_clock;
 
-// The time left until `then`, not below zero, as ppoll(2) wants it.
+// The time left until `then`, at least zero, in the form that ppoll(2) takes.
 inline timespec time_until(Clock::time_point then) {
     const auto left = std::max(then - Clock::now(), Clock::duration::zero());
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);

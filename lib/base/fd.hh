@@ -1,4 +1,4 @@
-// Fd: a descriptor with one owner, and the few whole reads and writes that everything else uses.
+// Fd: a descriptor with one owner; and functions that read or write everything they are asked to.
 #pragma once
 
 #include "base/result.hh"
@@ -9,8 +9,8 @@
 
 namespace poppass {
 
-// Owns a descriptor, or none (-1); closes it on destruction. A failing close is not reported: what
-// must reach the disk is synced before.
+// Owns a descriptor, or none (-1), and closes it on destruction. A close that fails is not reported:
+// who writes to a disk calls fsync before.
 class Fd {
 public:
     Fd() = default;
@@ -53,7 +53,7 @@ struct Pipe {
 // A pipe, both ends close-on-exec.
 Result<Pipe> make_pipe();
 
-// Reads until end of file or until `into` is full; returns how many bytes came.
+// Reads until end of file or until `into` is full; returns how many bytes it read.
 Result<std::size_t> read_whole(int fd, std::span<char> into);
 
 // Writes all of `bytes`.

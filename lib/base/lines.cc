@@ -11,7 +11,7 @@ namespace poppass {
 Result<void> each_line(int fd, std::size_t longest,
                        const std::function<bool(std::string_view, bool)>& take) {
     const std::unique_ptr<char[]> block{new char[longest]};
-    std::size_t held = 0; // the start of a line whose end was not read yet
+    std::size_t held = 0; // bytes of a line whose end was not read yet
     for (;;) {
         const auto got = read_whole(fd, {block.get() + held, longest - held});
         if (!got) return got.error();

@@ -71,7 +71,7 @@ void complain(std::string_view program, std::string_view message) {
         put(escaped.view());
     }
     line[size++] = '\n';
-    // There is nobody left to tell where this fails.
+    // Where this fails, there is nobody left to tell.
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), size);
 }
 

@@ -8,7 +8,7 @@
 
 namespace poppass {
 
-// Builds a line of `key=value` words in a buffer of its own. In a value every byte that is not
+// Builds a line of `key=value` pairs in a buffer of its own. In a value every byte that is not
 // printable ASCII, and space, `=`, `"` and `\`, becomes \xHH; a value that takes more than
 // `longest_value` bytes of output is cut there, between escapes, and ends in `...`.
 class LogLine {
@@ -19,7 +19,7 @@ public:
     LogLine& add(std::string_view key, std::string_view value);
     LogLine& add(std::string_view key, std::int64_t value);
 
-    // What was built, without a line feed.
+    // The line so far, without a line feed.
     std::string_view text() const { return {bytes_.data(), size_}; }
 
 private:

@@ -16,8 +16,8 @@ Secret::Secret(std::size_t capacity) : capacity_(capacity) {
         ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED) throw std::bad_alloc{};
     bytes_ = static_cast<char*>(pages);
-    // Each of these is a second wall behind a process that is not dumpable and has no swap to
-    // fear: where limits or the kernel refuse one, the password is still served.
+    // Each of these is an additional protection for a process that cannot be dumped anyway. Where a
+    // limit or the kernel refuses one, the program goes on without it.
 #ifdef MLOCK_ONFAULT
     if (::mlock2(pages, capacity, MLOCK_ONFAULT) != 0)
 #endif
@@ -76,8 +76,8 @@ void wipe(std::span<char> bytes) { ::explicit_bzero(bytes.data(), bytes.size());
 
 } // namespace poppass
 
-// Without libstdc++'s own, which would write the exception's text to descriptor 2, for want of a
-// handler that knows what may be told; and which brings much along.
+// This replaces libstdc++'s handler, which would write the text of an exception to descriptor 2 and
+// would add much code to a static program.
 namespace __gnu_cxx {
 void __verbose_terminate_handler() { std::abort(); }
 } // namespace __gnu_cxx

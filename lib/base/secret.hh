@@ -25,7 +25,7 @@ public:
     std::size_t size() const { return size_; }
     std::string_view view() const { return {bytes_, size_}; }
 
-    // All of the storage, to read into; then say with resize() how much of it counts.
+    // All of the storage, to read into. Call resize() afterwards with the number of bytes in use.
     std::span<char> storage() { return {bytes_, capacity_}; }
     void resize(std::size_t size);
 
@@ -33,7 +33,7 @@ public:
     // The parts may not lie in this buffer.
     [[nodiscard]] bool assign(std::initializer_list<std::string_view> parts);
 
-    // Forgets the first `count` bytes; the rest moves to the front and its old place is wiped.
+    // Drops the first `count` bytes. The rest moves to the front, and its old place is wiped.
     void drop_front(std::size_t count);
 
     void wipe();
@@ -44,9 +44,9 @@ private:
     std::size_t size_ = 0;
 };
 
-// Keeps other processes of our uid out of this one's memory, and its memory out of core dumps; every
-// program that takes passwords calls it before the first. Linux alone has it; left out under
-// sanitizers, which trace.
+// Forbids core dumps of this process, and forbids other processes of its uid to read its memory. Every
+// program that takes passwords calls it before the first one. Only Linux has it. Builds with sanitizers
+// leave it out, because these trace the process.
 Result<void> make_undumpable();
 
 // Clears memory that the compiler believes nobody reads again.

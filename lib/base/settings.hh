@@ -13,7 +13,7 @@ namespace poppass {
 std::optional<std::string_view> environment(const char* name);
 
 // A whole decimal number, digits only, from `least` to `most`. The error is misuse and calls the
-// number by `name`, a variable or an option.
+// number `name`: a variable or an option.
 Result<std::int64_t> parse_number(std::string_view name, std::string_view text, std::int64_t least,
                                   std::int64_t most);
 

@@ -18,8 +18,8 @@ bool memory_is_limited() {
     return false;
 }
 
-// Left to itself, the kernel may keep a new thread waiting on its maker's processor until the next
-// tick, which is longer than many a hash takes.
+// If the kernel chooses the processor, a new thread may wait for the processor of the thread that
+// started it until the next tick. Many hashes take less time than that.
 int start_elsewhere(pthread_t& thread, void* (*run)(void*), void* task) {
     cpu_set_t others;
     const int here = ::sched_getcpu();
@@ -42,7 +42,7 @@ SideTask::SideTask(std::function<void()> work) : work_(std::move(work)) {
             task.work_();
             task.done_ = true;
         } catch (...) {
-            // Not done: wait() does it again, where the caller hears of it.
+            // done_ stays false: wait() does the work again, and the caller gets the exception.
         }
         return nullptr;
     };

@@ -8,15 +8,16 @@ namespace poppass {
 
 class SideTask {
 public:
-    // Begins `work` on a thread of its own, on another processor than the caller's. Where there is
-    // none, or memory is limited (two tasks at once may need what one has), or no thread can be
-    // had, wait() does the work. It touches nothing that the caller changes before wait().
+    // Starts `work` in a thread of its own, on another processor than the caller's. Where there is no
+    // other processor, where memory is limited (there may not be enough for two tasks), or where no
+    // thread can be started, wait() does the work. `work` uses nothing that the caller changes before
+    // wait().
     explicit SideTask(std::function<void()> work);
     SideTask(const SideTask&) = delete;
     SideTask& operator=(const SideTask&) = delete;
     ~SideTask() { join(); }
 
-    // The work is done when this returns. What it throws, this throws.
+    // Returns when the work is done. Throws what the work throws.
     void wait();
 
 private:

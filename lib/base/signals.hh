@@ -1,11 +1,11 @@
-// The signals that would end a program in the middle of a change.
+// Signals that would end a program in the middle of a change.
 #pragma once
 
 #include <csignal>
 
 namespace poppass {
 
-// TERM, INT and HUP wait from here on. Returns what was blocked before.
+// Blocks SIGTERM, SIGINT and SIGHUP. Returns the set of signals that were blocked before.
 sigset_t hold_signals();
 
 } // namespace poppass

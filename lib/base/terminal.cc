@@ -14,8 +14,8 @@ constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 volatile std::sig_atomic_t caught = 0;
 
-// While it lives, echo is off, and the signals are noted instead of acted upon; they come through
-// only where `mask_before` lets them.
+// While it exists, echo is off, and a handler notes the signals instead of letting them act. They are
+// delivered only where `mask_before` is in force.
 class Quiet {
 public:
     explicit Quiet(int fd) : fd_(fd) {
@@ -28,7 +28,7 @@ public:
         note.sa_handler = [](int number) { caught = number; };
         for (std::size_t i = 0; i < std::size(signals); ++i) {
             ::sigaction(signals[i], nullptr, &actions_[i]);
-            // What is ignored (nohup) stays so.
+            // A signal that is ignored (nohup) stays ignored.
             if (actions_[i].sa_handler != SIG_IGN) ::sigaction(signals[i], &note, nullptr);
         }
         if (retried([&] { return ::tcgetattr(fd_, &before_); }) != 0) return;
@@ -56,7 +56,7 @@ private:
     struct sigaction actions_[std::size(signals)] {};
 };
 
-// What was read up to a line feed, or the end; the line feed goes.
+// Judges what was read up to a line feed or the end of file, and drops the line feed.
 Result<void> finish_line(Secret& into, std::size_t size, bool ended) {
     into.resize(size);
     const bool full = size == into.capacity();
@@ -86,11 +86,12 @@ Result<void> Terminal::ask(std::string_view prompt, Secret& into) const {
             if (!quiet.good()) return system_trouble("turn echo off");
             if (result = write_whole(fd_.get(), prompt); !result) return result;
             pollfd input{fd_.get(), POLLIN, 0};
-            // The signals come through here and nowhere else, so none is missed.
+            // Signals are delivered during this call and at no other time, so none is missed.
             while (::ppoll(&input, 1, nullptr, &quiet.mask_before) < 0 && caught == 0)
                 if (errno != EINTR) return system_trouble("wait for a password");
             if (caught == 0) {
-                // A terminal gives one line at a time; what did not fit is flushed with the rest.
+                // A terminal gives one line at a time. What did not fit is discarded when echo is
+                // turned on again.
                 const auto storage = into.storage();
                 const auto size =
                     retried([&] { return ::read(fd_.get(), storage.data(), storage.size()); });
@@ -100,7 +101,8 @@ Result<void> Terminal::ask(std::string_view prompt, Secret& into) const {
             (void)write_whole(fd_.get(), "\n");
         }
         if (caught == 0) return result;
-        // With everything as it was. Where this returns, we were stopped and go on: ask again.
+        // The terminal is as it was before. Where raise returns, the process was stopped and goes on:
+        // ask again.
         ::raise(caught);
     }
 }

@@ -11,14 +11,14 @@ namespace poppass {
 
 class Terminal {
 public:
-    // /dev/tty, else descriptor 0 where that is a terminal.
+    // Opens /dev/tty. Where that fails, takes descriptor 0 if it is a terminal.
     static Result<Terminal> open();
 
     // Prompts, and reads a line without echo; its line feed is not kept. A line that does not fit, or
-    // none, is an error. However it ends, by a signal (^C, ^Z) too, echo comes back before.
+    // no line, is an error. Echo is on again before this returns, and before a signal (^C, ^Z) acts.
     Result<void> ask(std::string_view prompt, Secret& into) const;
 
-    // Prompts for what is no secret, and reads a line with echo.
+    // Prompts for something that is not secret, and reads a line with echo.
     Result<std::string> ask_aloud(std::string_view prompt) const;
 
     Result<void> tell(std::string_view text) const;
@@ -29,7 +29,7 @@ private:
 };
 
 // Reads one line of `fd`, and no byte of the next one; its line feed is not kept. A line that does not
-// fit, or none, is an error.
+// fit, or no line, is an error.
 Result<void> read_line(int fd, Secret& into);
 
 } // namespace poppass

@@ -21,17 +21,17 @@ bool take_ids(uid_t uid, gid_t gid) { return ::setgid(gid) == 0 && ::setuid(uid)
 
 Result<void> become_user(uid_t uid, gid_t gid, const std::vector<gid_t>& groups) {
     if (uid == 0) return trouble("become uid 0: not allowed");
-    // To the system calls these mean: leave it as it is.
+    // The system calls take these for: do not change it.
     if (uid == static_cast<uid_t>(-1) || gid == static_cast<gid_t>(-1))
         return trouble("become uid or gid -1: there is none");
-    // Groups and gid first: without root they could not be given up.
+    // Groups and gid come first, because only root can change them.
     if (::setgroups(groups.size(), groups.data()) != 0 || !take_ids(uid, gid))
         return system_trouble("become uid", std::to_string(uid));
     const bool is_user =
         ::getuid() == uid && ::geteuid() == uid && ::getgid() == gid && ::getegid() == gid;
     const bool root_again = ::setuid(0) == 0 || ::seteuid(0) == 0;
     if (!is_user || root_again)
-        return trouble("become uid " + std::to_string(uid) + ": root could be had back");
+        return trouble("become uid " + std::to_string(uid) + ": it can still become root");
     return {};
 }
 

@@ -1,4 +1,4 @@
-// Giving up root for another user, for good.
+// Becoming another user than root, permanently.
 #pragma once
 
 #include "base/result.hh"
@@ -8,8 +8,8 @@
 
 namespace poppass {
 
-// Takes these groups, this gid and this uid, and proves that root cannot be had back. Must be
-// called as root; uid 0 is refused. After an error who we are is not known: the program must end.
+// Takes these groups, this gid and this uid, and proves that the process cannot become root again. Must
+// be called as root; uid 0 is refused. After an error the ids are not known, and the program must end.
 Result<void> become_user(uid_t uid, gid_t gid, const std::vector<gid_t>& groups);
 
 } // namespace poppass

@@ -18,12 +18,12 @@ namespace {
 using Sink = std::function<void(std::string_view)>;
 
 struct Pipes {
-    Pipe record; // without descriptors where the child gets none, as the others
+    Pipe record; // has no descriptors where the child gets no record; so have the others
     Pipe output;
     Pipe errors;
 };
 
-// A pipe whose writer is the child.
+// Makes a pipe that the child writes to, where there is a sink.
 Result<void> make_output(const Sink& sink, Pipe& into) {
     if (!sink) return {};
     auto pipe = make_pipe();
@@ -39,8 +39,8 @@ Result<Pipes> make_pipes(const Child& child) {
     if (child.record != nullptr) {
         auto record = make_pipe();
         if (!record) return record.error();
-        // A pipe holds at least 4096 bytes, so this never waits for a reader, and a child that
-        // closes it unread does no harm.
+        // A pipe holds at least 4096 bytes, so this never waits for a reader. A child that closes the
+        // pipe without reading does no harm.
         if (auto done = write_whole(record->write_end.get(), child.record->view()); !done)
             return done.error();
         record->write_end.reset();
@@ -51,10 +51,10 @@ Result<Pipes> make_pipes(const Child& child) {
     return pipes;
 }
 
-// True also where there is nothing to put.
+// Puts the descriptor on that number. True also where there is none to put.
 bool put_on(const Fd& fd, int number) {
     if (!fd) return true;
-    // dup2 onto itself would leave close-on-exec set.
+    // dup2 of a descriptor onto itself would leave close-on-exec set.
     if (fd.get() == number) return ::fcntl(number, F_SETFD, 0) == 0;
     return ::dup2(fd.get(), number) == number;
 }
@@ -97,7 +97,7 @@ int execute(const Child& child, const Pipes& pipes) {
     return pid;
 }
 
-// Hands on what is there now, which may be a password. Closes at end of file.
+// Gives the sink what can be read now, which may be a password. Closes at end of file.
 void drain(Fd& fd, const Sink& sink, int most_reads) {
     char bytes[4096];
     for (; fd && most_reads > 0; --most_reads) {
@@ -113,7 +113,7 @@ void drain(Fd& fd, const Sink& sink, int most_reads) {
     }
 }
 
-// True once the child has ended; it stays a zombie, so that its process group cannot be another's.
+// Whether the child has ended. It stays a zombie, so that nobody else gets its number as process group.
 bool has_ended(pid_t pid) {
     siginfo_t info{};
     return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
@@ -152,7 +152,7 @@ ChildEnd run_child(const Child& child) {
         if (Clock::now() >= deadline) {
             overtime = true;
             ::kill(-pid, next_signal);
-            if (::getpgid(pid) != pid) ::kill(pid, next_signal); // it has left its group
+            if (::getpgid(pid) != pid) ::kill(pid, next_signal); // it has left its process group
             next_signal = SIGKILL;
             deadline = Clock::now() + child.grace;
         }
@@ -166,7 +166,7 @@ ChildEnd run_child(const Child& child) {
     ::kill(-pid, SIGKILL);
     int status = 0;
     const bool reaped = retried([&] { return ::waitpid(pid, &status, 0); }) == pid;
-    // What it wrote before it ended; a pipe holds 64 kB, and somebody else may still be writing.
+    // Take what it wrote before it ended. A pipe holds 64 kB, and another process may still write to it.
     drain(pipes->output.read_end, child.output, 16);
     drain(pipes->errors.read_end, child.errors, 16);
 

@@ -1,4 +1,4 @@
-// Runs a chain as a child: record in, bounded time, output drained, always reaped.
+// Runs a chain as a child process: gives it its record, limits its time, takes its output, reaps it.
 #pragma once
 
 #include "base/secret.hh"
@@ -13,7 +13,7 @@
 
 namespace poppass {
 
-// Whom a process becomes, without other groups.
+// The user that a process becomes, with one group and no others.
 struct Identity {
     uid_t uid;
     gid_t gid;
@@ -22,35 +22,35 @@ struct Identity {
 struct Child {
     const std::string& path;   // the program's file
     char* const* argv;         // as execve wants it
-    const Secret* record = {}; // at most longest_record bytes, on its descriptor 3; null: 3 is closed
+    const Secret* record = {}; // on its descriptor 3, at most longest_record bytes; null: 3 is closed
     std::chrono::seconds limit; // then it is told to end: SIGTERM to its process group
     std::chrono::milliseconds grace = std::chrono::seconds{5}; // from SIGTERM to SIGKILL
-    // Take what it writes to descriptors 1 and 2; where empty, it inherits ours.
+    // These take what it writes to descriptors 1 and 2. Where one is empty, the child inherits ours.
     std::function<void(std::string_view)> output = {};
     std::function<void(std::string_view)> errors = {};
     char* const* environment = environ;
-    std::optional<Identity> identity = {}; // nothing: ours
+    std::optional<Identity> identity = {}; // without one it keeps our ids
 };
 
 struct ChildEnd {
     enum class How {
         exited,      // value: the exit status
         killed,      // value: the signal
-        overtime,    // it was told to end: what it did is not known
-        not_started, // value: an errno; nothing of it ran
+        overtime,    // it was ended after its limit: what it did is not known
+        not_started, // value: an errno value; the program did not run
     } how;
     int value;
     pid_t pid; // 0 where it was not started
 };
 
-// Once, before the first run_child: makes SIGCHLD count even where the parent ignored it, and keeps
-// it blocked but for the time that run_child waits.
+// Call it once, before the first run_child. Gives SIGCHLD a handler, because statuses are lost where
+// the parent had it ignored, and blocks it except while run_child waits.
 void prepare_for_children();
 
 // Runs the child to its end. Descriptor 0 is ours, 1 and 2 are ours or pipes, 3 is the record; every
 // other descriptor must be close-on-exec. It runs in a process group of its own,
-// with default signals, none blocked, and no core dumps. The verdict is that of the direct child;
-// when it has ended, what it left behind in its process group is killed.
+// with default signals, none blocked, and no core dumps. The result tells how the child itself ended.
+// Processes that it left in its process group are killed then.
 ChildEnd run_child(const Child& child);
 
 } // namespace poppass

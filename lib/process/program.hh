@@ -1,4 +1,4 @@
-// Finding programs by name, without a shell and without execvp's habit of trying one.
+// Finding programs by name. Unlike execvp, it never tries a shell.
 #pragma once
 
 #include "base/result.hh"
