@@ -40,10 +40,10 @@ struct Options {
     std::string user;
     bool from_stdin = false;
     bool insecure = false;
-    std::chrono::seconds limit{120}; // of every wait for the server
+    std::chrono::seconds limit{120}; // for every wait for the server
 };
 
-// The other end. One command, one answer; says quit when it goes out of use.
+// The server. Each command gets one answer. The destructor says quit.
 class Server {
 public:
     explicit Server(std::chrono::seconds limit) : limit_(limit) {}
@@ -65,7 +65,7 @@ public:
         return hear(asked);
     }
 
-    // Whether any of the last command went out.
+    // Whether any byte of the last command was sent.
     bool sent() const { return sent_; }
 
     Result<ServerReply> hear(Asked asked) {
@@ -75,7 +75,7 @@ public:
         return judge_reply(asked, *line);
     }
 
-    // Though nothing was asked: its last words, or its end.
+    // Whether the server has sent something or closed, though nothing was asked.
     bool has_more_to_say() const {
         pollfd input{from_server, POLLIN, 0};
         return size_ > used_ || ::poll(&input, 1, 0) > 0;
@@ -144,10 +144,10 @@ private:
     Secret command_{longest_argument + 16};
     std::array<char, 1024> bytes_;
     std::size_t size_ = 0;
-    std::size_t used_ = 0; // of them, the line that was given last
+    std::size_t used_ = 0; // of these, the bytes of the line that was returned last
 };
 
-// Shows what the server said; control bytes become visible.
+// Shows what the server said. Control bytes are made visible.
 ExitStatus report(const ServerReply& reply) {
     const auto say = [&](std::string_view before) {
         complain(name, std::string{before} + std::string{reply.text});
@@ -183,7 +183,7 @@ public:
     }
 
 private:
-    // Nobody's password crosses a network in clear without a yes.
+    // Passwords cross a network in clear only where the user says yes.
     Result<void> check_connection() {
         const Connection connection{environment("PROTO").value_or(""),
                                     environment("SSL_PROTOCOL").has_value(),
@@ -217,7 +217,7 @@ private:
         return report(*checked);
     }
 
-    // Until one is taken; only people may try again.
+    // Offers new passwords until one is accepted. Only a person at a terminal may try again.
     Result<ExitStatus> change() {
         Secret password{longest_argument + 2};
         for (;;) {
@@ -229,14 +229,14 @@ private:
             if (status && *status != ExitStatus::rejected) return finish(*status);
             if (!status && status.error().status != ExitStatus::misused) return status;
             if (!status) complain(name, status.error().message());
-            // Other servers than poppass hear no second one.
+            // Servers other than poppass take no second one.
             if (server_.has_more_to_say()) return ExitStatus::rejected;
             if (auto told = terminal_->tell("Try another one, or none to leave.\n"); !told)
                 return told.error();
         }
     }
 
-    // One new password to the server. Misuse: it is none that can be sent.
+    // Sends one new password to the server. Misuse means that it cannot be sent.
     Result<ExitStatus> offer(std::string_view password) {
         const auto reply = server_.ask(Asked::newpass, "newpass", "the new password", password);
         if (reply) return report(*reply);
@@ -267,13 +267,13 @@ private:
 
     Result<void> read_password(std::string_view prompt, Secret& into) {
         auto read = terminal_ ? terminal_->ask(prompt, into) : read_line(STDIN_FILENO, into);
-        // Not the server's trouble.
+        // This is not the server's trouble.
         if (!read) read.error().status = ExitStatus::misused;
         return read;
     }
 
     const Options& options_;
-    std::optional<Terminal> terminal_; // nothing: lines of standard input
+    std::optional<Terminal> terminal_; // without one, passwords are lines of standard input
     Server server_;
 };
 

@@ -23,7 +23,7 @@ Result<ChainLine> find_chain(std::string_view name, std::vector<std::string> wor
     return ChainLine{std::move(words), std::move(*path)};
 }
 
-// A variable's value as a chain.
+// Reads the chain that is a variable's value.
 Result<ChainLine> read_chain(const char* name, std::string_view value) {
     auto words = split_words(value);
     if (!words) return misuse(std::string{name} + ": " + words.error().message());

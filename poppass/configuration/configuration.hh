@@ -1,4 +1,4 @@
-// The whole of poppass's settings, read and checked once.
+// All settings of poppass, read and checked once.
 #pragma once
 
 #include "process/child.hh"
@@ -21,18 +21,18 @@ struct Configuration {
     std::string host;
     ChainLine check;
     ChainLine change;
-    std::optional<ChainLine> after; // run when a change was answered
+    std::optional<ChainLine> after; // runs after a change was answered
     std::chrono::seconds delay;
     int tries;
     std::chrono::seconds line_timeout;
     std::chrono::seconds session_limit;
     std::chrono::seconds chain_limit;
-    std::string strip; // the domain that logins lose, `*` for any; empty: none
-    std::optional<Identity> identity; // what the network side, and `after`, run as; only as root
+    std::string strip; // the domain that logins lose; `*`: any domain; empty: none
+    std::optional<Identity> identity; // of the network side and `after`; only as root
 };
 
-// From the words after the options (HOST CHECKPROGRAM [ARG...]) and the environment. Every error names
-// the variable or the word; the first one is returned, and `all_errors` gets every one.
+// Reads the words after the options (HOST CHECKPROGRAM [ARG...]) and the environment. Every error names
+// the variable or the word. The first one is returned; `all_errors` gets all of them.
 Result<Configuration> read_configuration(std::vector<std::string> words,
                                          std::vector<Error>* all_errors = nullptr);
 

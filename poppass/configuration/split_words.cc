@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::string_view white_space = " \t\n\r\v\f";
 
-// Takes one word, quotes and all, off the front of `text`, which begins with it.
+// Takes a word with its quotes off the front of `text`, which must begin with one.
 Result<std::string> take_word(std::string_view& text) {
     if (text.front() == '$')
         return misuse("variables are not expanded: quote the $, or set the value with envdir");
@@ -20,7 +20,7 @@ Result<std::string> take_word(std::string_view& text) {
             if (text.empty()) return misuse("a backslash ends it");
             const char next = text.front();
             if (quote == '"' && std::string_view{"\"\\$`"}.find(next) == std::string_view::npos) {
-                word += c; // it stands for itself before any other character
+                word += c; // before any other character it is a plain one
                 continue;
             }
             word += next;

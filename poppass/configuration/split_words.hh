@@ -1,4 +1,4 @@
-// PASSWORD_COMMAND to words. Pure; no shell.
+// Splits PASSWORD_COMMAND into words. Pure; no shell is used.
 #pragma once
 
 #include "base/result.hh"
@@ -11,8 +11,8 @@ namespace poppass {
 
 // Splits at white space. Single quotes keep everything; double quotes keep all but a backslash before
 // `"`, `\`, `$` and "`"; a backslash outside quotes keeps the next character. Nothing is expanded: a
-// word that begins with an unquoted `$` is misuse, for some would expect a variable's value. So are
-// an open quote, a backslash at the end, and no words at all.
+// word that begins with an unquoted `$` is misuse, because somebody may expect a variable's value. An
+// open quote, a backslash at the end, and a text without words are misuse, too.
 Result<std::vector<std::string>> split_words(std::string_view text);
 
 } // namespace poppass

@@ -29,7 +29,7 @@ int milliseconds_until(Clock::time_point then) {
     return static_cast<int>(std::max<decltype(left)>(left, 0));
 }
 
-// The whole life of the network side after its power is gone: nothing here allocates or frees.
+// What the network side does after its privileges are gone. Nothing here allocates or frees memory.
 class NetworkSide {
 public:
     explicit NetworkSide(const Configuration& configuration)
@@ -49,8 +49,8 @@ public:
     }
 
 private:
-    // The last reply; then the client's own close is waited for, so that none of it is lost to a
-    // reset: at most 64 kB or two seconds.
+    // Sends the last reply and waits until the client closes, because a reset could destroy the reply.
+    // Reads at most 64 kB, and waits at most two seconds.
     [[noreturn]] void close(NetworkEnd how, const ReplyLine& reply) {
         reader_.wipe();
         send(reply);
@@ -66,7 +66,7 @@ private:
         reader_.drop_line();
         if (say.forget) send_request(ForgetRequest{});
         send(ReplyLine{say.reply, say.reason});
-        wipe(answer_); // the words were in it
+        wipe(answer_); // the reason was in it
     }
 
     [[noreturn]] void perform(const SayAndClose& last) {
@@ -89,7 +89,7 @@ private:
             if (ready == 0 && Clock::now() >= deadline)
                 close(NetworkEnd::line_timeout, ReplyLine{Reply::line_timeout});
             if (ready <= 0) continue;
-            if (ends[1].revents != 0) (void)receive(); // it was not asked: it is closing
+            if (ends[1].revents != 0) (void)receive(); // nothing was asked, so it is closing
             if (ends[0].revents != 0) read_client();
         }
     }
@@ -97,7 +97,7 @@ private:
     void read_client() {
         const std::span<char> room = reader_.room();
         const auto n = retried([&] { return ::read(client_in, room.data(), room.size()); });
-        // A line that the end of file cuts short is no command.
+        // An incomplete line before the end of file is not a command.
         if (n <= 0) end(NetworkEnd::vanished);
         reader_.took(static_cast<std::size_t>(n));
     }
@@ -119,7 +119,7 @@ private:
         close(NetworkEnd::no_monitor, ReplyLine{Reply::server_trouble});
     }
 
-    // The monitor's next word; returns only if it is a verdict.
+    // Reads the monitor's next message. Returns only if that is a verdict.
     Verdict receive() {
         const auto n = retried([&] { return ::read(monitor_fd, answer_.data(), answer_.size()); });
         if (n > 0) {
@@ -135,9 +135,9 @@ private:
         close(NetworkEnd::no_monitor, ReplyLine{Reply::server_trouble});
     }
 
-    // A reply is written whole or the session is over: poll first, so that a client who never reads
-    // cannot hold us longer than one who never writes. The descriptor itself stays as it came, for
-    // others may share it.
+    // Writes the whole reply or ends the session. It polls before each write, so that a client that
+    // never reads is held to the same limit as one that never writes. The descriptor does not become
+    // non-blocking, because other processes may share it.
     void send(const ReplyLine& reply) {
         const auto deadline = Clock::now() + line_timeout_;
         std::string_view left = reply.text();
@@ -169,11 +169,11 @@ private:
     const std::chrono::seconds line_timeout_;
     LineReader reader_;
     Secret request_{longest_request};
-    std::array<char, Answer::longest + 1> answer_; // one more, to see what is too long
+    std::array<char, Answer::longest + 1> answer_; // one byte more, to notice what is too long
     Session session_;
 };
 
-// From here on the monitor alone is told by signals, and tells us.
+// Signals are for the monitor, which tells the network side what to do.
 void ignore_signals() {
     for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
 }
@@ -191,7 +191,7 @@ void keep_only_our_descriptors(Fd monitor) {
 void run_network_side(const Configuration& configuration, Fd monitor) {
     ignore_signals();
     keep_only_our_descriptors(std::move(monitor));
-    NetworkSide network_side{configuration}; // never destroyed: that would free memory
+    NetworkSide network_side{configuration}; // it is never destroyed, because that would free memory
     if (const auto done = drop_privileges(configuration.identity); !done)
         network_side.fail_to_start(done.error().message());
     network_side.serve();

@@ -1,4 +1,4 @@
-// The network side: the process that reads the client's bytes and holds no power.
+// The network side: the process that reads the client's bytes and has no privileges.
 #pragma once
 
 #include "configuration/configuration.hh"
@@ -6,8 +6,8 @@
 
 namespace poppass {
 
-// Serves the client on descriptors 0 and 1; `monitor` is our end of the pair. Gives its power away
-// first, and reads nothing where that fails. Never returns.
+// Serves the client on descriptors 0 and 1; `monitor` is our end of the pair. Drops its privileges
+// first; where that fails, it reads nothing and ends. Never returns.
 [[noreturn]] void run_network_side(const Configuration& configuration, Fd monitor);
 
 } // namespace poppass

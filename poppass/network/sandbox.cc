@@ -25,8 +25,8 @@ namespace poppass {
 
 namespace {
 
-// Makes the root directory one that is empty and will stay so: it is removed already, and nothing can
-// be made in a removed directory.
+// Makes a directory the root directory that is empty and stays so: it is removed, and nothing can be
+// made in a removed directory.
 Result<void> enter_removed_directory() {
     char name[] = "/run/poppass.XXXXXX";
     if (::mkdtemp(name) == nullptr) return system_trouble("make a directory in /run");
@@ -38,7 +38,8 @@ Result<void> enter_removed_directory() {
 }
 
 #ifdef POPPASS_LINUX
-// The same where /run cannot be written: the descriptor list of a process that ends then.
+// Does the same where /run cannot be written: the root directory is the descriptor list of a process
+// that has ended.
 Result<void> enter_dead_directory() {
     auto pipe = make_pipe();
     if (!pipe) return pipe.error();
@@ -51,7 +52,7 @@ Result<void> enter_dead_directory() {
         ::_exit(0);
     }
     const std::string name = "/proc/" + std::to_string(pid) + "/fdinfo";
-    // Before the process is gone: after it chroot finds no such directory.
+    // This comes before the process ends, because chroot would not find its directory afterwards.
     const bool entered = ::chdir(name.c_str()) == 0 && ::chroot(".") == 0;
     const Error error = system_trouble("take for the root directory", name);
     pipe->write_end.reset();
@@ -69,7 +70,7 @@ Result<void> enter_empty_directory() {
     return entered;
 }
 
-// No files, then nobody: the root directory can only be changed as root.
+// The root directory comes first, because only root can change it.
 Result<void> become_nobody(const Identity& identity) {
     if (auto entered = enter_empty_directory(); !entered) return entered;
     return become_user(identity.uid, identity.gid, {});
@@ -86,7 +87,7 @@ Result<void> drop_capabilities() {
 
 [[maybe_unused]] Result<void> install_filter() { // unused under sanitizers
     constexpr std::size_t calls = std::size(filter_calls);
-    // Processor, number, one comparison a call, kill, allow.
+    // It loads the processor and the number, compares the number with each call, and kills or allows.
     sock_filter program[3 + 1 + calls + 2];
     std::size_t size = 0;
     const auto add = [&](sock_filter instruction) { program[size++] = instruction; };

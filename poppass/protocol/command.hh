@@ -1,4 +1,4 @@
-// One input line of the protocol to one command. Pure.
+// Parses one input line of the protocol into one command. Pure.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,13 @@ struct Command {
     std::string_view argument; // a view into the line; complete where state is good
 };
 
-// The longest line that is kept: more than any record could take.
+// The longest line that is kept; no record could take it.
 inline constexpr std::size_t longest_line = 1024;
 
 // `line` as received, without its LF; one CR at its end belongs to the line end. `cut` says that the
-// line was longer than longest_line and only its beginning is here. The word is taken in any case;
-// exactly one space follows it, and all the rest, spaces and 8-bit bytes included, is the argument.
+// line was longer than longest_line, and only its beginning is here. The command word may be in capital
+// or small letters. Exactly one space follows it; all the rest, spaces and 8-bit bytes included, is the
+// argument.
 Command parse_command(std::string_view line, bool cut);
 
 } // namespace poppass

@@ -1,4 +1,4 @@
-// Bytes of the client to lines, in one fixed buffer that is wiped as lines are done.
+// Splits the client's bytes into lines, in one fixed buffer. Each line is wiped once it is done with.
 #pragma once
 
 #include "protocol/command.hh"
@@ -18,23 +18,23 @@ public:
         bool cut;              // it was longer than longest_line: only its beginning is here
     };
 
-    // Where bytes may be read to; never empty while line() has nothing to give. Then say how many came.
+    // The space to read bytes into; it is never empty while line() returns nothing. Call took() with
+    // the number of bytes that were read.
     std::span<char> room() { return input_.storage().subspan(input_.size()); }
     void took(std::size_t count) { input_.resize(input_.size() + count); }
 
-    // The first line, if all of it has come. The beginning of a line that is too long is kept, what
-    // follows is forgotten as it comes.
+    // The first line, if it is complete. Of a line that is too long, only the beginning is kept.
     std::optional<Line> line();
 
-    // Wipes the line that line() gave; does nothing where that was done already.
+    // Wipes the line that line() returned; does nothing where that was done already.
     void drop_line();
 
     void wipe() { input_.wipe(); }
 
 private:
     Secret input_{4096};
-    std::size_t given_ = 0; // of the first line, its LF included, once it was given
-    bool cut_ = false;      // the first line lost what followed its beginning
+    std::size_t given_ = 0; // size of the line that line() returned, with its LF; else 0
+    bool cut_ = false;      // the first line has lost its end
 };
 
 } // namespace poppass

@@ -12,7 +12,7 @@ constexpr char verdict_mark = 'v';
 constexpr char closing_mark = 'e';
 constexpr std::string_view nul{"\0", 1};
 
-// A string that ends with its NUL.
+// Takes a string and its NUL off the front. It must not be empty.
 std::optional<std::string_view> take_string(std::string_view& bytes) {
     const std::size_t end = bytes.find('\0');
     if (end == bytes.npos || end == 0) return std::nullopt;
@@ -75,7 +75,7 @@ Answer::Answer(Closing closing) : size_(2) {
 }
 
 std::optional<std::variant<Verdict, Closing>> parse_answer(std::string_view message) {
-    // A char may have a sign or none.
+    // char has a sign on some processors and none on others.
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(message[at]); };
     if (message.size() == 2 && message[0] == closing_mark &&
         byte(1) <= static_cast<unsigned char>(Closing::shutting_down))

@@ -1,12 +1,12 @@
-// What the two processes say to each other, one message a packet of a SOCK_SEQPACKET pair. All
-// lengths are checked here; each side treats anything that does not parse as the end of the other.
+// The messages between the two processes. Each is one packet of a SOCK_SEQPACKET pair. All lengths are
+// checked here. A side that receives a message that does not parse treats the other one as gone.
 //
-// The network side may ask for two things, and give one up:
+// The network side sends these requests:
 //     check(login, old)   is this the old password?
 //     change(new)         set this one, for the login and old password that were accepted
 //     forget              the accepted check is not needed any more
-// and, before anything else, may say that it could not give its power away.
-// The monitor answers each check and each change with a verdict, and may say that it is closing.
+// Before any other request it may say that it could not drop its privileges (StartFailure).
+// The monitor answers each check and each change with a verdict. It may say that it is closing.
 #pragma once
 
 #include "link/record.hh"
@@ -40,11 +40,12 @@ struct StartFailure {
 
 using Request = std::variant<CheckRequest, ChangeRequest, ForgetRequest, StartFailure>;
 
-// False, and `into` is empty, where it does not fit.
+// False, and `into` is empty, where the request does not fit.
 [[nodiscard]] bool make_request(Secret& into, const Request& request);
 std::optional<Request> parse_request(std::string_view message);
 
-// A verdict or a closing, as bytes; cleared when it goes, for words may offer a password.
+// A verdict or a closing, as bytes. They are cleared on destruction, because a reason may offer a
+// password.
 class Answer {
 public:
     explicit Answer(const Verdict& verdict);
@@ -66,12 +67,12 @@ enum class NetworkEnd : int {
     quit = 0,
     vanished = 1,     // the client went away
     line_timeout = 2, // it sent no whole line in time
-    told = 3,         // the monitor ended the session, or gave a last verdict
+    told = 3,         // the monitor ended the session or gave a last verdict
     no_monitor = 4,   // the monitor is gone
-    not_started = 5,  // power could not be given away
+    not_started = 5,  // privileges could not be dropped
 };
 
-// The verdict's words are a view into the message.
+// The verdict's reason is a view into the message.
 std::optional<std::variant<Verdict, Closing>> parse_answer(std::string_view message);
 
 } // namespace poppass

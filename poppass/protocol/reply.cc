@@ -71,7 +71,7 @@ ReplyLine::ReplyLine(Reply reply, std::string_view detail) {
 ReplyLine::~ReplyLine() { wipe(bytes_); }
 
 void ReplyLine::put(std::string_view part) {
-    constexpr std::size_t most = longest_reply - 1 - 2; // shorter than the limit, with CR LF to come
+    constexpr std::size_t most = longest_reply - 1 - 2; // shorter than the limit, and CR LF follow
     size_ += part.copy(bytes_.data() + size_, most - size_);
 }
 

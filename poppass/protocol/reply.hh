@@ -1,4 +1,4 @@
-// Every reply that poppass may ever send.
+// All replies that poppass sends.
 #pragma once
 
 #include <array>

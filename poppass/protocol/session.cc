@@ -4,7 +4,7 @@ namespace poppass {
 
 namespace {
 
-// Both records end four strings, or three and one more, with NULs.
+// Each of the two records has four NULs.
 constexpr std::size_t nuls_in_record = 4;
 
 Reply reply_to_fault(Argument state) {

@@ -1,4 +1,4 @@
-// The session: what follows from a command or a verdict. Pure: it knows no descriptor and no clock.
+// The session: decides what follows a command or a verdict. Pure: it knows no descriptor and no clock.
 #pragma once
 
 #include "protocol/command.hh"
@@ -14,7 +14,7 @@
 
 namespace poppass {
 
-// Send this reply. `forget`: an accepted check is given up, and the monitor is to be told.
+// Send this reply. `forget`: first tell the monitor to forget the accepted check.
 struct Say {
     Reply reply;
     std::string_view reason = {};
@@ -27,8 +27,8 @@ struct SayAndClose {
     std::string_view reason = {};
 };
 
-// A request is for the monitor, and its verdict for Session::check_answered or change_answered. Its
-// record fits.
+// A request is sent to the monitor, and its verdict goes to Session::check_answered or change_answered.
+// The request's strings fit a record.
 using Step = std::variant<Say, SayAndClose, CheckRequest, ChangeRequest>;
 
 class Session {
@@ -36,7 +36,7 @@ public:
     // One step for one command. Views in it live as long as the command's line and this session.
     Step command(const Command& command);
 
-    // The verdict on what was asked; a verdict that nobody asked for is server trouble.
+    // Take the verdict on the request. A verdict that nobody asked for is server trouble.
     Step check_answered(const Verdict& verdict);
     Step change_answered(const Verdict& verdict);
 

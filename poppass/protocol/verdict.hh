@@ -1,4 +1,4 @@
-// What became of a check or a change, as the monitor tells the network side.
+// The result of a check or a change, as the monitor sends it to the network side.
 #pragma once
 
 #include <cstddef>
@@ -9,21 +9,21 @@ namespace poppass {
 
 enum class ChainOutcome : std::uint8_t {
     accepted,  // the old password is right; the new one is set
-    rejected,  // refused; at a change the check stays good for another try
+    rejected,  // refused; after a refused change the check stays valid
     misused,   // the chain is set up wrongly; nothing was done
-    temporary, // not done, or not known to be; the reason says which
-    unknown,   // cannot be told
+    temporary, // not done, or it is not known; the reason says which
+    unknown,   // it is not known what happened
 };
 
-// The longest text of a link that is passed on, in bytes.
+// The longest reason of a link that is passed on, in bytes.
 inline constexpr std::size_t longest_reason = 200;
 
 struct Verdict {
     ChainOutcome outcome = ChainOutcome::unknown;
-    // A check: the tries are used up, the session ends with this answer. A change: no other one may
-    // be tried without a new check.
+    // After a check: the tries are used up, and the session ends with this answer. After a change: the
+    // next change needs a new check.
     bool last = false;
-    std::string_view reason; // a link's own, at most longest_reason, safe to show; or empty
+    std::string_view reason; // a link's, at most longest_reason, safe to show; or empty
 };
 
 // Why the monitor ends a session.
