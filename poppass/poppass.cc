@@ -1,5 +1,5 @@
-// poppass HOST CHECKPROGRAM [ARG...]: the front end of the poppassd protocol. Reads its settings, parts
-// into the network side and the monitor, and is nothing else. poppass(8).
+// poppass HOST CHECKPROGRAM [ARG...]: the front end of the poppassd protocol. Reads its settings and
+// forks: one process is the network side, the other one the monitor. poppass(8).
 #include "configuration/configuration.hh"
 #include "monitor/event_log.hh"
 #include "base/fd.hh"
@@ -32,7 +32,7 @@ int say(int fd, std::string_view text, ExitStatus status) {
     return static_cast<int>(status);
 }
 
-// What a caller of ours could have set to make a link believe that it works for Dovecot.
+// Removes the variables that would make a link believe that Dovecot runs it, and names the peer.
 void clean_environment(const std::optional<std::string>& peer) {
     for (const char* const name : {"AUTHORIZED", "CREDENTIALS_LOOKUP", "DOVECOT_VERSION",
                                    "userdb_uid", "userdb_gid", "EXTRA"})
@@ -43,7 +43,8 @@ void clean_environment(const std::optional<std::string>& peer) {
         ::unsetenv("TCPREMOTEIP");
 }
 
-// Nothing is read from the client here; its own close is waited for, or two seconds.
+// Logs the error and tells the client. Waits until the client closes, at most two seconds, and reads
+// nothing.
 int fail_to_start(const EventLog& log, const std::optional<std::string>& peer, const Error& error) {
     log.write(LogLine{}
                   .add("event", "error")
@@ -73,8 +74,7 @@ Result<void> leave_client(const EventLog& log) {
     return {};
 }
 
-// The handlers that fork(3) runs write to pages, which each of the two processes would then have for
-// itself.
+// The handlers that fork(3) runs would write to pages that the two processes could otherwise share.
 pid_t fork_plainly() {
 #ifdef HAVE_FORK_WITHOUT_HANDLERS
     return ::_Fork();

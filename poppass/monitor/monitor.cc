@@ -23,11 +23,11 @@ namespace {
 
 constexpr int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
-// A kernel may remember over a sleep how much a process did before it, and wake it earlier or later for
-// it. So the last sleep before an answer is one of its own: what was done before is to have woken up.
+// How long a kernel takes to wake a process may depend on how much the process did before it slept. So
+// the wait for an answer ends with a short sleep of its own, before which the process did nothing.
 constexpr std::chrono::milliseconds last_sleep{50};
 
-// How long the network side may take to say its last reply and go.
+// How long the network side may take to send its last reply and end.
 constexpr std::chrono::seconds farewell{5};
 
 std::int64_t milliseconds(Clock::duration time) {
@@ -55,7 +55,7 @@ std::string_view result_text(ChainOutcome outcome, std::string_view accepted) {
     return "unknown";
 }
 
-// How the network side went, where we did not end it.
+// How the network side ended, where the monitor did not end it.
 std::string_view end_text(int status) {
     if (!WIFEXITED(status)) return "killed";
     switch (static_cast<NetworkEnd>(WEXITSTATUS(status))) {
@@ -63,14 +63,14 @@ std::string_view end_text(int status) {
     case NetworkEnd::vanished: return "vanished";
     case NetworkEnd::line_timeout: return "timeout";
     case NetworkEnd::no_monitor: return "no-monitor";
-    case NetworkEnd::told:        // we told it nothing
-    case NetworkEnd::not_started: // nor did it tell us
+    case NetworkEnd::told:        // the monitor told it nothing
+    case NetworkEnd::not_started: // nor did it tell the monitor
         break;
     }
     return "violation";
 }
 
-// A link that refuses a password may offer one, in double quotes: that is for the user alone.
+// A link that refuses a password may offer another one in double quotes. Only the user may see that.
 std::string without_quoted(std::string_view reason) {
     const auto first = reason.find('"');
     if (first == reason.npos) return std::string{reason};
@@ -79,7 +79,7 @@ std::string without_quoted(std::string_view reason) {
     return std::string{reason.substr(0, first)}.append("\"...").append(after);
 }
 
-// As execve wants them; they live as long as `words`.
+// The words as execve takes them. They are valid as long as `words`.
 std::vector<char*> pointers(const std::vector<std::string>& words) {
     std::vector<char*> pointers;
     for (const std::string& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
@@ -105,7 +105,7 @@ public:
     }
 
 private:
-    // Waits for one thing to happen, and sees to it.
+    // Waits for one request, signal or deadline, and handles it.
     void wait_for_request(Clock::time_point deadline) {
         pollfd end{network_end_.get(), POLLIN, 0};
         const timespec wait = time_until(deadline);
@@ -182,7 +182,7 @@ private:
         if (outcome == ChainOutcome::accepted && configuration_.after) run_after(login);
     }
 
-    // The program that is run when a change was answered. What becomes of it is for the log alone.
+    // Runs the program that follows an answered change. Its result goes to the log only.
     void run_after(const std::string& login) {
         const auto started = Clock::now();
         std::vector<std::string> variables{"USER=" + login};
@@ -222,8 +222,8 @@ private:
         login_.clear();
     }
 
-    // False where a signal ended the wait. A client that goes away does not: this process stays, and
-    // counts against the super-server's limit.
+    // False where a signal ended the wait. A client that goes away does not end it: this process stays and
+    // counts for the super-server's limit.
     bool wait_until(Clock::time_point then) {
         while (Clock::now() < then) {
             const timespec wait = time_until(then);
@@ -239,8 +239,8 @@ private:
         send(Answer{why});
     }
 
-    // Never waits: a network side that does not read its answers is none of ours. One that is gone
-    // shows at the next read.
+    // Never waits. A network side that stops reading is compromised: it is killed. One that has ended is
+    // noticed at the next read.
     void send(const Answer& message) {
         const std::string_view bytes = message.view();
         if (::send(network_end_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
@@ -248,7 +248,7 @@ private:
             violated();
     }
 
-    // No honest network side does this.
+    // The network side did what only a compromised one does: kill it.
     void violated() {
         end_ = "violation";
         ::kill(network_, SIGKILL);
@@ -261,7 +261,7 @@ private:
         exit_status_ = static_cast<int>(ExitStatus::temporary);
     }
 
-    // What a link writes to descriptor 2, line by line, where descriptor 2 is not ours to hand on.
+    // Logs what a link writes to descriptor 2, line by line, where the link must not have our descriptor 2.
     class LinkErrors {
     public:
         LinkErrors(const Monitor& monitor, const std::string& login, const ChainLine& chain,
@@ -307,7 +307,7 @@ private:
         Secret line_{1024}; // a link may write a password
     };
 
-    // Sees the network side out of the world.
+    // Waits for the network side to exit, kills it after `farewell`, and logs the end.
     int finish() {
         request_.wipe();
         forget();
@@ -355,14 +355,14 @@ private:
     const Fd network_end_;
     const pid_t network_;
     const Clock::time_point started_ = Clock::now();
-    sigset_t waiting_; // what stays blocked while we wait: not the signals that end a session
+    sigset_t waiting_; // the signals blocked while it waits: not those that end a session
     MonitorRules rules_;
-    Secret request_{longest_request + 1}; // one more, to see what is too long
+    Secret request_{longest_request + 1}; // one byte more, to notice what is too long
     Secret record_{longest_record};
     Secret old_password_{longest_record}; // of the accepted check
     std::string login_;                   // of the check that runs or was accepted
     bool served_ = false;
-    std::string_view end_; // why the session is over; empty while it is not
+    std::string_view end_; // why the session is over; empty while it goes on
     int exit_status_ = 0;
 };
 

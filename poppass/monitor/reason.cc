@@ -18,7 +18,7 @@ bool is_reply(std::string_view line) {
            is_digit(line[2]) && (line[3] == ' ' || line[3] == '-');
 }
 
-// Whether `text`, which has no control bytes, holds what is left of the password without its own.
+// Whether `text` contains the password when control bytes do not count. `text` has none.
 bool holds(std::string_view text, std::string_view password) {
     if (std::all_of(password.begin(), password.end(), is_control)) return false;
     for (; !text.empty(); text.remove_prefix(1)) {
@@ -60,7 +60,7 @@ void ReasonReader::end_line() {
 }
 
 std::string_view ReasonReader::reason(std::initializer_list<std::string_view> passwords) {
-    if (!found_) end_line(); // the last line may lack its line feed
+    if (!found_) end_line(); // the last line may have no line feed
     if (!found_) return {};
     const std::string_view line = line_.view().substr(code_size);
     const bool tells = std::any_of(passwords.begin(), passwords.end(),
@@ -70,7 +70,7 @@ std::string_view ReasonReader::reason(std::initializer_list<std::string_view> pa
         found_ = false;
         return {};
     }
-    // A password that begins within this much of the line is there to its end, and was found.
+    // A password that begins before this cut is whole in the line, so it was found above.
     std::string_view text = trim(cut_utf8(line, line_.capacity() - code_size - longest_record));
     if (!text.empty()) text = without_tag(text);
     return trim(cut_utf8(text, longest_reason));
