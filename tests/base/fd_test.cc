@@ -70,7 +70,7 @@ TEST_CASE("Fd: moving leaves nothing behind and closes what was there") {
     CHECK_FALSE(is_open(number));
 }
 
-TEST_CASE("make_pipe: both ends close on exec, and what goes in comes out") {
+TEST_CASE("make_pipe: both ends are close-on-exec, and what is written to one is read from the other") {
     auto pipe = make_pipe();
     REQUIRE(pipe);
     CHECK(::fcntl(pipe->read_end.get(), F_GETFD) == FD_CLOEXEC);
@@ -161,7 +161,7 @@ TEST_CASE("read_whole and write_whole go on after a signal") {
     CHECK(status == 0);
 }
 
-TEST_CASE("write_whole: nothing is written as nothing, errors come with their errno") {
+TEST_CASE("write_whole: writes nothing where there is nothing, and errors have their errno") {
     auto pipe = make_pipe();
     REQUIRE(pipe);
     CHECK(write_whole(pipe->write_end.get(), ""));
@@ -195,7 +195,7 @@ TEST_CASE("open_standard_descriptors: every combination of closed ones becomes /
     }
 }
 
-TEST_CASE("close_from: closes everything from there up, and nothing below") {
+TEST_CASE("close_from: closes every descriptor from that number up, and none below it") {
     const int status = in_child([] {
         for (const int fd : {5, 6, 7, 100, 900}) ::dup2(0, fd);
         close_from(6);

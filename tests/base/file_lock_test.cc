@@ -20,7 +20,7 @@ Fd open_file(const std::string& path) {
 
 } // namespace
 
-TEST_CASE("a lock of somebody else's is waited for, up to the limit") {
+TEST_CASE("a lock that somebody else holds is waited for, up to the limit") {
     const TemporaryDirectory directory;
     const auto path = directory.file("lock");
     const Fd holder = open_file(path), other = open_file(path);
@@ -33,7 +33,7 @@ TEST_CASE("a lock of somebody else's is waited for, up to the limit") {
     CHECK(locked.error().message().starts_with("lock " + path + ": "));
 }
 
-TEST_CASE("it is taken when its holder closes the file") {
+TEST_CASE("the lock is taken when its holder closes the file") {
     const TemporaryDirectory directory;
     const auto path = directory.file("lock");
     Fd holder = open_file(path);
@@ -48,7 +48,7 @@ TEST_CASE("it is taken when its holder closes the file") {
     CHECK(locked);
 }
 
-TEST_CASE("what cannot be locked is trouble at once") {
+TEST_CASE("a file that cannot be locked is trouble at once") {
     const auto locked = lock_file(-1, "some file", milliseconds{1'000'000});
     REQUIRE_FALSE(locked);
     CHECK(locked.error().status == ExitStatus::temporary);

@@ -63,13 +63,13 @@ TEST_CASE("in a value every byte but plain printable ones is escaped") {
     }
 }
 
-TEST_CASE("hostile values forge neither a line nor a word") {
+TEST_CASE("hostile values forge neither a line nor a key") {
     LogLine line;
     line.add("user", "joe\nevent=check result=accepted").add("ip", bytes("\0\x1b[2J\377"));
     CHECK(line.text() == R"(user=joe\x0aevent\x3dcheck\x20result\x3daccepted ip=\x00\x1b[2J\xff)");
 }
 
-TEST_CASE("a long value is cut, between escapes, and says so") {
+TEST_CASE("a long value is cut between escapes and ends in dots") {
     constexpr auto longest = LogLine::longest_value;
     for (const std::size_t size :
          {std::size_t{1}, longest - 3, longest - 2, longest - 1, longest, longest + 1,
@@ -97,7 +97,7 @@ TEST_CASE("a long value is cut, between escapes, and says so") {
     }
 }
 
-TEST_CASE("a line leaves room for its line feed, whatever is put in") {
+TEST_CASE("a line leaves room for its line feed, whatever is added") {
     LogLine line;
     for (int i = 0; i < 20; ++i) line.add("key", std::string(i % 2 == 0 ? 1 : 400, 'x'));
     CHECK(line.text().size() <= LogLine::longest - 1);
@@ -148,7 +148,7 @@ TEST_CASE("complain: control bytes and what is not ASCII are made visible") {
           std::vector<std::string>{"p: a\\x0ab\\x0d\\x00\\x09\\x1b\\x7f\\x80\\xff = \"q\" end\n"});
 }
 
-TEST_CASE("complain: a descriptor 2 that takes nothing is survived") {
+TEST_CASE("complain: a descriptor 2 that cannot be written to does no harm") {
     CHECK(in_child([] {
               ::close(2);
               complain("p", "closed");

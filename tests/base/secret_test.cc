@@ -63,7 +63,7 @@ extern "C" int munmap(void* pages, std::size_t size) {
 static_assert(!std::is_copy_constructible_v<Secret> && !std::is_copy_assignable_v<Secret>);
 static_assert(!std::is_move_constructible_v<Secret> && !std::is_move_assignable_v<Secret>);
 
-TEST_CASE("a new one is empty and all zeros") {
+TEST_CASE("a new Secret is empty and all zeros") {
     Secret secret{513};
     CHECK(secret.capacity() == 513);
     CHECK(secret.size() == 0);
@@ -77,7 +77,7 @@ TEST_CASE("no memory is bad_alloc") {
     CHECK_THROWS_AS(Secret{0}, std::bad_alloc);
 }
 
-TEST_CASE("assign: takes parts up to the capacity, and nothing of what is longer") {
+TEST_CASE("assign: takes parts up to the capacity, and nothing where they are longer") {
     struct Case {
         std::initializer_list<std::string_view> parts;
         bool fits;
@@ -145,7 +145,7 @@ TEST_CASE("drop_front: the rest moves up, its old place is wiped") {
           }) == -SIGABRT);
 }
 
-TEST_CASE("wipe: clears all of the storage, also what does not count") {
+TEST_CASE("wipe: clears all of the storage, also what is not in use") {
     Secret secret{5000};
     std::fill(secret.storage().begin(), secret.storage().end(), 'x');
     secret.resize(3);
@@ -173,7 +173,7 @@ TEST_CASE("destruction clears the pages before it gives them back") {
     watched = nullptr;
 }
 
-TEST_CASE("a forked child reads zeros, and we keep our own") {
+TEST_CASE("a forked child reads zeros, and the parent keeps its bytes") {
     Secret secret{5000};
     std::fill(secret.storage().begin(), secret.storage().end(), 'x');
     secret.resize(5000);
@@ -195,7 +195,7 @@ TEST_CASE("its pages are locked, left out of core dumps, and wiped on fork") {
     CHECK(contains(flags, "lo"));
 }
 
-TEST_CASE("where the limits lock nothing, it serves all the same") {
+TEST_CASE("where the limits allow no locked memory, it works all the same") {
     CHECK(in_child([] {
               const rlimit none{0, 0};
               ::setrlimit(RLIMIT_MEMLOCK, &none);

@@ -9,7 +9,7 @@
 using namespace poppass;
 using namespace poppass::test;
 
-TEST_CASE("environment: unset, empty and set are three things") {
+TEST_CASE("environment: unset, empty and set variables differ") {
     const ScopedVariable unset{"POPPASS_TEST_A", {}};
     const ScopedVariable empty{"POPPASS_TEST_B", ""};
     const ScopedVariable set{"POPPASS_TEST_C", " a=b "};

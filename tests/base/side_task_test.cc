@@ -58,7 +58,7 @@ TEST_CASE("the work is done once, with or without another processor") {
     CHECK(where_done() == (threads_are_placed() ? aside : here));
 }
 
-TEST_CASE("a task begins on another processor than its maker's, who may still use all") {
+TEST_CASE("a task begins on another processor than its caller's, and the caller may still use all") {
     if (missing(threads_are_placed(), "a second processor")) return;
     const auto before = processors();
     cpu_set_t begun_on;
@@ -69,7 +69,7 @@ TEST_CASE("a task begins on another processor than its maker's, who may still us
     CHECK(CPU_EQUAL(&before, &after));
 }
 
-TEST_CASE("with one processor, limited memory or no thread to be had, the maker works") {
+TEST_CASE("with one processor, limited memory or no thread, the caller does the work") {
     CHECK(in_child([] {
               cpu_set_t one;
               CPU_ZERO(&one);
@@ -89,7 +89,7 @@ TEST_CASE("with one processor, limited memory or no thread to be had, the maker 
           }) == here);
 }
 
-TEST_CASE("what the work throws is thrown at wait(), if it still does then") {
+TEST_CASE("wait() throws what the work throws when it is done again") {
     int tries = 0;
     SideTask fails_once{[&] {
         if (++tries == 1) throw std::runtime_error{"first"};
@@ -102,7 +102,7 @@ TEST_CASE("what the work throws is thrown at wait(), if it still does then") {
     CHECK_THROWS_WITH(fails.wait(), "always");
 }
 
-TEST_CASE("a task that nobody waits for has ended when it is gone") {
+TEST_CASE("the destructor waits for a task that nobody waited for") {
     bool ended = true;
     for (int i = 0; i < 100; ++i) {
         SideTask task{[&] {

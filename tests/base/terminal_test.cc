@@ -30,7 +30,7 @@ AtTerminal asking(std::string_view expected, std::size_t capacity = 100) {
 
 } // namespace
 
-TEST_CASE("a line is read without echo, and echo comes back") {
+TEST_CASE("a line is read without echo, and echo is on afterwards") {
     auto terminal = asking("  a b\xff ");
     REQUIRE(terminal.shows("Password: "));
     CHECK(terminal.echoes(false));
@@ -83,7 +83,7 @@ TEST_CASE("what was typed before the prompt is no password") {
     CHECK(terminal.wait() == 0);
 }
 
-TEST_CASE("keys that send signals, and signals, end it with echo back on") {
+TEST_CASE("keys that send signals, and signals, end it with echo on") {
     struct Case {
         const char* keys;
         int number;
@@ -114,7 +114,7 @@ TEST_CASE("a signal that is ignored stays so") {
     CHECK(terminal.wait() == 0);
 }
 
-TEST_CASE("stopped, it has echo back on; continued, it asks again") {
+TEST_CASE("when it is stopped, echo is on; when it continues, it asks again") {
     // A shell with job control, and its job.
     AtTerminal terminal{[] {
         ::signal(SIGTTOU, SIG_IGN);
@@ -172,7 +172,7 @@ TEST_CASE("a terminal that goes away is an error") {
     }
 }
 
-TEST_CASE("what is no secret is asked for aloud") {
+TEST_CASE("what is not secret is asked for with echo") {
     AtTerminal terminal{[] {
         const auto opened = Terminal::open();
         if (!opened) return 100;
@@ -186,7 +186,7 @@ TEST_CASE("what is no secret is asked for aloud") {
     CHECK(terminal.wait() == 0);
 }
 
-TEST_CASE("without a controlling terminal it is descriptor 0's, or none") {
+TEST_CASE("without a controlling terminal it is descriptor 0, or there is none") {
     CHECK(in_child([] {
               ::setsid();
               ::close(STDIN_FILENO);

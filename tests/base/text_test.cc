@@ -27,7 +27,7 @@ TEST_CASE("a control byte is below space, or DEL") {
         CHECK(is_control(static_cast<char>(value)) == (value < 32 || value == 127));
 }
 
-TEST_CASE("every code point has one form, and no surrogate has any") {
+TEST_CASE("every code point has one form, and a surrogate has none") {
     std::vector<unsigned> wrong;
     for (unsigned code = 0; code <= 0x1fffff; ++code) {
         const bool exists = code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
@@ -40,7 +40,7 @@ TEST_CASE("every code point has one form, and no surrogate has any") {
     CHECK(wrong == std::vector<unsigned>{});
 }
 
-TEST_CASE("what is no whole sequence has no length") {
+TEST_CASE("bytes that are no whole sequence have no length") {
     CHECK(utf8_length("") == 0);
     CHECK(utf8_length(bytes("\0a")) == 1);
     CHECK(utf8_length("\xc3\xa4\xff") == 2);
@@ -75,7 +75,7 @@ TEST_CASE("trimming takes the spaces at the ends and nothing else") {
     CHECK(trim("\ta\n") == "\ta\n");
 }
 
-TEST_CASE("text of others becomes one line") {
+TEST_CASE("text of another program becomes one line") {
     CHECK(one_line("", 10) == "");
     CHECK(one_line("a\tb\r\nc\x7f", 10) == "a b c");
     CHECK(one_line("\r\n a \nb\n\r c\n", 20) == "a b  c");
@@ -95,7 +95,7 @@ TEST_CASE("text of others becomes one line") {
     }
 }
 
-TEST_CASE("the case of ASCII letters alone is changed, and alone does not count") {
+TEST_CASE("lower and same_but_for_case know the letters of ASCII only") {
     CHECK(lower("") == "");
     CHECK(lower("AZaz@[`{09") == "azaz@[`{09");
     CHECK(lower("\xc3\x84\xc4") == "\xc3\x84\xc4");

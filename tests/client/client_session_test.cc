@@ -7,7 +7,7 @@
 using namespace poppass;
 using poppass::test::bytes;
 
-TEST_CASE("a command is its word, one space, the argument as it is, and CR LF") {
+TEST_CASE("a command is its word, one space, the unchanged argument, and CR LF") {
     Secret into{longest_argument + 16};
     REQUIRE(make_command(into, "user", "the login", "joe"));
     CHECK(into.view() == "user joe\r\n");
@@ -18,7 +18,7 @@ TEST_CASE("a command is its word, one space, the argument as it is, and CR LF") 
     CHECK(into.view() == "newpass " + longest + "\r\n");
 }
 
-TEST_CASE("what cannot be sent whole is misuse, and is not shown") {
+TEST_CASE("an argument that cannot be sent whole is misuse, and is not shown") {
     Secret into{longest_argument + 16};
     for (const std::string& argument :
          {std::string{}, std::string(longest_argument + 1, 'x'), std::string{"secret\nquit"},

@@ -65,7 +65,7 @@ TEST_CASE("the defaults") {
     CHECK(configuration->identity.has_value() == (::geteuid() == 0));
 }
 
-TEST_CASE("what is set is taken, to the limits") {
+TEST_CASE("values are taken up to their limits") {
     const auto least = read({{"POPPASS_DELAY", "0"}, {"POPPASS_TRIES", "1"},
                              {"POPPASS_TIMEOUT", "1"}, {"POPPASS_SESSION", "1"},
                              {"POPPASS_RUN", "1"}});
@@ -101,7 +101,7 @@ TEST_CASE("a bad number is an error that names its variable and what is allowed"
     CHECK(error_of({{"POPPASS_TRIES", "1001"}}).starts_with("POPPASS_TRIES"));
 }
 
-TEST_CASE("both chains are split, and found") {
+TEST_CASE("both chains are split, and their programs are found") {
     TemporaryDirectory directory;
     write_file(directory.file("check"), "#!/bin/sh\n", 0755);
     write_file(directory.file("set"), "#!/bin/sh\n", 0755);
@@ -195,7 +195,7 @@ TEST_CASE("as root: UID and GID, never 0") {
     CHECK(half->identity->gid == otherwise->identity->gid);
 }
 
-TEST_CASE("not as root, UID and GID are of no account") {
+TEST_CASE("without root, UID and GID are not read") {
     if (missing(::geteuid() == 0, "root")) return;
     const int status = in_child([] {
         if (::setresuid(65'534, 65'534, 65'534) != 0) return 2;

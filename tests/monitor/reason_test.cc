@@ -196,7 +196,7 @@ TEST_CASE("memory stays the same, however much is written") {
     CHECK(reader.reason({}) == "at last");
 }
 
-TEST_CASE("whatever a link writes, its reason are short, clean and hold no password") {
+TEST_CASE("whatever a link writes, its reason is short and clean and holds no password") {
     std::mt19937 random{99};
     constexpr std::string_view letters{"553 -(#)ab\n\r\0\t\x80\xc3", 15};
     for (int round = 0; round < 20'000; ++round) {

@@ -8,7 +8,7 @@
 using namespace poppass;
 using namespace poppass::test;
 
-TEST_CASE("become_user takes every id for good") {
+TEST_CASE("become_user takes every id permanently") {
     if (missing(::geteuid() == 0, "root")) return;
     for (const auto& groups : {std::vector<gid_t>{}, std::vector<gid_t>{64'002, 64'003}}) {
         CHECK(in_child([&] {

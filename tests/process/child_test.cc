@@ -88,7 +88,7 @@ int count_descriptors() {
 
 } // namespace
 
-TEST_CASE("every exit status comes home") {
+TEST_CASE("every exit status is returned") {
     for (int status = 0; status <= 255; ++status) {
         CAPTURE(status);
         const auto ran = run_words({built("next-link"), std::to_string(status)});
@@ -99,7 +99,7 @@ TEST_CASE("every exit status comes home") {
     }
 }
 
-TEST_CASE("a child that a signal ended is no exit") {
+TEST_CASE("a child that a signal ended did not exit") {
     for (const int number : {SIGKILL, SIGSEGV, SIGTERM, SIGPIPE, SIGHUP, SIGABRT, SIGXCPU}) {
         CAPTURE(number);
         const auto ran = run_script("kill -" + std::to_string(number) + " $$; sleep 1000");
@@ -154,7 +154,7 @@ TEST_CASE("without a record descriptor 3 is closed") {
     CHECK(link.descriptors == std::vector{0, 1, 2});
 }
 
-TEST_CASE("an environment of its own is all there is") {
+TEST_CASE("a child with an environment of its own gets nothing else") {
     char variable[] = "WORD=a b";
     char* environment[] = {variable, nullptr};
     const auto ran = run_words({built("next-link")}, "record", seconds{20}, Errors::taken,
@@ -165,7 +165,7 @@ TEST_CASE("an environment of its own is all there is") {
     CHECK(run_next_link().environment.at("POPPASS_TEST_WORD") == "ours");
 }
 
-TEST_CASE("where nobody takes its output it inherits our descriptor 1") {
+TEST_CASE("where nobody takes its output, it inherits descriptor 1") {
     const TemporaryDirectory directory;
     const auto path = directory.file("out");
     const auto status = in_child([&] {
@@ -179,7 +179,7 @@ TEST_CASE("where nobody takes its output it inherits our descriptor 1") {
     CHECK(parse_next_link(read_file(path)).descriptors == std::vector{0, 1, 2, 3});
 }
 
-TEST_CASE("as somebody else: uid, gid, and no other groups") {
+TEST_CASE("as another user it has that uid and gid, and no other groups") {
     if (missing(::geteuid() == 0, "root")) return;
     const TemporaryDirectory directory;
     const auto program = reachable("next-link", directory);
@@ -205,7 +205,7 @@ TEST_CASE("as somebody else: uid, gid, and no other groups") {
           }) == 0);
 }
 
-TEST_CASE("nothing runs as root where somebody else is asked for") {
+TEST_CASE("an identity that would leave it root starts nothing") {
     if (missing(::geteuid() == 0, "root")) return;
     for (const Identity& identity : {Identity{0, 64'002}, Identity{static_cast<uid_t>(-1), 64'002},
                                      Identity{64'001, static_cast<gid_t>(-1)}}) {
@@ -240,7 +240,7 @@ TEST_CASE("a process group of its own, no core dumps, default signals, none bloc
     CHECK(link.blocked == std::vector<int>{});
 }
 
-TEST_CASE("a parent that ignored SIGCHLD gets its verdicts") {
+TEST_CASE("a parent that ignored SIGCHLD gets statuses") {
     ::signal(SIGCHLD, SIG_IGN);
     const auto ran = run_words({built("next-link"), "5"});
     CHECK(ran.end.how == How::exited);
@@ -284,7 +284,7 @@ TEST_CASE("a child that closes its descriptors unread does no harm") {
     CHECK(busy(after) - busy(before) < 200);
 }
 
-TEST_CASE("one that does not end gets SIGTERM at its limit") {
+TEST_CASE("a child that does not end gets SIGTERM at its limit") {
     const auto ran = run_script("echo begun; exec sleep 1000", soon);
     CHECK(ran.end.how == How::overtime);
     CHECK(ran.end.pid > 0);
@@ -293,14 +293,14 @@ TEST_CASE("one that does not end gets SIGTERM at its limit") {
     CHECK(has_ended(ran.end.pid, milliseconds{0}));
 }
 
-TEST_CASE("one that ends well when it is told to is overtime all the same") {
+TEST_CASE("a child that exits with 0 after SIGTERM is overtime all the same") {
     const auto ran = run_script("trap 'echo told; exit 0' TERM; while :; do sleep 0.05; done", soon,
                                 Errors::taken); // the shell complains of its sleep's end
     CHECK(ran.end.how == How::overtime);
     CHECK(ran.out == "told\n");
 }
 
-TEST_CASE("the whole process group is told to end") {
+TEST_CASE("the whole process group gets SIGTERM") {
     const auto ran =
         run_script("sh -c 'trap \"echo member; exit\" TERM; while :; do sleep 0.05; done' &\n"
                    "trap 'echo leader' TERM; wait; wait",
@@ -310,12 +310,12 @@ TEST_CASE("the whole process group is told to end") {
     CHECK(ran.out.find("member\n") != std::string::npos);
 }
 
-TEST_CASE("one that floods its output is ended at its limit too") {
+TEST_CASE("a child that writes without end is ended at its limit, too") {
     const auto ran = run_script("exec yes", soon);
     CHECK(ran.end.how == How::overtime);
 }
 
-TEST_CASE("one that takes no SIGTERM, and stops itself, is killed after the grace") {
+TEST_CASE("a child that ignores SIGTERM and stops itself is killed after the grace") {
     const auto ran = run_script("trap '' TERM; sleep 1000 & echo $!; kill -STOP $$", soon,
                                 Errors::inherited, short_grace);
     CHECK(ran.end.how == How::overtime);
@@ -324,14 +324,14 @@ TEST_CASE("one that takes no SIGTERM, and stops itself, is killed after the grac
     CHECK(has_ended(std::stoi(ran.out)));
 }
 
-TEST_CASE("what it leaves behind holds nobody up and is killed") {
+TEST_CASE("processes that it leaves in its group delay nobody and are killed") {
     const auto ran = run_script("sleep 1000 & echo $!; exit 4");
     CHECK(ran.end.how == How::exited);
     CHECK(ran.end.value == 4);
     CHECK(has_ended(std::stoi(ran.out)));
 }
 
-TEST_CASE("what left its process group holds nobody up either, however much it writes") {
+TEST_CASE("a process that left its group delays nobody either, however much it writes") {
     const TemporaryDirectory directory;
     const auto fifo = directory.file("fifo");
     REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
@@ -343,7 +343,7 @@ TEST_CASE("what left its process group holds nobody up either, however much it w
     CHECK(has_ended(std::stoi(ran.out)));
 }
 
-TEST_CASE("what cannot be started says why, and nothing of it ran") {
+TEST_CASE("a program that cannot be started says why, and no part of it ran") {
     const TemporaryDirectory directory;
     write_file(directory.file("no-program"), "echo a shell was run\n", 0755);
     write_file(directory.file("not-executable"), "#!/bin/sh\n", 0644);
@@ -369,7 +369,7 @@ TEST_CASE("what cannot be started says why, and nothing of it ran") {
     }
 }
 
-TEST_CASE("without descriptors or processes to be had, nothing is started") {
+TEST_CASE("where no descriptor or process can be had, nothing is started") {
     const auto status = in_child([] {
         const rlimit few{5, 5};
         ::setrlimit(RLIMIT_NOFILE, &few);
@@ -406,7 +406,7 @@ TEST_CASE("signals to the parent do not disturb it") {
     CHECK(ran.out.size() == 1'000'000);
 }
 
-TEST_CASE("it keeps neither descriptors nor zombies") {
+TEST_CASE("run_child keeps neither descriptors nor zombies") {
     const int before = count_descriptors();
     (void)run_script("exit 0", seconds{20}, Errors::taken);
     (void)run_words({"/nonexistent/program"});
@@ -416,7 +416,7 @@ TEST_CASE("it keeps neither descriptors nor zombies") {
     CHECK(errno == ECHILD);
 }
 
-TEST_CASE("an end that was there before anybody waited is not missed") {
+TEST_CASE("a child that ended before anybody waited is not missed") {
     for (int round = 0; round < 200; ++round) {
         const auto ran = run_words({built("next-link"), "1"});
         REQUIRE(ran.end.how == How::exited);

@@ -60,7 +60,7 @@ TEST_CASE("a name without a slash is looked for in PATH, in order") {
     CHECK(found("link") == tree.top.file("a/link"));
 }
 
-TEST_CASE("what is not there, no regular file or not executable is not found, and is misuse") {
+TEST_CASE("a file that is missing, not regular or not executable is not found, and that is misuse") {
     const Tree tree;
     const ScopedVariable path{"PATH", tree.path()};
     for (const std::string name : {"nothing", "text", "folder", "fifo", "broken", ".", "..",
@@ -111,7 +111,7 @@ TEST_CASE("an unset PATH is the usual directories") {
     CHECK_FALSE(find_program("no-such-program"));
 }
 
-TEST_CASE("a name with a slash is itself, wherever PATH points") {
+TEST_CASE("a name with a slash is the path itself, whatever PATH is") {
     const Tree tree;
     const ScopedVariable path{"PATH", tree.path()};
     const std::string both = tree.top.file("b/both");
@@ -135,7 +135,7 @@ TEST_CASE("a name with a slash is itself, wherever PATH points") {
     }
 }
 
-TEST_CASE("what another user may not run is not a program for it") {
+TEST_CASE("a file that a user may not execute is no program for that user") {
     if (missing(::geteuid() == 0, "root")) return;
     const Tree tree;
     ::chmod(tree.top.file("a/both").c_str(), 0700);

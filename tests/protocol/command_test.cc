@@ -84,7 +84,7 @@ TEST_CASE("one space, and all the rest is the argument, as it came") {
     check({"quit now", Verb::quit, Argument::good, "now"});
 }
 
-TEST_CASE("one CR at the end belongs to the line's end, any other is forbidden") {
+TEST_CASE("one CR at the end belongs to the line end, and any other CR is forbidden") {
     check({"user joe\r", Verb::user, Argument::good, "joe"});
     check({"quit\r", Verb::quit, Argument::empty, ""});
     check({"quit \r", Verb::quit, Argument::empty, ""});
@@ -96,7 +96,7 @@ TEST_CASE("one CR at the end belongs to the line's end, any other is forbidden")
     check({"quit\r\r", Verb::unknown, Argument::empty, ""});
 }
 
-TEST_CASE("no NUL passes") {
+TEST_CASE("an argument with a NUL is forbidden") {
     check({bytes("user \0"), Verb::user, Argument::forbidden, bytes("\0")});
     check({bytes("user joe\0"), Verb::user, Argument::forbidden, bytes("joe\0")});
     check({bytes("user joe\0\r"), Verb::user, Argument::forbidden, bytes("joe\0")});
@@ -104,7 +104,7 @@ TEST_CASE("no NUL passes") {
     check({bytes("newpass \0b"), Verb::newpass, Argument::forbidden, bytes("\0b")});
 }
 
-TEST_CASE("nothing is an argument of its own kind") {
+TEST_CASE("an empty argument has a state of its own") {
     for (const std::string word : {"user", "pass", "newpass"})
         for (const std::string end : {"", " ", "\r", " \r"}) {
             CAPTURE(word + end);

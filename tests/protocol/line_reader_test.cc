@@ -58,7 +58,7 @@ bool all_zero(std::span<const char> storage) {
 
 } // namespace
 
-TEST_CASE("lines come out as they went in, however they arrive") {
+TEST_CASE("lines are the same, in whatever pieces they arrive") {
     const std::string streams[] = {
         "",
         "\n",
@@ -92,7 +92,7 @@ TEST_CASE("lines come out as they went in, however they arrive") {
     }
 }
 
-TEST_CASE("of any stream in any pieces") {
+TEST_CASE("lines are the same for random streams in random pieces") {
     std::mt19937 random{5};
     for (int round = 0; round < 3'000; ++round) {
         std::string stream;
@@ -145,7 +145,7 @@ TEST_CASE("more may be read while a line is in use") {
     CHECK(reader.line()->text == "two");
 }
 
-TEST_CASE("a dropped line is wiped, and so is what was forgotten of a long one") {
+TEST_CASE("a dropped line is wiped, and so is the end of a line that was too long") {
     LineReader reader;
     std::string_view stream = "pass secret\nx";
     feed(reader, stream, 100);

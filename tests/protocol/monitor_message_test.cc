@@ -71,7 +71,7 @@ TEST_CASE("what does not fit leaves nothing behind") {
           std::string_view::npos);
 }
 
-TEST_CASE("of a request, every truncation, every longer one and every other kind is none") {
+TEST_CASE("a request that is cut or longer, or of another kind, does not parse") {
     for (const Request& request : {Request{CheckRequest{"joe", "secret"}}, Request{ChangeRequest{"new"}},
                                    Request{StartFailure{"why"}}, Request{ForgetRequest{}}}) {
         const std::string good = message_of(request);
@@ -108,7 +108,7 @@ TEST_CASE("malformed requests") {
     CHECK(parse_request("n" + std::string(longest_request - 2, 'n') + bytes("\0")));
 }
 
-TEST_CASE("of any bytes: what parses has whole strings without NULs, and comes back the same") {
+TEST_CASE("whatever parses has whole strings without NULs, and is made again from them") {
     std::mt19937 random{1};
     constexpr std::string_view letters{"cnfxab\0\0\xff", 9};
     int parsed = 0;

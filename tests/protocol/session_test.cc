@@ -207,7 +207,7 @@ TEST_CASE("a verdict that nobody asked for ends the session, and so does a comma
     }
 }
 
-TEST_CASE("what just fits a record is asked, what just does not is refused") {
+TEST_CASE("a request that just fits a record is made, and a longer one is refused") {
     // A check: login and password, and four NULs, in 512 bytes.
     for (const std::size_t login : {1, 2, 100, 254, 507}) {
         CAPTURE(login);
