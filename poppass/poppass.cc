@@ -1,5 +1,5 @@
-// poppass HOST CHECKPROGRAM [ARG...]: the front end of the poppassd protocol. Reads its settings and
-// forks: one process is the network side, the other one the monitor. poppass(8).
+// poppass HOST CHECKPROGRAM [ARG...]: the front end of the poppassd protocol. Reads its settings
+// and forks: one process is the network side, the other one the monitor. poppass(8).
 #include "configuration/configuration.hh"
 #include "monitor/event_log.hh"
 #include "base/fd.hh"
@@ -43,8 +43,8 @@ void clean_environment(const std::optional<std::string>& peer) {
         ::unsetenv("TCPREMOTEIP");
 }
 
-// Logs the error and tells the client. Waits until the client closes, at most two seconds, and reads
-// nothing.
+// Logs the error and tells the client. Waits until the client closes, at most two seconds, and
+// reads nothing.
 int fail_to_start(const EventLog& log, const std::optional<std::string>& peer, const Error& error) {
     log.write(LogLine{}
                   .add("event", "error")

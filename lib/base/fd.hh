@@ -9,8 +9,8 @@
 
 namespace poppass {
 
-// Owns a descriptor, or none (-1), and closes it on destruction. A close that fails is not reported:
-// who writes to a disk calls fsync before.
+// Owns a descriptor, or none (-1), and closes it on destruction. A close that fails is not
+// reported: who writes to a disk calls fsync before.
 class Fd {
 public:
     Fd() = default;

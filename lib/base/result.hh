@@ -12,8 +12,8 @@
 
 namespace poppass {
 
-// What went wrong. `what` names an action and its object ("open /etc/poppass/users") and never contains
-// a password. `system_error` is an errno value, or 0 where no system call failed.
+// What went wrong. `what` names an action and its object ("open /etc/poppass/users") and never
+// contains a password. `system_error` is an errno value, or 0 where no system call failed.
 struct Error {
     ExitStatus status = ExitStatus::temporary;
     std::string what;

@@ -44,9 +44,9 @@ private:
     std::size_t size_ = 0;
 };
 
-// Forbids core dumps of this process, and forbids other processes of its uid to read its memory. Every
-// program that takes passwords calls it before the first one. Only Linux has it. Builds with sanitizers
-// leave it out, because these trace the process.
+// Forbids core dumps of this process, and forbids other processes of its uid to read its memory.
+// Every program that takes passwords calls it before the first one. Only Linux has it. Builds with
+// sanitizers leave it out, because these trace the process.
 Result<void> make_undumpable();
 
 // Clears memory that the compiler believes nobody reads again.

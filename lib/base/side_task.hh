@@ -8,10 +8,10 @@ namespace poppass {
 
 class SideTask {
 public:
-    // Starts `work` in a thread of its own, on another processor than the caller's. Where there is no
-    // other processor, where memory is limited (there may not be enough for two tasks), or where no
-    // thread can be started, wait() does the work. `work` uses nothing that the caller changes before
-    // wait().
+    // Starts `work` in a thread of its own, on another processor than the caller's. Where there is
+    // no other processor, where memory is limited (there may not be enough for two tasks), or where
+    // no thread can be started, wait() does the work. `work` uses nothing that the caller changes
+    // before wait().
     explicit SideTask(std::function<void()> work);
     SideTask(const SideTask&) = delete;
     SideTask& operator=(const SideTask&) = delete;

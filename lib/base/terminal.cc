@@ -14,8 +14,8 @@ constexpr int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 volatile std::sig_atomic_t caught = 0;
 
-// While it exists, echo is off, and a handler notes the signals instead of letting them act. They are
-// delivered only where `mask_before` is in force.
+// While it exists, echo is off, and a handler notes the signals instead of letting them act. They
+// are delivered only where `mask_before` is in force.
 class Quiet {
 public:
     explicit Quiet(int fd) : fd_(fd) {
@@ -101,8 +101,8 @@ Result<void> Terminal::ask(std::string_view prompt, Secret& into) const {
             (void)write_whole(fd_.get(), "\n");
         }
         if (caught == 0) return result;
-        // The terminal is as it was before. Where raise returns, the process was stopped and goes on:
-        // ask again.
+        // The terminal is as it was before. Where raise returns, the process was stopped and goes
+        // on: ask again.
         ::raise(caught);
     }
 }

@@ -14,8 +14,9 @@ public:
     // Opens /dev/tty. Where that fails, takes descriptor 0 if it is a terminal.
     static Result<Terminal> open();
 
-    // Prompts, and reads a line without echo; its line feed is not kept. A line that does not fit, or
-    // no line, is an error. Echo is on again before this returns, and before a signal (^C, ^Z) acts.
+    // Prompts, and reads a line without echo; its line feed is not kept. A line that does not fit,
+    // or no line, is an error. Echo is on again before this returns, and before a signal (^C, ^Z)
+    // acts.
     Result<void> ask(std::string_view prompt, Secret& into) const;
 
     // Prompts for something that is not secret, and reads a line with echo.

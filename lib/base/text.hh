@@ -1,5 +1,5 @@
-// Text of other people: control bytes, characters of UTF-8, and the letters of ASCII. No locale has a
-// say in any of it.
+// Text of other people: control bytes, characters of UTF-8, and the letters of ASCII. No locale has
+// a say in any of it.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@ constexpr bool is_control(char byte) {
     return static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f;
 }
 
-// The length of the UTF-8 sequence (RFC 3629) that the text begins with; 0 where it begins with none.
+// The length of the UTF-8 sequence (RFC 3629) that the text begins with; 0 where it begins with
+// none.
 std::size_t utf8_length(std::string_view text);
 
 // The text's beginning, at most `most` bytes, which does not end within a character of UTF-8.
@@ -22,8 +23,8 @@ std::string_view cut_utf8(std::string_view text, std::size_t most);
 // The text without the spaces at its two ends.
 std::string_view trim(std::string_view text);
 
-// Text of another program as one line that a person may be shown: a run of control bytes becomes one
-// space, or none after a space; the line is cut as cut_utf8 does, and trimmed.
+// Text of another program as one line that a person may be shown: a run of control bytes becomes
+// one space, or none after a space; the line is cut as cut_utf8 does, and trimmed.
 std::string one_line(std::string_view text, std::size_t most);
 
 // The text with the capital letters of ASCII made small.

@@ -8,8 +8,9 @@
 
 namespace poppass {
 
-// Takes these groups, this gid and this uid, and proves that the process cannot become root again. Must
-// be called as root; uid 0 is refused. After an error the ids are not known, and the program must end.
+// Takes these groups, this gid and this uid, and proves that the process cannot become root again.
+// Must be called as root; uid 0 is refused. After an error the ids are not known, and the program
+// must end.
 Result<void> become_user(uid_t uid, gid_t gid, const std::vector<gid_t>& groups);
 
 } // namespace poppass

@@ -39,8 +39,8 @@ Result<Pipes> make_pipes(const Child& child) {
     if (child.record != nullptr) {
         auto record = make_pipe();
         if (!record) return record.error();
-        // A pipe holds at least 4096 bytes, so this never waits for a reader. A child that closes the
-        // pipe without reading does no harm.
+        // A pipe holds at least 4096 bytes, so this never waits for a reader. A child that closes
+        // the pipe without reading does no harm.
         if (auto done = write_whole(record->write_end.get(), child.record->view()); !done)
             return done.error();
         record->write_end.reset();
@@ -113,7 +113,8 @@ void drain(Fd& fd, const Sink& sink, int most_reads) {
     }
 }
 
-// Whether the child has ended. It stays a zombie, so that nobody else gets its number as process group.
+// Whether the child has ended. It stays a zombie, so that nobody else gets its number as process
+// group.
 bool has_ended(pid_t pid) {
     siginfo_t info{};
     return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
@@ -166,7 +167,8 @@ ChildEnd run_child(const Child& child) {
     ::kill(-pid, SIGKILL);
     int status = 0;
     const bool reaped = retried([&] { return ::waitpid(pid, &status, 0); }) == pid;
-    // Take what it wrote before it ended. A pipe holds 64 kB, and another process may still write to it.
+    // Take what it wrote before it ended. A pipe holds 64 kB, and another process may still write
+    // to it.
     drain(pipes->output.read_end, child.output, 16);
     drain(pipes->errors.read_end, child.errors, 16);
 

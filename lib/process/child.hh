@@ -1,4 +1,5 @@
-// Runs a chain as a child process: gives it its record, limits its time, takes its output, reaps it.
+// Runs a chain as a child process: gives it its record, limits its time, takes its output, reaps
+// it.
 #pragma once
 
 #include "base/secret.hh"
@@ -25,7 +26,8 @@ struct Child {
     const Secret* record = {}; // on its descriptor 3, at most longest_record bytes; null: 3 is closed
     std::chrono::seconds limit; // then it is told to end: SIGTERM to its process group
     std::chrono::milliseconds grace = std::chrono::seconds{5}; // from SIGTERM to SIGKILL
-    // These take what it writes to descriptors 1 and 2. Where one is empty, the child inherits ours.
+    // These take what it writes to descriptors 1 and 2. Where one is empty, the child inherits
+    // ours.
     std::function<void(std::string_view)> output = {};
     std::function<void(std::string_view)> errors = {};
     char* const* environment = environ;
@@ -43,14 +45,14 @@ struct ChildEnd {
     pid_t pid; // 0 where it was not started
 };
 
-// Call it once, before the first run_child. Gives SIGCHLD a handler, because statuses are lost where
-// the parent had it ignored, and blocks it except while run_child waits.
+// Call it once, before the first run_child. Gives SIGCHLD a handler, because statuses are lost
+// where the parent had it ignored, and blocks it except while run_child waits.
 void prepare_for_children();
 
-// Runs the child to its end. Descriptor 0 is ours, 1 and 2 are ours or pipes, 3 is the record; every
-// other descriptor must be close-on-exec. It runs in a process group of its own,
-// with default signals, none blocked, and no core dumps. The result tells how the child itself ended.
-// Processes that it left in its process group are killed then.
+// Runs the child to its end. Descriptor 0 is ours, 1 and 2 are ours or pipes, 3 is the record;
+// every other descriptor must be close-on-exec. It runs in a process group of its own, with default
+// signals, none blocked, and no core dumps. The result tells how the child itself ended. Processes
+// that it left in its process group are killed then.
 ChildEnd run_child(const Child& child);
 
 } // namespace poppass

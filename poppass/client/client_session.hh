@@ -15,8 +15,8 @@ namespace poppass {
 inline constexpr std::size_t longest_argument = 508;
 
 // "VERB ARGUMENT" and CR LF. An argument that is empty, too long, or holds NUL, CR or LF, which
-// would end it early, is misuse. The error calls it `what` and does not contain it. `into` must have
-// room.
+// would end it early, is misuse. The error calls it `what` and does not contain it. `into` must
+// have room.
 Result<void> make_command(Secret& into, std::string_view verb, std::string_view what,
                           std::string_view argument);
 
@@ -35,8 +35,8 @@ struct ServerReply {
     std::string_view text; // what the server said, without the code; of nonsense, the whole line
 };
 
-// Judges a line of the server, without its line feed. Servers other than poppass ask for the passwords
-// with 3xx and report trouble with 4xx; both are understood.
+// Judges a line of the server, without its line feed. Servers other than poppass ask for the
+// passwords with 3xx and report trouble with 4xx; both are understood.
 ServerReply judge_reply(Asked asked, std::string_view line);
 
 // What the program that made the connection says about it.

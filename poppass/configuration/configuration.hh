@@ -31,8 +31,8 @@ struct Configuration {
     std::optional<Identity> identity; // of the network side and `after`; only as root
 };
 
-// Reads the words after the options (HOST CHECKPROGRAM [ARG...]) and the environment. Every error names
-// the variable or the word. The first one is returned; `all_errors` gets all of them.
+// Reads the words after the options (HOST CHECKPROGRAM [ARG...]) and the environment. Every error
+// names the variable or the word. The first one is returned; `all_errors` gets all of them.
 Result<Configuration> read_configuration(std::vector<std::string> words,
                                          std::vector<Error>* all_errors = nullptr);
 

@@ -13,8 +13,8 @@ namespace poppass {
 
 namespace {
 
-// The message that syslog(3) would send, but for its time, which every receiver knows. syslog(3) itself
-// would add printf and time zones to this static program, 158 kB.
+// The message that syslog(3) would send, but for its time, which every receiver knows. syslog(3)
+// itself would add printf and time zones to this static program, 158 kB.
 void send_to_syslog(std::string_view text) {
     std::string message = "<" + std::to_string(LOG_AUTHPRIV | LOG_INFO) + ">poppass[" +
                           std::to_string(::getpid()) + "]: ";

@@ -7,7 +7,8 @@ namespace poppass {
 
 class EventLog {
 public:
-    // Lines go to descriptor 2, or to syslog (authpriv, ident poppass) where `standard_error_is_client`.
+    // Lines go to descriptor 2, or to syslog (authpriv, ident poppass) where
+    // `standard_error_is_client`.
     explicit EventLog(bool standard_error_is_client) : syslog_(standard_error_is_client) {}
 
     void write(const LogLine& line) const;
@@ -18,8 +19,8 @@ private:
     bool syslog_;
 };
 
-// Whether descriptor 2 is the same socket as 0 or 1, as inetd passes it. What is written there would
-// reach the client.
+// Whether descriptor 2 is the same socket as 0 or 1, as inetd passes it. What is written there
+// would reach the client.
 bool standard_error_is_client();
 
 } // namespace poppass

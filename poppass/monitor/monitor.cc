@@ -23,8 +23,9 @@ namespace {
 
 constexpr int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
-// How long a kernel takes to wake a process may depend on how much the process did before it slept. So
-// the wait for an answer ends with a short sleep of its own, before which the process did nothing.
+// How long a kernel takes to wake a process may depend on how much the process did before it slept.
+// So the wait for an answer ends with a short sleep of its own, before which the process did
+// nothing.
 constexpr std::chrono::milliseconds last_sleep{50};
 
 // How long the network side may take to send its last reply and end.
@@ -70,7 +71,8 @@ std::string_view end_text(int status) {
     return "violation";
 }
 
-// A link that refuses a password may offer another one in double quotes. Only the user may see that.
+// A link that refuses a password may offer another one in double quotes. Only the user may see
+// that.
 std::string without_quoted(std::string_view reason) {
     const auto first = reason.find('"');
     if (first == reason.npos) return std::string{reason};
@@ -222,8 +224,8 @@ private:
         login_.clear();
     }
 
-    // False where a signal ended the wait. A client that goes away does not end it: this process stays and
-    // counts for the super-server's limit.
+    // False where a signal ended the wait. A client that goes away does not end it: this process
+    // stays and counts for the super-server's limit.
     bool wait_until(Clock::time_point then) {
         while (Clock::now() < then) {
             const timespec wait = time_until(then);
@@ -239,8 +241,8 @@ private:
         send(Answer{why});
     }
 
-    // Never waits. A network side that stops reading is compromised: it is killed. One that has ended is
-    // noticed at the next read.
+    // Never waits. A network side that stops reading is compromised: it is killed. One that has
+    // ended is noticed at the next read.
     void send(const Answer& message) {
         const std::string_view bytes = message.view();
         if (::send(network_end_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
@@ -261,7 +263,8 @@ private:
         exit_status_ = static_cast<int>(ExitStatus::temporary);
     }
 
-    // Logs what a link writes to descriptor 2, line by line, where the link must not have our descriptor 2.
+    // Logs what a link writes to descriptor 2, line by line, where the link must not have our
+    // descriptor 2.
     class LinkErrors {
     public:
         LinkErrors(const Monitor& monitor, const std::string& login, const ChainLine& chain,

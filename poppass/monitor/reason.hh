@@ -1,4 +1,5 @@
-// The reason that a link gives: of what it writes to descriptor 1, the one line that the client may see.
+// The reason that a link gives: of what it writes to descriptor 1, the one line that the client may
+// see.
 #pragma once
 
 #include "base/secret.hh"
@@ -11,22 +12,22 @@
 
 namespace poppass {
 
-// Takes the output of a link piece by piece, in constant memory, and finds the first line that begins
-// with a reply code of 4xx or 5xx and a space or a hyphen: `553 Sorry, too short (#5.7.1)`.
+// Takes the output of a link piece by piece, in constant memory, and finds the first line that
+// begins with a reply code of 4xx or 5xx and a space or a hyphen: `553 Sorry, too short (#5.7.1)`.
 class ReasonReader {
 public:
     void take(std::string_view bytes);
 
-    // That line, without its code, its tag `(#...)` and control bytes, at most longest_reason bytes, which
-    // end with a whole character of UTF-8. Empty where there was no such line, and where it contains one
-    // of `passwords`. Valid until the next call of a member function.
+    // That line, without its code, its tag `(#...)` and control bytes, at most longest_reason
+    // bytes, which end with a whole character of UTF-8. Empty where there was no such line, and
+    // where it contains one of `passwords`. Valid until the next call of a member function.
     std::string_view reason(std::initializer_list<std::string_view> passwords);
 
 private:
     void end_line();
 
-    // A Secret, because a link may have written a password. It is longer than longest_reason so that a
-    // password is found of which the cut would leave only the beginning.
+    // A Secret, because a link may have written a password. It is longer than longest_reason so
+    // that a password is found of which the cut would leave only the beginning.
     Secret line_{1024};
     bool found_ = false;
 };

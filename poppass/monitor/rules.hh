@@ -1,5 +1,5 @@
-// The state that the network side must not be able to forge: whether a check was accepted, how many tries
-// are left, and when an answer may be given. Pure: the caller passes times in.
+// The state that the network side must not be able to forge: whether a check was accepted, how many
+// tries are left, and when an answer may be given. Pure: the caller passes times in.
 #pragma once
 
 #include "process/child.hh"
@@ -9,8 +9,8 @@
 
 namespace poppass {
 
-// What a chain's end means. poppass-chain(7) has the table. Only the status counts, and any other end is
-// `unknown`, never accepted.
+// What a chain's end means. poppass-chain(7) has the table. Only the status counts, and any other
+// end is `unknown`, never accepted.
 ChainOutcome outcome_of(const ChildEnd& end);
 
 // How often the change chain may refuse a new password before the old one must be checked again.
@@ -18,7 +18,8 @@ inline constexpr int refusals_per_check = 10;
 
 class MonitorRules {
 public:
-    // `tries`: failed checks until the session ends. `delay`: how long the answer to each one is held back.
+    // `tries`: failed checks until the session ends. `delay`: how long the answer to each one is
+    // held back.
     MonitorRules(int tries, std::chrono::seconds delay) : tries_left_(tries), delay_(delay) {}
 
     // Whether a check may be run now. A check that was accepted before does not count any more.

@@ -1,6 +1,6 @@
-// The values that the filter of the network side compares with: the kernel's name for this processor,
-// and the numbers of the system calls that stay allowed. Meson compiles this file alone to find out
-// whether there is a filter for a processor.
+// The values that the filter of the network side compares with: the kernel's name for this
+// processor, and the numbers of the system calls that stay allowed. Meson compiles this file alone
+// to find out whether there is a filter for a processor.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,8 @@ inline constexpr std::uint32_t filter_processor = AUDIT_ARCH_MIPSEL;
 #error "no filter is known for this processor"
 #endif
 
-// The last ones do the same as some of the first ones. A processor has those that its C library or its
-// kernel uses instead.
+// The last ones do the same as some of the first ones. A processor has those that its C library or
+// its kernel uses instead.
 inline constexpr std::uint32_t filter_calls[] = {
     SYS_read,          SYS_write,           SYS_ppoll,        SYS_shutdown,
     SYS_clock_gettime, SYS_restart_syscall, SYS_rt_sigreturn, SYS_exit_group,

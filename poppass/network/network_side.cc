@@ -49,8 +49,8 @@ public:
     }
 
 private:
-    // Sends the last reply and waits until the client closes, because a reset could destroy the reply.
-    // Reads at most 64 kB, and waits at most two seconds.
+    // Sends the last reply and waits until the client closes, because a reset could destroy the
+    // reply. Reads at most 64 kB, and waits at most two seconds.
     [[noreturn]] void close(NetworkEnd how, const ReplyLine& reply) {
         reader_.wipe();
         send(reply);
@@ -136,8 +136,8 @@ private:
     }
 
     // Writes the whole reply or ends the session. It polls before each write, so that a client that
-    // never reads is held to the same limit as one that never writes. The descriptor does not become
-    // non-blocking, because other processes may share it.
+    // never reads is held to the same limit as one that never writes. The descriptor does not
+    // become non-blocking, because other processes may share it.
     void send(const ReplyLine& reply) {
         const auto deadline = Clock::now() + line_timeout_;
         std::string_view left = reply.text();

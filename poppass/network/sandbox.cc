@@ -25,8 +25,8 @@ namespace poppass {
 
 namespace {
 
-// Makes a directory the root directory that is empty and stays so: it is removed, and nothing can be
-// made in a removed directory.
+// Makes a directory the root directory that is empty and stays so: it is removed, and nothing can
+// be made in a removed directory.
 Result<void> enter_removed_directory() {
     char name[] = "/run/poppass.XXXXXX";
     if (::mkdtemp(name) == nullptr) return system_trouble("make a directory in /run");
@@ -38,8 +38,8 @@ Result<void> enter_removed_directory() {
 }
 
 #ifdef POPPASS_LINUX
-// Does the same where /run cannot be written: the root directory is the descriptor list of a process
-// that has ended.
+// Does the same where /run cannot be written: the root directory is the descriptor list of a
+// process that has ended.
 Result<void> enter_dead_directory() {
     auto pipe = make_pipe();
     if (!pipe) return pipe.error();
@@ -87,7 +87,8 @@ Result<void> drop_capabilities() {
 
 [[maybe_unused]] Result<void> install_filter() { // unused under sanitizers
     constexpr std::size_t calls = std::size(filter_calls);
-    // It loads the processor and the number, compares the number with each call, and kills or allows.
+    // It loads the processor and the number, compares the number with each call, and kills or
+    // allows.
     sock_filter program[3 + 1 + calls + 2];
     std::size_t size = 0;
     const auto add = [&](sock_filter instruction) { program[size++] = instruction; };

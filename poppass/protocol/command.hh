@@ -24,10 +24,10 @@ struct Command {
 // The longest line that is kept; no record could take it.
 inline constexpr std::size_t longest_line = 1024;
 
-// `line` as received, without its LF; one CR at its end belongs to the line end. `cut` says that the
-// line was longer than longest_line, and only its beginning is here. The command word may be in capital
-// or small letters. Exactly one space follows it; all the rest, spaces and 8-bit bytes included, is the
-// argument.
+// `line` as received, without its LF; one CR at its end belongs to the line end. `cut` says that
+// the line was longer than longest_line, and only its beginning is here. The command word may be in
+// capital or small letters. Exactly one space follows it; all the rest, spaces and 8-bit bytes
+// included, is the argument.
 Command parse_command(std::string_view line, bool cut);
 
 } // namespace poppass

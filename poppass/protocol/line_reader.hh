@@ -1,4 +1,5 @@
-// Splits the client's bytes into lines, in one fixed buffer. Each line is wiped once it is done with.
+// Splits the client's bytes into lines, in one fixed buffer. Each line is wiped once it is done
+// with.
 #pragma once
 
 #include "protocol/command.hh"
@@ -18,8 +19,8 @@ public:
         bool cut;              // it was longer than longest_line: only its beginning is here
     };
 
-    // The space to read bytes into; it is never empty while line() returns nothing. Call took() with
-    // the number of bytes that were read.
+    // The space to read bytes into; it is never empty while line() returns nothing. Call took()
+    // with the number of bytes that were read.
     std::span<char> room() { return input_.storage().subspan(input_.size()); }
     void took(std::size_t count) { input_.resize(input_.size() + count); }
 

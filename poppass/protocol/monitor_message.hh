@@ -1,5 +1,6 @@
-// The messages between the two processes. Each is one packet of a SOCK_SEQPACKET pair. All lengths are
-// checked here. A side that receives a message that does not parse treats the other one as gone.
+// The messages between the two processes. Each is one packet of a SOCK_SEQPACKET pair. All lengths
+// are checked here. A side that receives a message that does not parse treats the other one as
+// gone.
 //
 // The network side sends these requests:
 //     check(login, old)   is this the old password?

@@ -1,4 +1,5 @@
-// The session: decides what follows a command or a verdict. Pure: it knows no descriptor and no clock.
+// The session: decides what follows a command or a verdict. Pure: it knows no descriptor and no
+// clock.
 #pragma once
 
 #include "protocol/command.hh"
@@ -27,8 +28,8 @@ struct SayAndClose {
     std::string_view reason = {};
 };
 
-// A request is sent to the monitor, and its verdict goes to Session::check_answered or change_answered.
-// The request's strings fit a record.
+// A request is sent to the monitor, and its verdict goes to Session::check_answered or
+// change_answered. The request's strings fit a record.
 using Step = std::variant<Say, SayAndClose, CheckRequest, ChangeRequest>;
 
 class Session {

@@ -20,8 +20,8 @@ inline constexpr std::size_t longest_reason = 200;
 
 struct Verdict {
     ChainOutcome outcome = ChainOutcome::unknown;
-    // After a check: the tries are used up, and the session ends with this answer. After a change: the
-    // next change needs a new check.
+    // After a check: the tries are used up, and the session ends with this answer. After a change:
+    // the next change needs a new check.
     bool last = false;
     std::string_view reason; // a link's, at most longest_reason, safe to show; or empty
 };

@@ -1,5 +1,5 @@
-// The reason that a client may be shown, from what a link wrote. The first two lines are the session's
-// passwords.
+// The reason that a client may be shown, from what a link wrote. The first two lines are the
+// session's passwords.
 #include "monitor/reason.hh"
 
 #include "link/record.hh"

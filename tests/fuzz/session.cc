@@ -1,6 +1,6 @@
-// A session: a client's lines, and the monitor's verdicts by its rules, through the messages between
-// the two. The first line tells how each chain ends, one byte each; the second is the reason that links
-// give; the third is the number of tries.
+// A session: a client's lines, and the monitor's verdicts by its rules, through the messages
+// between the two. The first line tells how each chain ends, one byte each; the second is the
+// reason that links give; the third is the number of tries.
 #include "protocol/session.hh"
 
 #include "protocol/monitor_message.hh"

@@ -31,8 +31,8 @@ struct Ran {
     Clock::duration took;
 };
 
-// How long after SIGTERM a test waits for SIGKILL: at once, or longer than its suite may take, where
-// SIGTERM must be enough.
+// How long after SIGTERM a test waits for SIGKILL: at once, or longer than its suite may take,
+// where SIGTERM must be enough.
 constexpr milliseconds short_grace{100};
 constexpr milliseconds endless_grace{1'000'000};
 
