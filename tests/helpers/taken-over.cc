@@ -1,5 +1,5 @@
 // poppass with a network side that was taken over: linked with poppass's main and monitor in the place
-// of the real one. It gives its power away like that one, greets, and then does what its client says,
+// of the real one. It drops its privileges like that one, greets, and then does what its client says,
 // one line a deed:
 //
 //   send HEX      sends the bytes to the monitor

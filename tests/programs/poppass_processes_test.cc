@@ -1,4 +1,4 @@
-// The two processes of a live session, as the system shows them: what power they have left, what their
+// The two processes of a live session, as the system shows them: what privileges they have left, what their
 // memory holds, and how each takes signals and the other's end.
 #include "support/conversation.hh"
 #include "support/program.hh"
@@ -118,7 +118,7 @@ bool wait_for_file(const std::string& path) {
     return false;
 }
 
-void check_powerless(pid_t pid) {
+void check_unprivileged(pid_t pid) {
     for (const char* const set : {"CapInh", "CapPrm", "CapEff", "CapAmb"})
         CHECK(process_status(pid, set) == "0000000000000000");
     CHECK(process_status(pid, "NoNewPrivs") == (linux_build ? "1" : "0"));
@@ -143,7 +143,7 @@ void check_jailed(pid_t pid, const std::string& root_begins, const std::string& 
 
 } // namespace
 
-TEST_CASE("as root: the network side has no power, no files, and three descriptors") {
+TEST_CASE("as root: the network side has no privileges, no files, and three descriptors") {
     if (missing(::geteuid() == 0, "root")) return;
     Service service;
     service.before_exec = [] {
@@ -167,7 +167,7 @@ TEST_CASE("as root: the network side has no power, no files, and three descripto
     CHECK(ids_of(network, "Uid") == std::vector<unsigned>(4, uid));
     CHECK(ids_of(network, "Gid") == std::vector<unsigned>(4, gid));
     CHECK(ids_of(network, "Groups").empty());
-    check_powerless(network);
+    check_unprivileged(network);
     check_jailed(network, "/run/poppass.", " (deleted)");
 
     const auto theirs = descriptors_of(network);
@@ -207,7 +207,7 @@ TEST_CASE("as root: UID and GID say what the network side becomes") {
     Conversation client{service};
     CHECK(ids_of(client.network(), "Uid") == std::vector<unsigned>(4, 12345));
     CHECK(ids_of(client.network(), "Gid") == std::vector<unsigned>(4, 23456));
-    check_powerless(client.network());
+    check_unprivileged(client.network());
     converse(client);
 }
 
@@ -221,14 +221,14 @@ TEST_CASE("as root, where /run cannot be written: another empty directory") {
             ::_exit(126);
     };
     Conversation client{service};
-    check_powerless(client.network());
+    check_unprivileged(client.network());
     check_jailed(client.network(), "/proc/", "");
     CHECK(numbers_of(descriptors_of(client.network())) == std::set{0, 1, 3});
     converse(client);
     CHECK(client.end().status == 0);
 }
 
-TEST_CASE("as root: where power cannot be given away, nothing is served") {
+TEST_CASE("as root: where privileges cannot be dropped, nothing is served") {
     if (missing(::geteuid() == 0, "root")) return;
     struct Case {
         int capability;
@@ -265,7 +265,7 @@ TEST_CASE("as an ordinary user: no new privileges and the filter; nobody looks i
     // They are of no account here.
     service.environment = {{"UID", "0"}, {"GID", "nonsense"}};
     Conversation client{service};
-    check_powerless(client.network());
+    check_unprivileged(client.network());
     if (::geteuid() == 0) // that user may not look, which is right
         CHECK(numbers_of(descriptors_of(client.network())) == std::set{0, 1, 3});
     for (const pid_t pid : {client.network(), client.monitor()}) {

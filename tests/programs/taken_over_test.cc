@@ -122,7 +122,7 @@ std::string set_record(const std::string& login) { return login + bytes("\0old\0
 
 } // namespace
 
-TEST_CASE("it has no more power than the real one") {
+TEST_CASE("it has no more privileges than the real one") {
     if (missing(hardened, "a build with the filter")) return;
     TakenOver side;
     CHECK(process_status(side.client().network(), "NoNewPrivs") == "1");
