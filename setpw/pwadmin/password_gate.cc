@@ -7,8 +7,6 @@
 
 #include <unistd.h>
 #include <vector>
-#else
-#include "pwadmin/obscure_checks.hh"
 #endif
 
 namespace poppass {
@@ -18,6 +16,14 @@ namespace poppass {
 struct PasswordGate::Policy {
     PasswordQuality quality;
     Person person;
+
+    Result<std::string> weakness(std::string_view new_password,
+                                 std::string_view old_password) const {
+        const auto reason = quality.weakness(
+            new_password.data(), old_password.empty() ? nullptr : old_password.data(), person);
+        if (!reason) return reason.error();
+        return std::string{*reason};
+    }
 };
 
 Result<PasswordGate> PasswordGate::open(const LoginDefs& defs, std::string_view login) {
@@ -47,10 +53,12 @@ Result<void> PasswordGate::generate(Secret& into) const {
 
 #else
 
-struct PasswordGate::Policy {};
+struct PasswordGate::Policy {
+    Result<std::string> weakness(std::string_view, std::string_view) const { return std::string{}; }
+};
 
 Result<PasswordGate> PasswordGate::open(const LoginDefs& defs, std::string_view) {
-    return PasswordGate{defs, nullptr};
+    return PasswordGate{defs, std::make_unique<Policy>()};
 }
 
 bool PasswordGate::enforced() const { return true; }
@@ -63,7 +71,7 @@ Result<void> PasswordGate::generate(Secret&) const {
 
 PasswordGate::PasswordGate(const LoginDefs& defs, std::unique_ptr<Policy> policy)
     : shortest_(defs.number("PASS_MIN_LEN", 5)),
-      more_checks_(defs.enabled("OBSCURE_CHECKS_ENAB", true)), policy_(std::move(policy)) {}
+      judged_(defs.enabled("OBSCURE_CHECKS_ENAB", true)), policy_(std::move(policy)) {}
 
 PasswordGate::PasswordGate(PasswordGate&&) noexcept = default;
 PasswordGate::~PasswordGate() = default;
@@ -72,15 +80,8 @@ Result<std::string> PasswordGate::weakness(std::string_view new_password,
                                            std::string_view old_password) const {
     if (static_cast<std::int64_t>(new_password.size()) < shortest_)
         return "it is shorter than " + std::to_string(shortest_) + " bytes";
-    if (!more_checks_) return std::string{};
-#ifdef POPPASS_PASSWDQC
-    const auto reason = policy_->quality.weakness(
-        new_password.data(), old_password.empty() ? nullptr : old_password.data(), policy_->person);
-    if (!reason) return reason.error();
-    return std::string{*reason};
-#else
-    return std::string{obscure_weakness(new_password, old_password)};
-#endif
+    if (!judged_) return std::string{};
+    return policy_->weakness(new_password, old_password);
 }
 
 } // namespace poppass

@@ -1,5 +1,5 @@
-// What a new password is judged by where people type it: login.defs(5), and the module that
-// setpw-quality judges with. Where that is not built in, passwd(1)'s own checks.
+// Judges the new passwords that pwadmin is to set: by the least length of login.defs(5), and by
+// libpasswdqc as setpw-quality does. A build without libpasswdqc judges the length alone.
 #pragma once
 
 #include "credentials/login_defs.hh"
@@ -14,23 +14,23 @@ namespace poppass {
 
 class PasswordGate {
 public:
-    // For the passwords of that login. libpasswdqc's policy is its default one, or that of
-    // /etc/passwdqc.conf where that file exists; one that is wrong is an error that says why.
+    // For the passwords of that login. libpasswdqc's policy is that of /etc/passwdqc.conf where the
+    // file exists, else its default one. A wrong policy is an error that says why.
     static Result<PasswordGate> open(const LoginDefs& defs, std::string_view login);
 
     PasswordGate(PasswordGate&&) noexcept;
     ~PasswordGate();
 
-    // Why the password is weak; empty: it is not. PASS_MIN_LEN counts first, the rest only with
-    // OBSCURE_CHECKS_ENAB. Both passwords are views followed by a NUL; an old one that is not known
-    // is empty. What cannot be judged is trouble.
+    // Why the password is weak; empty: it is not. PASS_MIN_LEN comes first, then libpasswdqc, unless
+    // OBSCURE_CHECKS_ENAB is `no`. Both passwords are views followed by a NUL; an old password that
+    // is not known is empty. A password that libpasswdqc cannot judge is trouble.
     Result<std::string> weakness(std::string_view new_password,
                                  std::string_view old_password) const;
 
-    // Whether the policy forbids weak passwords to users, or only warns.
+    // Whether users are refused a weak password; else they are only warned.
     bool enforced() const;
 
-    // A passphrase that is not weak. Misuse where libpasswdqc is not built in.
+    // Makes a passphrase that is not weak. Misuse in a build without libpasswdqc.
     Result<void> generate(Secret& into) const;
 
 private:
@@ -38,7 +38,7 @@ private:
     PasswordGate(const LoginDefs& defs, std::unique_ptr<Policy> policy);
 
     std::int64_t shortest_;
-    bool more_checks_;
+    bool judged_; // by libpasswdqc
     std::unique_ptr<Policy> policy_;
 };
 

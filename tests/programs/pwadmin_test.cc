@@ -343,14 +343,14 @@ TEST_CASE("at a terminal: a weak password is a warning, and has to be typed once
     pwadmin.type("weak\n");
     REQUIRE(pwadmin.shows("Weak password: "));
     REQUIRE(pwadmin.shows("New password: "));
-    pwadmin.type("weaker\n");
+    pwadmin.type("poor\n");
     REQUIRE(pwadmin.shows("type it again to use it anyway"));
     REQUIRE(pwadmin.shows("New password: "));
-    pwadmin.type("weaker\n");
+    pwadmin.type("poor\n");
     REQUIRE(pwadmin.shows("New password again: "));
-    pwadmin.type("weaker\n");
+    pwadmin.type("poor\n");
     CHECK(pwadmin.wait() == 0);
-    CHECK(is_password(users.path, "joe", "weaker"));
+    CHECK(is_password(users.path, "joe", "poor"));
 }
 
 TEST_CASE("at a terminal: signals end it with echo back on") {
