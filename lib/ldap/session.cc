@@ -1,7 +1,7 @@
 #include "ldap/session.hh"
 
 #include "ldap/library.hh"
-#include "ldap/words.hh"
+#include "ldap/server_text.hh"
 
 namespace poppass {
 
@@ -127,7 +127,7 @@ Result<void> LdapSession::start_tls(const LdapSecurity& security) {
     const auto wrong = install_tls(ld_.get());
     if (!wrong) return {};
     return server_trouble("TLS",
-                          wire_->is_late() ? std::strerror(ETIMEDOUT) : certificate_words(*wrong));
+                          wire_->is_late() ? std::strerror(ETIMEDOUT) : certificate_fault(*wrong));
 }
 
 Result<LdapSession::Message> LdapSession::wait(int id, int type) {
@@ -289,7 +289,7 @@ LdapChange LdapSession::change_password(std::string_view old_password,
     case LDAP_INVALID_CREDENTIALS:
     case LDAP_INSUFFICIENT_ACCESS:
     case LDAP_UNWILLING_TO_PERFORM:
-        return {How::refused, refusal_words(answer->code, answer->policy_error, answer->text), {}};
+        return {How::refused, refusal_reason(answer->code, answer->policy_error, answer->text), {}};
     case LDAP_PROTOCOL_ERROR: // it does not know the operation
     case LDAP_STRONG_AUTH_REQUIRED:
     case LDAP_CONFIDENTIALITY_REQUIRED:

@@ -2,7 +2,7 @@
 // of servers. Lines of the input: a list of URIs, a template; the rest is the login.
 #include "ldap/name.hh"
 
-#include "ldap/words.hh"
+#include "ldap/server_text.hh"
 #include "fuzz/target.hh"
 
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // Servers' URIs, referrals, and logins in DNs and filters; and what is made of a server's words.
 #include "ldap/name.hh"
-#include "ldap/words.hh"
+#include "ldap/server_text.hh"
 
 #include <doctest/doctest.h>
 #include <ldap.h>
@@ -228,16 +228,16 @@ TEST_CASE("every byte comes out as it went in") {
 }
 
 TEST_CASE("a refusal's reason: the policy's, the server's own, or the code's") {
-    CHECK(refusal_words(LDAP_CONSTRAINT_VIOLATION, PP_passwordTooShort, "") ==
+    CHECK(refusal_reason(LDAP_CONSTRAINT_VIOLATION, PP_passwordTooShort, "") ==
           "your new password is too short");
-    CHECK(refusal_words(LDAP_CONSTRAINT_VIOLATION, PP_passwordTooShort, "at least 8") ==
+    CHECK(refusal_reason(LDAP_CONSTRAINT_VIOLATION, PP_passwordTooShort, "at least 8") ==
           "your new password is too short (at least 8)");
-    CHECK(refusal_words(LDAP_CONSTRAINT_VIOLATION, -1, "invalid password syntax") ==
+    CHECK(refusal_reason(LDAP_CONSTRAINT_VIOLATION, -1, "invalid password syntax") ==
           "invalid password syntax");
-    CHECK(refusal_words(LDAP_CONSTRAINT_VIOLATION, -1, "") ==
+    CHECK(refusal_reason(LDAP_CONSTRAINT_VIOLATION, -1, "") ==
           "your new password breaks a rule of the directory");
-    CHECK(refusal_words(LDAP_INSUFFICIENT_ACCESS, -1, "") == "you may not change your password");
-    CHECK(refusal_words(LDAP_UNWILLING_TO_PERFORM, 77, "") == "the directory refuses the change");
+    CHECK(refusal_reason(LDAP_INSUFFICIENT_ACCESS, -1, "") == "you may not change your password");
+    CHECK(refusal_reason(LDAP_UNWILLING_TO_PERFORM, 77, "") == "the directory refuses the change");
     const std::map<int, std::string_view> reasons{
         {PP_passwordModNotAllowed, "you may not change your password"},
         {PP_mustSupplyOldPassword, "the old password must be given"},
@@ -247,7 +247,7 @@ TEST_CASE("a refusal's reason: the policy's, the server's own, or the code's") {
         {9, "your new password is too long"},
     };
     for (const auto& [error, words] : reasons)
-        CHECK(refusal_words(LDAP_CONSTRAINT_VIOLATION, error, "") == words);
+        CHECK(refusal_reason(LDAP_CONSTRAINT_VIOLATION, error, "") == words);
 }
 
 TEST_CASE("a server's text becomes one clean line") {
@@ -281,7 +281,7 @@ TEST_CASE("what is wrong with a certificate, from GnuTLS and from OpenSSL") {
     };
     for (const auto& [text, words] : cases) {
         CAPTURE(text);
-        CHECK(certificate_words(text) == "the server's certificate: " + std::string{words});
+        CHECK(certificate_fault(text) == "the server's certificate: " + std::string{words});
     }
-    CHECK(certificate_words("Connection reset by peer") == "Connection reset by peer");
+    CHECK(certificate_fault("Connection reset by peer") == "Connection reset by peer");
 }

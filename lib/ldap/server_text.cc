@@ -1,4 +1,4 @@
-#include "ldap/words.hh"
+#include "ldap/server_text.hh"
 
 #include <algorithm>
 #include <charconv>
@@ -8,7 +8,7 @@ namespace poppass {
 
 namespace {
 
-std::string_view policy_words(int error) {
+std::string_view policy_reason(int error) {
     switch (error) {
     case PP_passwordModNotAllowed: return "you may not change your password";
     case PP_mustSupplyOldPassword: return "the old password must be given";
@@ -21,7 +21,7 @@ std::string_view policy_words(int error) {
     }
 }
 
-std::string_view code_words(int code) {
+std::string_view code_reason(int code) {
     switch (code) {
     case LDAP_CONSTRAINT_VIOLATION: return "your new password breaks a rule of the directory";
     case LDAP_INSUFFICIENT_ACCESS: return "you may not change your password";
@@ -29,18 +29,18 @@ std::string_view code_words(int code) {
     }
 }
 
-// GnuTLS tells by bits of a number only (gnutls_certificate_status_t).
-std::string_view gnutls_words(unsigned status) {
+// libldap built with GnuTLS gives only a number: the bits of gnutls_certificate_status_t.
+std::string_view gnutls_fault(unsigned status) {
     struct Bit {
         unsigned bit;
-        std::string_view words;
+        std::string_view fault;
     };
-    for (const auto& [bit, words] :
+    for (const auto& [bit, fault] :
          {Bit{1u << 5u, "it was revoked"}, Bit{1u << 6u, "no trusted authority issued it (--ca)"},
           Bit{1u << 10u, "it has expired"}, Bit{1u << 9u, "it is not valid yet"},
           Bit{1u << 7u, "its issuer is no authority"}, Bit{1u << 8u, "its algorithm is too weak"},
           Bit{1u << 18u, "it is not for servers"}})
-        if ((status & bit) != 0) return words;
+        if ((status & bit) != 0) return fault;
     return "it is not valid";
 }
 
@@ -65,32 +65,32 @@ std::string clean_server_text(std::string_view text) {
     return clean;
 }
 
-std::string refusal_words(int result_code, int policy_error, std::string_view server_text) {
+std::string refusal_reason(int result_code, int policy_error, std::string_view server_text) {
     const std::string text = clean_server_text(server_text);
-    std::string words{policy_words(policy_error)};
-    if (words.empty()) return text.empty() ? std::string{code_words(result_code)} : text;
-    // The server may know more: how long is long enough.
-    return text.empty() ? words : words + " (" + text + ")";
+    std::string reason{policy_reason(policy_error)};
+    if (reason.empty()) return text.empty() ? std::string{code_reason(result_code)} : text;
+    // The server may say more, such as the least length.
+    return text.empty() ? reason : reason + " (" + text + ")";
 }
 
-std::string certificate_words(std::string_view text) {
-    const std::string words = clean_server_text(text);
-    const auto tells = [&](std::string_view part) { return words.find(part) != words.npos; };
-    if (constexpr std::string_view mark = "untrusted or revoked (0x"; tells(mark)) {
+std::string certificate_fault(std::string_view text) {
+    const std::string clean = clean_server_text(text);
+    const auto has = [&](std::string_view part) { return clean.find(part) != clean.npos; };
+    if (constexpr std::string_view mark = "untrusted or revoked (0x"; has(mark)) {
         unsigned status = 0;
-        const char* const number = words.data() + words.find(mark) + mark.size();
-        std::from_chars(number, words.data() + words.size(), status, 16);
-        return "the server's certificate: " + std::string{gnutls_words(status)};
+        const char* const number = clean.data() + clean.find(mark) + mark.size();
+        std::from_chars(number, clean.data() + clean.size(), status, 16);
+        return "the server's certificate: " + std::string{gnutls_fault(status)};
     }
-    if (tells("certificate is expired") || tells("certificate has expired"))
+    if (has("certificate is expired") || has("certificate has expired"))
         return "the server's certificate: it has expired";
-    if (tells("not yet active") || tells("not yet valid"))
+    if (has("not yet active") || has("not yet valid"))
         return "the server's certificate: it is not valid yet";
-    if (tells("issuer certificate") || tells("self-signed") || tells("self signed"))
+    if (has("issuer certificate") || has("self-signed") || has("self signed"))
         return "the server's certificate: no trusted authority issued it (--ca)";
-    if (tells("hostname") || tells("subjectAltName"))
+    if (has("hostname") || has("subjectAltName"))
         return "the server's certificate: it is not for this host name";
-    return words;
+    return clean;
 }
 
 } // namespace poppass
