@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <ldap.h>
+#include <memory>
+#include <new>
+#include <sys/un.h>
 
 namespace poppass {
 
@@ -24,99 +28,65 @@ bool consists_of(std::string_view text, std::initializer_list<std::string_view> 
     });
 }
 
-std::string_view scheme_name(LdapUri::Scheme scheme) {
+std::string_view usual_port(LdapUri::Scheme scheme) {
+    return scheme == LdapUri::Scheme::ldaps ? "636" : "389";
+}
+
+const char* scheme_name(LdapUri::Scheme scheme) {
     switch (scheme) {
     case LdapUri::Scheme::ldap: return "ldap";
     case LdapUri::Scheme::ldaps: return "ldaps";
     case LdapUri::Scheme::ldapi: return "ldapi";
     }
-    return {};
+    return "";
 }
 
-std::string_view usual_port(LdapUri::Scheme scheme) {
-    return scheme == LdapUri::Scheme::ldaps ? "636" : "389";
-}
-
-char hex_digit(unsigned value) { return "0123456789abcdef"[value & 15]; }
-
-std::string percent_encoded(std::string_view path) {
-    std::string result;
-    for (const char c : path) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (consists_of(lower_case({&c, 1}), {letters, digits, "._-"}))
-            result += c;
-        else
-            result.append({'%', hex_digit(byte >> 4u), hex_digit(byte)});
-    }
-    return result;
-}
-
-std::optional<std::string> percent_decoded(std::string_view text) {
-    std::string result;
-    const auto value = [](char c) {
-        const auto at = std::string_view{"0123456789abcdef"}.find(c);
-        return static_cast<unsigned>(at);
-    };
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            result += text[i];
-            continue;
-        }
-        const std::string pair = lower_case(text.substr(i + 1, 2));
-        if (pair.size() != 2 || !consists_of(pair, {digits, "abcdef"})) return std::nullopt;
-        result += static_cast<char>(value(pair[0]) * 16 + value(pair[1]));
-        i += 2;
-    }
-    return result;
-}
-
-bool is_port(std::string_view text) {
-    if (text.empty() || text.size() > 5 || !consists_of(text, {digits})) return false;
-    const int number = std::stoi(std::string{text});
-    return number > 0 && number < 65536;
-}
-
-std::optional<LdapUri> parse_socket(std::string_view rest) {
-    if (rest.ends_with('/')) rest.remove_suffix(1);
-    auto path = percent_decoded(rest);
-    // What an address of a socket has room for, its NUL included.
-    if (!path || !path->starts_with('/') || path->size() > 107 ||
-        path->find('\0') != std::string::npos)
-        return std::nullopt;
-    return LdapUri{LdapUri::Scheme::ldapi, {}, {}, std::move(*path)};
-}
-
-// HOST, HOST:PORT, [ADDRESS] or [ADDRESS]:PORT.
-std::optional<LdapUri> parse_authority(LdapUri::Scheme scheme, std::string_view text) {
-    LdapUri uri{scheme, {}, std::string{usual_port(scheme)}, {}};
-    const bool bracket = text.starts_with('[');
-    const std::size_t end = bracket ? text.find(']') : text.find(':');
-    if (bracket && end == text.npos) return std::nullopt;
-    uri.host = lower_case(bracket ? text.substr(1, end - 1) : text.substr(0, end));
-    text.remove_prefix(std::min(text.size(), bracket ? end + 1 : end));
+// Whether a host is a name or an address, and the port a number.
+bool has_good_host(const LdapUri& uri) {
     in6_addr address;
-    const bool good = bracket
-                          ? consists_of(uri.host, {digits, "abcdef:."}) &&
-                                ::inet_pton(AF_INET6, uri.host.c_str(), &address) == 1
-                          : !uri.host.empty() && consists_of(uri.host, {letters, digits, ".-_"});
-    if (!good) return std::nullopt;
-    if (text.empty()) return uri;
-    if (text.front() != ':' || !is_port(text.substr(1))) return std::nullopt;
-    uri.port = text.substr(1);
-    return uri;
+    const bool is_address = ::inet_pton(AF_INET6, uri.host.c_str(), &address) == 1;
+    const bool is_name =
+        !uri.host.empty() && consists_of(uri.host, {letters, digits, ".-_"});
+    const bool has_port = !uri.port.empty() && uri.port.size() <= 5 &&
+                          consists_of(uri.port, {digits}) && std::stoi(uri.port) > 0 &&
+                          std::stoi(uri.port) < 65536;
+    return (is_address || is_name) && has_port;
+}
+
+// Whether the path is one that the address of a socket has room for, its NUL included.
+bool has_good_path(const LdapUri& uri) {
+    return uri.path.starts_with('/') && uri.path.size() < sizeof sockaddr_un::sun_path;
+}
+
+// libldap's parser passes over much: what follows a port or a NUL, a user, a search, a sign before
+// the port. So a URI counts only if it is, in any case of letters, what we would write.
+bool is_written_so(const LdapUri& uri, std::string_view text) {
+    const std::string written = lower_case(uri.text());
+    const std::string given = lower_case(text);
+    if (uri.scheme == LdapUri::Scheme::ldapi)
+        return given == written || given == "ldapi://" + lower_case(uri.path);
+    return given == written || given + ":" + std::string{usual_port(uri.scheme)} == written;
 }
 
 std::optional<LdapUri> parse_uri(std::string_view text) {
-    for (const auto scheme :
-         {LdapUri::Scheme::ldap, LdapUri::Scheme::ldaps, LdapUri::Scheme::ldapi}) {
-        const std::string prefix = std::string{scheme_name(scheme)} + "://";
-        if (lower_case(text.substr(0, prefix.size())) != prefix) continue;
-        std::string_view rest = text.substr(prefix.size());
-        if (scheme == LdapUri::Scheme::ldapi) return parse_socket(rest);
-        if (rest.ends_with('/')) rest.remove_suffix(1);
-        return parse_authority(scheme, rest);
+    if (text.ends_with('/')) text.remove_suffix(1);
+    LDAPURLDesc* found = nullptr;
+    if (::ldap_url_parse(std::string{text}.c_str(), &found) != LDAP_URL_SUCCESS)
+        return std::nullopt;
+    const std::unique_ptr<LDAPURLDesc, decltype(&::ldap_free_urldesc)> parsed{
+        found, ::ldap_free_urldesc};
+    const std::string host = parsed->lud_host == nullptr ? "" : parsed->lud_host;
+    for (const auto scheme : {LdapUri::Scheme::ldap, LdapUri::Scheme::ldaps}) {
+        if (parsed->lud_scheme != std::string_view{scheme_name(scheme)}) continue;
+        LdapUri uri{scheme, lower_case(host), std::to_string(parsed->lud_port), {}};
+        if (has_good_host(uri) && is_written_so(uri, text)) return uri;
     }
-    return std::nullopt;
+    if (parsed->lud_scheme != std::string_view{"ldapi"}) return std::nullopt;
+    // ldapi:///PATH, with plain slashes, is one without a host, and with a DN.
+    const bool plain = host.empty() && parsed->lud_dn != nullptr;
+    LdapUri uri{LdapUri::Scheme::ldapi, {}, {}, plain ? "/" + std::string{parsed->lud_dn} : host};
+    if (!has_good_path(uri) || !is_written_so(uri, text)) return std::nullopt;
+    return uri;
 }
 
 bool has_usual_port(const LdapUri& uri) { return uri.port == usual_port(uri.scheme); }
@@ -142,17 +112,26 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
-// Both syntaxes take `\` and two hex digits for any byte, so more is escaped than must be: a space
-// or a `#` counts at the ends of a DN's value only, `=` never.
-void append_escaped(std::string& into, std::string_view value, LdapSyntax syntax) {
-    const std::string_view special = syntax == LdapSyntax::dn ? " \"#+,;<=>\\" : "()*\\";
+// RFC 4514 takes `\` and two hex digits for any byte, so more is escaped than must be: a space or a
+// `#` is special at the ends of a value only, `=` never. libldap has no such function for DNs.
+void append_to_dn(std::string& into, std::string_view value) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    constexpr std::string_view special = " \"#+,;<=>\\";
     for (const char c : value) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x20 || byte == 0x7f || special.find(c) != special.npos)
-            into.append({'\\', hex_digit(byte >> 4u), hex_digit(byte)});
+            into.append({'\\', hex[byte >> 4u], hex[byte & 15u]});
         else
             into += c;
     }
+}
+
+void append_to_filter(std::string& into, std::string_view value) {
+    berval given{value.size(), const_cast<char*>(value.data())};
+    berval escaped{};
+    if (::ldap_bv2escaped_filter_value(&given, &escaped) != 0) throw std::bad_alloc{};
+    into.append(escaped.bv_val, escaped.bv_len);
+    ::ber_memfree(escaped.bv_val);
 }
 
 // Hands every piece of a template on: text, or the letter of a placeholder.
@@ -190,10 +169,17 @@ Places find_places(std::string_view text) {
 } // namespace
 
 std::string LdapUri::text() const {
-    std::string result = std::string{scheme_name(scheme)} + "://";
-    if (scheme == Scheme::ldapi) return result + percent_encoded(path);
-    const bool address = host.find(':') != host.npos;
-    return result + (address ? "[" + host + "]" : host) + ":" + port;
+    std::string place = scheme == Scheme::ldapi ? path : host;
+    std::string name = scheme_name(scheme);
+    LDAPURLDesc parts{};
+    parts.lud_scheme = name.data();
+    parts.lud_host = place.data();
+    parts.lud_port = port.empty() ? 0 : std::stoi(port);
+    parts.lud_scope = LDAP_SCOPE_DEFAULT;
+    const std::unique_ptr<char, decltype(&::ldap_memfree)> written{::ldap_url_desc2str(&parts),
+                                                                  ::ldap_memfree};
+    if (written == nullptr) throw std::bad_alloc{};
+    return written.get();
 }
 
 Result<std::vector<LdapUri>> parse_ldap_uris(std::string_view text) {
@@ -260,8 +246,14 @@ std::optional<std::string> expand_ldap_template(std::string_view text, std::stri
     std::string result;
     bool complete = true;
     const auto put = [&](std::string_view value) {
-        if (value.empty()) complete = false;
-        append_escaped(result, value, syntax);
+        if (value.empty()) {
+            complete = false;
+            return;
+        }
+        if (syntax == LdapSyntax::dn)
+            append_to_dn(result, value);
+        else
+            append_to_filter(result, value);
     };
     read_template(
         text, [&](std::string_view piece) { result += piece; },
