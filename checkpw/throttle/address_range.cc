@@ -56,10 +56,6 @@ bool AddressRange::contains(std::string_view address) const {
     return parsed.v6 == v6_ && parsed.bytes == bytes_;
 }
 
-bool is_loopback(std::string_view address) {
-    return address.starts_with("127.") || address == "::1";
-}
-
 std::string counted_address(std::string_view address) {
     std::string text{address};
     Parsed parsed = parse_bytes(text);

@@ -24,9 +24,6 @@ private:
     std::array<unsigned char, 16> bytes_{};
 };
 
-// Of 127.0.0.0/8 or ::1.
-bool is_loopback(std::string_view address);
-
 // What failures of an address are counted under: an IPv6 address stands for its /64, for that is
 // what one client has: "2001:db8:0:1::/64". `address` as parse_address gives it.
 std::string counted_address(std::string_view address);

@@ -1,5 +1,6 @@
 #include "throttle/throttle.hh"
 
+#include "base/text.hh"
 #include "link/peer.hh"
 
 #include <algorithm>
@@ -56,10 +57,7 @@ std::string normalised(std::string_view login) {
     const auto is_blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
     while (!login.empty() && is_blank(login.front())) login.remove_prefix(1);
     while (!login.empty() && is_blank(login.back())) login.remove_suffix(1);
-    std::string text{login};
-    for (char& c : text)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return text;
+    return lower(login);
 }
 
 // Whether there is somebody, and nothing that we would not have written: the file may be damaged.
@@ -87,7 +85,7 @@ Attempt make_attempt(std::string_view login, const std::optional<std::string>& p
                      std::span<const AddressRange> spared) {
     if (!peer) return {normalised(login), "-", false};
     const bool is_spared =
-        is_loopback(*peer) || std::any_of(spared.begin(), spared.end(),
+        is_loopback_address(*peer) || std::any_of(spared.begin(), spared.end(),
                                           [&](const auto& range) { return range.contains(*peer); });
     return {normalised(login), counted_address(*peer), !is_spared};
 }

@@ -1,9 +1,10 @@
 #include "credentials/entry.hh"
 
+#include "base/text.hh"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <strings.h>
 
 namespace poppass {
 
@@ -25,8 +26,6 @@ constexpr Scheme crypt_schemes[] = {
     {"MD5-CRYPT", ""},
     {"DES-CRYPT", ""},
 };
-
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 bool has_control(std::string_view text) {
     return std::any_of(text.begin(), text.end(), is_control);
@@ -123,10 +122,8 @@ const Scheme* find_scheme(std::string_view written) {
     if (written.size() < 2) return nullptr;
     const std::string_view name = written.substr(1, written.size() - 2);
     const auto* const found =
-        std::find_if(std::begin(crypt_schemes), std::end(crypt_schemes), [&](const auto& scheme) {
-            return scheme.name.size() == name.size() &&
-                   ::strncasecmp(scheme.name.data(), name.data(), name.size()) == 0;
-        });
+        std::find_if(std::begin(crypt_schemes), std::end(crypt_schemes),
+                     [&](const auto& scheme) { return same_but_for_case(scheme.name, name); });
     return found != std::end(crypt_schemes) ? found : nullptr;
 }
 

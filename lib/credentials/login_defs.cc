@@ -1,12 +1,12 @@
 #include "credentials/login_defs.hh"
 
 #include "base/fd.hh"
+#include "base/text.hh"
 
 #include <algorithm>
 #include <charconv>
 #include <fcntl.h>
 #include <optional>
-#include <strings.h>
 
 namespace poppass {
 
@@ -93,8 +93,8 @@ std::int64_t LoginDefs::number(std::string_view name, std::int64_t otherwise) co
 }
 
 bool LoginDefs::enabled(std::string_view name, bool otherwise) const {
-    const std::string value{find_value(text_, name)};
-    return value.empty() ? otherwise : ::strcasecmp(value.c_str(), "yes") == 0;
+    const std::string_view value = find_value(text_, name);
+    return value.empty() ? otherwise : same_but_for_case(value, "yes");
 }
 
 Result<LoginDefs> LoginDefs::read() {

@@ -1,5 +1,8 @@
 #include "ldap/name.hh"
 
+#include "base/text.hh"
+#include "link/peer.hh"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <ldap.h>
@@ -13,13 +16,6 @@ namespace {
 
 constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view digits = "0123456789";
-
-std::string lower_case(std::string_view text) {
-    std::string result{text};
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
 
 bool consists_of(std::string_view text, std::initializer_list<std::string_view> sets) {
     return std::all_of(text.begin(), text.end(), [&](char c) {
@@ -61,10 +57,10 @@ bool has_good_path(const LdapUri& uri) {
 // libldap's parser passes over much: what follows a port or a NUL, a user, a search, a sign before
 // the port. So a URI counts only if it is, in any case of letters, what we would write.
 bool is_written_so(const LdapUri& uri, std::string_view text) {
-    const std::string written = lower_case(uri.text());
-    const std::string given = lower_case(text);
+    const std::string written = lower(uri.text());
+    const std::string given = lower(text);
     if (uri.scheme == LdapUri::Scheme::ldapi)
-        return given == written || given == "ldapi://" + lower_case(uri.path);
+        return given == written || given == "ldapi://" + lower(uri.path);
     return given == written || given + ":" + std::string{usual_port(uri.scheme)} == written;
 }
 
@@ -78,7 +74,7 @@ std::optional<LdapUri> parse_uri(std::string_view text) {
     const std::string host = parsed->lud_host == nullptr ? "" : parsed->lud_host;
     for (const auto scheme : {LdapUri::Scheme::ldap, LdapUri::Scheme::ldaps}) {
         if (parsed->lud_scheme != std::string_view{scheme_name(scheme)}) continue;
-        LdapUri uri{scheme, lower_case(host), std::to_string(parsed->lud_port), {}};
+        LdapUri uri{scheme, lower(host), std::to_string(parsed->lud_port), {}};
         if (has_good_host(uri) && is_written_so(uri, text)) return uri;
     }
     if (parsed->lud_scheme != std::string_view{"ldapi"}) return std::nullopt;
@@ -92,22 +88,10 @@ std::optional<LdapUri> parse_uri(std::string_view text) {
 bool has_usual_port(const LdapUri& uri) { return uri.port == usual_port(uri.scheme); }
 
 bool is_utf8(std::string_view text) {
-    const auto byte = [&](std::size_t i) {
-        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-    };
-    for (std::size_t i = 0; i < text.size();) {
-        const unsigned first = byte(i++);
-        if (first < 0x80) continue;
-        const int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-        if (first < 0xc2 || first > 0xf4) return false;
-        unsigned code = first & (0x3fu >> more);
-        for (int n = 0; n < more; ++n) {
-            const unsigned next = byte(i++);
-            if ((next & 0xc0u) != 0x80) return false;
-            code = code << 6u | (next & 0x3fu);
-        }
-        const bool too_long = (more == 2 && code < 0x800) || (more == 3 && code < 0x10000);
-        if (too_long || (code >= 0xd800 && code <= 0xdfff) || code > 0x10ffff) return false;
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        if (length == 0) return false;
+        text.remove_prefix(length);
     }
     return true;
 }
@@ -119,7 +103,7 @@ void append_to_dn(std::string& into, std::string_view value) {
     constexpr std::string_view special = " \"#+,;<=>\\";
     for (const char c : value) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f || special.find(c) != special.npos)
+        if (is_control(c) || special.find(c) != special.npos)
             into.append({'\\', hex[byte >> 4u], hex[byte & 15u]});
         else
             into += c;
@@ -199,13 +183,8 @@ Result<std::vector<LdapUri>> parse_ldap_uris(std::string_view text) {
 }
 
 bool is_loopback(const LdapUri& uri) {
-    in_addr address;
-    if (::inet_pton(AF_INET, uri.host.c_str(), &address) == 1)
-        return ntohl(address.s_addr) >> 24u == 127;
-    in6_addr address6;
-    if (::inet_pton(AF_INET6, uri.host.c_str(), &address6) == 1)
-        return IN6_IS_ADDR_LOOPBACK(&address6);
-    return uri.host == "localhost";
+    const auto address = parse_address(uri.host);
+    return address ? is_loopback_address(*address) : uri.host == "localhost";
 }
 
 std::optional<std::size_t> find_referred(std::string_view referral,

@@ -1,6 +1,7 @@
 #include "ldap/server_text.hh"
 
-#include <algorithm>
+#include "base/text.hh"
+
 #include <charconv>
 #include <ldap.h>
 
@@ -46,24 +47,7 @@ std::string_view gnutls_fault(unsigned status) {
 
 } // namespace
 
-std::string clean_server_text(std::string_view text) {
-    constexpr std::size_t most = 100;
-    std::string clean;
-    for (const char c : text) {
-        const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-        if (!control)
-            clean += c;
-        else if (!clean.empty() && clean.back() != ' ')
-            clean += ' ';
-    }
-    if (clean.size() > most) {
-        std::size_t end = most;
-        while (end > 0 && (static_cast<unsigned char>(clean[end]) & 0xc0) == 0x80) --end;
-        clean.resize(end);
-    }
-    while (!clean.empty() && clean.back() == ' ') clean.pop_back();
-    return clean;
-}
+std::string clean_server_text(std::string_view text) { return one_line(text, 100); }
 
 std::string refusal_reason(int result_code, int policy_error, std::string_view server_text) {
     const std::string text = clean_server_text(server_text);

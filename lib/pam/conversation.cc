@@ -1,6 +1,7 @@
 #include "pam/conversation.hh"
 
 #include "base/secret.hh"
+#include "base/text.hh"
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,35 +12,11 @@ namespace poppass {
 
 namespace {
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
-
-// One line of text for people, cut between two characters.
-std::string clean(std::string_view text) {
-    std::string line;
-    for (const char c : text)
-        if (!is_control(c))
-            line += c;
-        else if (!line.empty() && line.back() != ' ')
-            line += ' ';
-    if (line.size() > PamRules::longest_reason) {
-        std::size_t end = PamRules::longest_reason;
-        while (end > 0 && is_continuation(line[end])) --end;
-        line.resize(end);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    line.erase(0, std::min(line.size(), line.find_first_not_of(' ')));
-    return line;
-}
-
 // In the C locale, which is ours: modules say it in English, in any case.
 bool has_word(std::string_view text, std::initializer_list<std::string_view> words) {
-    std::string lower{text};
-    for (char& c : lower)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const std::string plain = lower(text);
     return std::any_of(words.begin(), words.end(),
-                       [&](auto word) { return lower.find(word) != lower.npos; });
+                       [&](auto word) { return plain.find(word) != plain.npos; });
 }
 
 bool asks_again(std::string_view prompt) {
@@ -85,7 +62,7 @@ PamAnswer PamRules::take(int style, std::string_view text, OldToken token) {
     if (style != PAM_ERROR_MSG)
         return break_off("a module asks for something else than a password");
     // Before the password was right, no reason is anybody's to know.
-    if (phase_ != PamPhase::authenticate && reason_.empty()) reason_ = clean(text);
+    if (phase_ != PamPhase::authenticate && reason_.empty()) reason_ = one_line(text, longest_reason);
     ended_ = gave_new();
     return ended_ ? PamAnswer::end : PamAnswer::nothing;
 }

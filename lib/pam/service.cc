@@ -1,11 +1,11 @@
 #include "pam/service.hh"
 
 #include "base/fd.hh"
+#include "base/text.hh"
 
 #include <algorithm>
 #include <fcntl.h>
 #include <optional>
-#include <strings.h>
 #include <sys/stat.h>
 #include <vector>
 
@@ -26,11 +26,6 @@ constexpr const char* directories_of_libpam[] = {"/etc/pam.d", "/usr/local/etc/p
 constexpr int deepest_include = 32; // as deep as libpam goes, or deeper
 
 using Directories = std::span<const char* const>;
-
-bool same_word(std::string_view left, std::string_view right) {
-    return left.size() == right.size() &&
-           ::strncasecmp(left.data(), right.data(), left.size()) == 0;
-}
 
 Result<Fd> open_first(std::string_view name, Directories directories) {
     const bool absolute = name.starts_with('/');
@@ -94,8 +89,8 @@ Result<bool> gives(std::string_view name, std::string_view type, Directories dir
         const bool includes_all = first == "@include"; // Debian's
         if (first.starts_with('-')) first.remove_prefix(1);
         if (!includes_all) {
-            if (!same_word(first, type)) continue;
-            if (!same_word(take_word(words), "include")) return true;
+            if (!same_but_for_case(first, type)) continue;
+            if (!same_but_for_case(take_word(words), "include")) return true;
         }
         auto included = gives(take_word(words), type, directories, depth + 1);
         if (!included || *included) return included;
@@ -113,9 +108,7 @@ bool is_there(const char* directory) {
 Directories pam_directories() { return directories_of_libpam; }
 
 Result<std::string> check_service_name(std::string_view name) {
-    std::string service{name};
-    for (char& c : service)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    std::string service = lower(name);
     if (service.empty() || service.front() == '.' || service.find('/') != service.npos)
         return misuse("the PAM service must be named as a file in /etc/pam.d is");
     if (service == "passwd" || service == "chpasswd")
