@@ -153,7 +153,7 @@ TEST_CASE("the rules that are shipped are whole") {
         {"password-auth", "auth required x\naccount required x\npassword required x\n"}};
     for (const auto* const flavour : {"debian", "redhat"}) {
         auto files = included;
-        files["s"] = read_file(beside_tests(std::string{"../pam.d/poppass."} + flavour));
+        files["s"] = read_file(beside_tests(std::string{"../services/pam.d/poppass."} + flavour));
         CHECK(Files{files}.check(all) == "");
     }
 }

@@ -9,7 +9,7 @@ using namespace poppass::test;
 
 namespace {
 
-const std::string folder = beside_tests("../fail2ban");
+const std::string folder = beside_tests("../services/fail2ban");
 
 bool have_fail2ban() { return ::access("/usr/bin/fail2ban-regex", X_OK) == 0; }
 
