@@ -17,8 +17,6 @@ namespace {
 
 using Opened = LocatedFile::Opened;
 
-constexpr std::chrono::seconds longest_wait{10};
-
 // TERM, INT and HUP wait while one of these lives, and after it where it is told to keep them: who
 // made a change is to tell it. Going over a file size limit is an error of the call instead of the
 // end of us.
@@ -109,11 +107,11 @@ Result<CredentialFile> CredentialFile::open(const CredentialFileOptions& options
     auto file = LocatedFile::find(options.path, {.become_owner = options.become_owner,
                                                  .may_be_missing = options.may_be_missing});
     if (!file) return file.error();
-    return CredentialFile{std::move(*file), options.format};
+    return CredentialFile{std::move(*file), options};
 }
 
-CredentialFile::CredentialFile(LocatedFile file, std::optional<Format> format)
-    : file_(std::move(file)), told_(format), new_name_(file_.name() + ".new"),
+CredentialFile::CredentialFile(LocatedFile file, const CredentialFileOptions& options)
+    : file_(std::move(file)), told_(options.format), lock_wait_(options.lock_wait), new_name_(file_.name() + ".new"),
       // To shadow-utils, shadow.lock would be a lock of theirs that nobody ever lets go.
       lock_name_(is_system() ? ".pwd.lock" : file_.name() + ".lock") {}
 
@@ -162,7 +160,7 @@ Result<Fd> CredentialFile::lock() const {
                         O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
     })};
     if (!fd) return system_trouble("open", lock_path);
-    if (auto done = lock_file(fd.get(), lock_path, longest_wait); !done) return done.error();
+    if (auto done = lock_file(fd.get(), lock_path, lock_wait_); !done) return done.error();
     return fd;
 }
 

@@ -4,6 +4,7 @@
 #include "credentials/scan.hh"
 #include "credentials/located_file.hh"
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@ struct CredentialFileOptions {
     std::optional<Format> format = {}; // nothing: as its lines say
     bool become_owner = true;          // as root, for a file of another account
     bool may_be_missing = false; // a missing file holds nobody, and a change creates it (0600)
+    std::chrono::seconds lock_wait{10}; // how long a change waits for the lock
 };
 
 // The day it is, in UTC.
@@ -54,7 +56,7 @@ public:
     // new file, whole, at every instant, and an error means that it is the old one. Every other
     // line stays byte for byte; owner, group, mode and extended attributes stay. A line of
     // longest_line is not written. The lock is on FILE.lock, or for /etc/shadow itself
-    // lckpwdf(3)'s; one that cannot be had for ten seconds is an error with EAGAIN. TERM, INT and
+    // lckpwdf(3)'s; one that cannot be had within lock_wait is an error with EAGAIN. TERM, INT and
     // HUP wait from the first write on, and where a change was made or unsynced, they go on waiting:
     // its maker is to tell it before it ends.
     Result<Change> change(std::string_view login, const Editor& editor) const;
@@ -64,7 +66,7 @@ public:
     uid_t owner() const { return file_.owner(); }
 
 private:
-    CredentialFile(LocatedFile file, std::optional<Format> format);
+    CredentialFile(LocatedFile file, const CredentialFileOptions& options);
     Result<Scan> scan(const LocatedFile::Opened* opened, std::string_view login) const;
     Result<Fd> lock() const;
     Result<void> write_new(const LocatedFile::Opened* old, const Scan& scan,
@@ -72,6 +74,7 @@ private:
 
     LocatedFile file_;
     std::optional<Format> told_;
+    std::chrono::seconds lock_wait_;
     std::string new_name_;
     std::string lock_name_;
 };

@@ -237,19 +237,15 @@ TEST_CASE("a directory that is not ours alone to write is trouble") {
     check_refused(place.directory, "must be our own");
 }
 
-TEST_CASE("whoever holds the lock for too long makes trouble, for a second") {
+TEST_CASE("a lock that is held for too long is trouble") {
     const Place place;
     fail_once(place.directory);
     auto held = ThrottleState::open(place.directory);
     REQUIRE(held);
-    const auto start = std::chrono::steady_clock::now();
     const auto second = ThrottleState::open(place.directory);
-    const auto took = std::chrono::steady_clock::now() - start;
     REQUIRE(!second);
     CHECK(second.error().status == ExitStatus::temporary);
     CHECK(second.error().system_error == EAGAIN);
-    CHECK(took >= std::chrono::milliseconds{900});
-    CHECK(took < std::chrono::milliseconds{3000});
     // Moved, it is still held; gone, it is free.
     {
         const auto moved = std::move(*held);
