@@ -1,6 +1,6 @@
 #include "credentials/file.hh"
 
-#include "support/program.hh"
+#include "support/users_file.hh"
 
 #include <atomic>
 #include <csignal>
@@ -22,16 +22,12 @@ using namespace poppass::test;
 namespace {
 
 // A directory with a credential file in it.
-struct Users {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users");
+struct Users : UsersFile {
     std::chrono::seconds lock_wait = CredentialFileOptions{}.lock_wait;
 
-    explicit Users(std::string_view content = "ann:a:::::::\njoe:j:::::::\nzoe:z:::::::\n") {
-        write_file(path, content);
-    }
-    std::string content() const { return read_file(path); }
-    bool has_new() const { return ::access((path + ".new").c_str(), F_OK) == 0; }
+    explicit Users(std::string_view content = "ann:a:::::::\njoe:j:::::::\nzoe:z:::::::\n")
+        : UsersFile(std::string{content}) {}
+
     Result<CredentialFile> open() const {
         return CredentialFile::open({.path = path, .lock_wait = lock_wait});
     }

@@ -1,5 +1,6 @@
 // The native convention: checkpw runs the program of a user whose password is right.
 #include "support/small_root.hh"
+#include "support/users_file.hh"
 
 #include <ctime>
 #include <doctest/doctest.h>
@@ -13,8 +14,7 @@ using namespace poppass::test;
 
 namespace {
 
-// sha256crypt with 1000 rounds, of the password "old".
-const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string& hash = hash_of_old;
 const std::string aging = ":19000:0:99999:7:::\n";
 
 struct System : SmallRoot {

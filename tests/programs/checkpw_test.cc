@@ -1,4 +1,4 @@
-#include "support/program.hh"
+#include "support/users_file.hh"
 
 #include <algorithm>
 #include <ctime>
@@ -12,19 +12,13 @@ using namespace poppass::test;
 
 namespace {
 
-// sha256crypt with 1000 rounds, of the password "old".
-const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string& hash = hash_of_old;
 
 long today() { return std::time(nullptr) / 86400; }
 
 std::string ago(long days) { return std::to_string(today() - days); }
 
-struct Users {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users");
-
-    explicit Users(const std::string& content) { write_file(path, content); }
-};
+using Users = UsersFile;
 
 Users plain_users() { return Users{"joe:" + hash + ":19000:0:99999:7:::\n"}; }
 
@@ -33,12 +27,11 @@ std::string record(const std::string& login, const std::string& password,
     return login + '\0' + password + '\0' + timestamp + std::string(2, '\0');
 }
 
-Program checkpw(const Users& users, std::string bytes, std::vector<std::string> more = {}) {
-    std::vector<std::string> argv{built("checkpw"), "-f", users.path};
-    argv.insert(argv.end(), more.begin(), more.end());
-    return {.argv = argv,
-            .environment = {{"POPPASS_FILE", std::nullopt}, {"NATIVE_CHECKPASSWORD", std::nullopt}},
-            .record = std::move(bytes)};
+Program checkpw(const Users& users, std::string bytes, const std::vector<std::string>& more = {}) {
+    auto program = users.call("checkpw", more);
+    program.environment["NATIVE_CHECKPASSWORD"] = std::nullopt;
+    program.record = std::move(bytes);
+    return program;
 }
 
 // A refusal has no words, on either descriptor: both may be the client.

@@ -1,5 +1,5 @@
 // Dovecot's passwd-file, through checkpw and setpw.
-#include "support/program.hh"
+#include "support/users_file.hh"
 
 #include <doctest/doctest.h>
 
@@ -8,8 +8,8 @@ using namespace poppass::test;
 
 namespace {
 
-// Of the password "old".
-const std::string sha256 = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+// All of the password "old".
+const std::string& sha256 = hash_of_old;
 const std::string sha512 =
     "$6$rounds=1000$abcdefgh$4fMqAn0kzIQXRKBX26iZpl0OHRZRV3IlpLRClkA6uEqPmGFBqY6AvGVXQ62V."
     "pesr5dgpwCh2k/MG0QOp08YH/";
@@ -17,23 +17,20 @@ const std::string bcrypt = "$2b$04$CCCCCCCCCCCCCCCCCCCCC.dtVjc7gaYmN4mc5147k8AzY
 const std::string md5 = "$1$saltsalt$vgH4geits1dO97n9gC6X10";
 const std::string des = "CCq.V1blaMmpU";
 
-struct Users {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users");
-    explicit Users(const std::string& content) { write_file(path, content); }
-};
+using Users = UsersFile;
 
 int check(const Users& users, const std::string& login, const std::string& password,
-          std::vector<std::string> more = {}) {
-    more.insert(more.begin(), {built("checkpw"), "-f", users.path});
-    return run({.argv = more, .record = login + '\0' + password + bytes("\0\0\0")}).status;
+          const std::vector<std::string>& more = {}) {
+    auto program = users.call("checkpw", more);
+    program.record = login + '\0' + password + bytes("\0\0\0");
+    return run(program).status;
 }
 
 Outcome set(const Users& users, const std::string& login,
             const std::vector<std::string>& more = {}) {
-    std::vector<std::string> argv{built("setpw"), "-f", users.path};
-    argv.insert(argv.end(), more.begin(), more.end());
-    return run({.argv = argv, .record = login + bytes("\0old\0\0new\0")});
+    auto program = users.call("setpw", more);
+    program.record = login + bytes("\0old\0\0new\0");
+    return run(program);
 }
 
 } // namespace
@@ -46,7 +43,7 @@ TEST_CASE("every scheme that crypt(3) does is verified, under any prefix of one"
                 const bool piped = rest.starts_with('|');
                 const Users users{std::string{"ann"} + (piped ? "|" : ":") + "x\njoe" +
                                   (piped ? "|" : ":") + prefix + hash + rest + "\n"};
-                CAPTURE(read_file(users.path));
+                CAPTURE(users.content());
                 CHECK(check(users, "joe", "old") == 0);
                 CHECK(check(users, "joe", "bad") == 1);
                 CHECK(check(users, "ann", "x") == 1);
@@ -64,7 +61,7 @@ TEST_CASE("other schemes are refused, whatever the password, and never rewritten
             CHECK(check(users, "joe", value) == 1);
             CHECK(check(users, "joe", "") == 1);
             CHECK(set(users, "joe").status == 1);
-            CHECK(read_file(users.path) == line);
+            CHECK(users.content() == line);
         }
     }
 }
@@ -115,7 +112,7 @@ TEST_CASE("a new hash is of the method that the prefix names, and all other fiel
             CAPTURE(rest);
             const auto outcome = set(users, "joe", options);
             CHECK(outcome.status == 0);
-            const auto content = read_file(users.path);
+            const auto content = users.content();
             CHECK_MESSAGE(content.starts_with(before + "joe" + separator + after), content);
             CHECK(content.ends_with(rest + "\nzoe" + separator));
             CHECK(check(users, "joe", "new") == 0);
@@ -127,13 +124,13 @@ TEST_CASE("a hash that costs more than usual is not replaced by a cheaper one") 
     const Users users{"joe:{SHA512-CRYPT}$6$rounds=6000$abcdefgh$DiuTvuH4HjU1UwSx4yEY.WG/C/oDmcm/"
                       "rc2iGo2REQWOMlpcQAPqnqhk3E44.M248zeQqjn9meZxWezBafcGu0\n"};
     CHECK(set(users, "joe").status == 0);
-    CHECK(read_file(users.path).starts_with("joe:{SHA512-CRYPT}$6$rounds=6000$"));
+    CHECK(users.content().starts_with("joe:{SHA512-CRYPT}$6$rounds=6000$"));
 }
 
 TEST_CASE("a cost that the prefix's method has not is misuse, and nothing is changed") {
     const Users users{"joe:{BLF-CRYPT}" + bcrypt + "\n"};
     CHECK(set(users, "joe", {"-c", "5000"}).status == 2);
-    CHECK(read_file(users.path) == "joe:{BLF-CRYPT}" + bcrypt + "\n");
+    CHECK(users.content() == "joe:{BLF-CRYPT}" + bcrypt + "\n");
 }
 
 TEST_CASE("bcrypt's limit holds where the prefix names it") {
@@ -149,7 +146,7 @@ TEST_CASE("-F tells the format") {
     CHECK(check(users, "joe", "old", {"--allow-expired"}) == 0);
     CHECK(check(users, "joe", "old", {"-F", "passwd-file"}) == 0);
     CHECK(set(users, "joe", {"-F", "passwd-file", "-m", "md5crypt"}).status == 0);
-    CHECK(read_file(users.path).ends_with(":1000:1000:::::\n"));
+    CHECK(users.content().ends_with(":1000:1000:::::\n"));
     const Users dovecot{"joe:{CRYPT}" + sha256 + "\n"};
     CHECK(check(dovecot, "joe", "old", {"-F", "shadow"}) == 1);
     CHECK(set(dovecot, "joe", {"-F", "shadow"}).status == 1);

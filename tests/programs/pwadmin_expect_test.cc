@@ -1,5 +1,5 @@
 // pwadmin run from a shell at a terminal, played by expect.
-#include "support/program.hh"
+#include "support/users_file.hh"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -9,8 +9,7 @@ using namespace poppass::test;
 
 namespace {
 
-// sha256crypt with 1000 rounds, of the password "old".
-const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string& hash = hash_of_old;
 const std::string before = "joe:" + hash + ":19000:0:99999:7:::\n";
 // That no policy calls weak.
 const std::string strong = "Mumble3ticket.Orchid";
@@ -23,28 +22,24 @@ constexpr const char* ctrl_d = "4";
 constexpr const char* ctrl_z = "26";
 constexpr const char* ctrl_backslash = "28";
 
-struct AtShell {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users");
+struct AtShell : UsersFile {
     std::string program = reachable("pwadmin", directory);
 
-    AtShell() { write_file(path, before); }
+    AtShell() : UsersFile(::before) {}
 
-    std::string call() const { return program + " -f " + path + " -m sha256crypt -c 1000 joe"; }
+    std::string line() const { return program + " -f " + path + " -m sha256crypt -c 1000 joe"; }
     void play(const Events& events) const {
         std::vector<std::string> argv{"expect", "-f", beside_tests("system/fixtures/pwadmin.exp"), "run",
-                                      call()};
+                                      line()};
         argv.insert(argv.end(), events.begin(), events.end());
         const auto end = run({.argv = argv, .timeout = milliseconds{60'000}});
         INFO(end.out);
         CHECK(end.status == 0);
         CHECK(end.out == "done\n");
     }
-    bool unchanged() const { return read_file(path) == before; }
+    bool unchanged() const { return content() == before; }
     bool is_password(const std::string& password) const {
-        return run({.argv = {built("checkpw"), "-f", path},
-                    .record = bytes("joe\0") + password + bytes("\0\0\0")})
-                   .status == 0;
+        return UsersFile::is_password("joe", password);
     }
 };
 
@@ -116,7 +111,7 @@ TEST_CASE("^C while the old password is asked for") {
     const std::string as_user =
         "setpriv --reuid=64001 --regid=64001 --clear-groups --inh-caps=+dac_override "
         "--ambient-caps=+dac_override " +
-        shell.call();
+        shell.line();
     const auto end =
         run({.argv = {"expect", "-f", beside_tests("system/fixtures/pwadmin.exp"), "run", as_user, "shows",
                       "Old password: ", "key", ctrl_c, "ends", "130", "run", as_user, "shows",

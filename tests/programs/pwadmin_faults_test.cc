@@ -1,7 +1,7 @@
 // pwadmin is killed at, and fails at, every single system call that it makes, and runs at once with
 // others. Afterwards the file is the old one or the new one, whole, and nobody's change is lost.
-#include "support/program.hh"
 #include "support/strace.hh"
+#include "support/users_file.hh"
 
 #include <algorithm>
 #include <csignal>
@@ -14,20 +14,14 @@ using namespace poppass::test;
 
 namespace {
 
-// sha256crypt with 1000 rounds, of the password "old".
-const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string& hash = hash_of_old;
 const std::string ann = "# a comment\nann:!*:1::::::\n";
 const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::\n";
 const std::string before = ann + "joe:" + hash + ":19000:0:99999:7:::\n" + zoe;
 const std::string after = ann + "joe:!" + hash + ":0:1:90:7:30::\n" + zoe;
 
-struct Users {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users");
-
-    Users() { write_file(path, before); }
-    std::string content() const { return read_file(path); }
-    bool has_new() const { return ::access((path + ".new").c_str(), F_OK) == 0; }
+struct Users : UsersFile {
+    Users() : UsersFile(::before) {}
 
     // All of it in one change.
     Outcome lock(std::vector<std::string> words = {}) const {

@@ -1,5 +1,5 @@
 // pwadmin's options of passwd(1), and its own, on files of both formats.
-#include "support/program.hh"
+#include "support/users_file.hh"
 
 #include <ctime>
 #include <doctest/doctest.h>
@@ -12,8 +12,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// sha256crypt with 1000 rounds, of the password "old".
-const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string& hash = hash_of_old;
 const std::string ann = "# a comment\n\nann:!*:1::::::\n";
 const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
 const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::\n";
@@ -22,27 +21,9 @@ const std::string strong = "Mumble3ticket.Orchid";
 
 std::string day(int later = 0) { return std::to_string(std::time(nullptr) / 86400 + later); }
 
-struct Users {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users");
-    std::string before;
+struct Users : UsersFile {
+    explicit Users(const std::string& content = ann + joe + zoe) : UsersFile(content) {}
 
-    explicit Users(const std::string& content = ann + joe + zoe) : before(content) {
-        write_file(path, content);
-    }
-    std::string content() const { return read_file(path); }
-
-    Outcome pwadmin(Words more, const std::string& input = "") const {
-        more.insert(more.begin(),
-                    {built("pwadmin"), "-f", path, "-m", "sha256crypt", "-c", "1000"});
-        return run({.argv = more, .environment = {{"POPPASS_FILE", std::nullopt}}, .input = input});
-    }
-    bool is_password(const std::string& login, const std::string& password) const {
-        const auto outcome = run({.argv = {built("checkpw"), "-f", path, "--allow-expired"},
-                                  .record = login + '\0' + password + bytes("\0\0\0")});
-        REQUIRE(outcome.err.empty());
-        return outcome.status == 0;
-    }
     void refuses(const Words& words, int status, std::string_view text) const {
         std::string line;
         for (const auto& word : words) line += word + " ";

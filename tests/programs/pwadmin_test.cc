@@ -1,5 +1,5 @@
 #include "support/at_terminal.hh"
-#include "support/program.hh"
+#include "support/users_file.hh"
 
 #include <csignal>
 #include <ctime>
@@ -15,8 +15,7 @@ using namespace poppass::test;
 
 namespace {
 
-// sha256crypt with 1000 rounds, of the password "old".
-const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string& hash = hash_of_old;
 const std::string ann = "ann:!*:1::::::\n";
 const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
 const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::\n";
@@ -26,25 +25,9 @@ const std::string strong = "Mumble3ticket.Orchid";
 
 std::string day() { return std::to_string(std::time(nullptr) / 86400); }
 
-struct Users {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users");
-
-    explicit Users(const std::string& content = ann + joe + zoe) { write_file(path, content); }
-    std::string content() const { return read_file(path); }
+struct Users : UsersFile {
+    explicit Users(const std::string& content = ann + joe + zoe) : UsersFile(content) {}
 };
-
-std::vector<std::string> words(const std::string& path, std::vector<std::string> more) {
-    more.insert(more.begin(), {built("pwadmin"), "-f", path, "-m", "sha256crypt", "-c", "1000"});
-    return more;
-}
-
-Outcome pwadmin(const std::string& path, const std::vector<std::string>& more,
-                const std::string& input = "") {
-    return run({.argv = words(path, more),
-                .environment = {{"POPPASS_FILE", std::nullopt}},
-                .input = input});
-}
 
 void check_error(const Outcome& outcome, int status, std::string_view text) {
     CHECK(outcome.status == status);
@@ -54,16 +37,10 @@ void check_error(const Outcome& outcome, int status, std::string_view text) {
     CHECK_MESSAGE(outcome.err.find(text) != std::string::npos, outcome.err);
 }
 
-bool is_password(const std::string& path, const std::string& login, const std::string& password) {
-    const auto outcome = run({.argv = {built("checkpw"), "-f", path},
-                              .record = login + '\0' + password + bytes("\0\0\0")});
-    REQUIRE(outcome.err.empty());
-    return outcome.status == 0;
-}
-
 // pwadmin at a terminal of its own, with the signals of a shell's children: ours may ignore some.
-AtTerminal at_terminal(const std::string& path) {
-    return AtTerminal{[argv = words(path, {"joe"})]() mutable {
+AtTerminal at_terminal(const Users& users) {
+    auto argv = users.call("pwadmin", {"-m", "sha256crypt", "-c", "1000", "joe"}).argv;
+    return AtTerminal{[argv]() mutable {
         for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP})
             ::signal(number, SIG_DFL);
         std::vector<char*> pointers;
@@ -78,41 +55,41 @@ AtTerminal at_terminal(const std::string& path) {
 
 TEST_CASE("a password is set, and no other byte changes") {
     const Users users;
-    const auto outcome = pwadmin(users.path, {"--stdin", "joe"}, strong + "\n");
+    const auto outcome = users.pwadmin({"--stdin", "joe"}, strong + "\n");
     CHECK(outcome.status == 0);
     CHECK(outcome.out == "pwadmin: joe: password changed\n");
     CHECK(outcome.err.empty());
     const auto content = users.content();
     CHECK(content.starts_with(ann + "joe:$5$rounds=1000$"));
     CHECK(content.ends_with(":" + day() + ":0:99999:7:::\n" + zoe));
-    CHECK(is_password(users.path, "joe", strong));
-    CHECK_FALSE(is_password(users.path, "joe", "old"));
+    CHECK(users.is_password("joe", strong));
+    CHECK_FALSE(users.is_password("joe", "old"));
 
-    const auto quiet = pwadmin(users.path, {"-q", "--stdin", "joe"}, "newer");
+    const auto quiet = users.pwadmin({"-q", "--stdin", "joe"}, "newer");
     CHECK(quiet.status == 0);
     CHECK(quiet.out.empty());
-    CHECK(is_password(users.path, "joe", "newer"));
+    CHECK(users.is_password("joe", "newer"));
 }
 
 TEST_CASE("setting a password takes a lock away") {
     const Users users{"joe:!" + hash + ":19000:0:99999:7:::\n"};
-    CHECK(pwadmin(users.path, {"--stdin", "joe"}, "new\n").status == 0);
-    CHECK(is_password(users.path, "joe", "new"));
+    CHECK(users.pwadmin({"--stdin", "joe"}, "new\n").status == 0);
+    CHECK(users.is_password("joe", "new"));
 }
 
 TEST_CASE("passwords on standard input: one line, whole, or none") {
     const Users users;
     const auto set = [&](const std::string& input) {
-        return pwadmin(users.path, {"--stdin", "joe"}, input);
+        return users.pwadmin({"--stdin", "joe"}, input);
     };
     CHECK(set(" a b \n").status == 0);
-    CHECK(is_password(users.path, "joe", " a b "));
+    CHECK(users.is_password("joe", " a b "));
     CHECK(set("first\nsecond\n").status == 0);
-    CHECK(is_password(users.path, "joe", "first"));
+    CHECK(users.is_password("joe", "first"));
     CHECK(set("no line feed").status == 0);
-    CHECK(is_password(users.path, "joe", "no line feed"));
+    CHECK(users.is_password("joe", "no line feed"));
     CHECK(set(std::string(505, 'x') + "\n").status == 0);
-    CHECK(is_password(users.path, "joe", std::string(505, 'x')));
+    CHECK(users.is_password("joe", std::string(505, 'x')));
 
     const auto before = users.content();
     check_error(set(""), 3, "there is none");
@@ -127,15 +104,15 @@ TEST_CASE("passwords on standard input: one line, whole, or none") {
 
 TEST_CASE("users are added") {
     const Users users;
-    const auto outcome = pwadmin(users.path, {"--add", "--stdin", "bob"}, "new\n");
+    const auto outcome = users.pwadmin({"--add", "--stdin", "bob"}, "new\n");
     CHECK(outcome.status == 0);
     CHECK(outcome.out == "pwadmin: bob: added\n");
     CHECK(users.content().starts_with(ann + joe + zoe + "bob:$5$rounds=1000$"));
     CHECK(users.content().ends_with(":" + day() + ":0:99999:7:::\n"));
-    CHECK(is_password(users.path, "bob", "new"));
+    CHECK(users.is_password("bob", "new"));
 
     const auto before = users.content();
-    check_error(pwadmin(users.path, {"--add", "--stdin", "joe"}, "new\n"), 3, "already");
+    check_error(users.pwadmin({"--add", "--stdin", "joe"}, "new\n"), 3, "already");
     CHECK(users.content() == before);
 }
 
@@ -144,22 +121,22 @@ TEST_CASE("names that cannot be are refused before a password is asked for") {
     for (const auto& name :
          std::vector<std::string>{"", "#joe", "+joe", "-joe", "j:e", "j|e", "joe\n", "j\te"}) {
         CAPTURE(name);
-        check_error(pwadmin(users.path, {"--add", "--", name}, ""), 6, "cannot be a name");
-        check_error(pwadmin(users.path, {"--remove", "--", name}, ""), 1, "not in the file");
-        check_error(pwadmin(users.path, {"--", name}, ""), 1, "not in the file");
+        check_error(users.pwadmin({"--add", "--", name}, ""), 6, "cannot be a name");
+        check_error(users.pwadmin({"--remove", "--", name}, ""), 1, "not in the file");
+        check_error(users.pwadmin({"--", name}, ""), 1, "not in the file");
     }
     CHECK(users.content() == ann + joe + zoe);
 }
 
 TEST_CASE("users are removed") {
     const Users users;
-    const auto outcome = pwadmin(users.path, {"--remove", "joe"});
+    const auto outcome = users.pwadmin({"--remove", "joe"});
     CHECK(outcome.status == 0);
     CHECK(outcome.out == "pwadmin: joe: removed\n");
     CHECK(users.content() == ann + zoe);
-    check_error(pwadmin(users.path, {"--remove", "joe"}), 1, "not in the file");
-    CHECK(pwadmin(users.path, {"--remove", "zoe"}).status == 0);
-    CHECK(pwadmin(users.path, {"--remove", "ann"}).status == 0);
+    check_error(users.pwadmin({"--remove", "joe"}), 1, "not in the file");
+    CHECK(users.pwadmin({"--remove", "zoe"}).status == 0);
+    CHECK(users.pwadmin({"--remove", "ann"}).status == 0);
     CHECK(users.content().empty());
 }
 
@@ -167,35 +144,37 @@ TEST_CASE("who has another line, which would count then, is not removed") {
     const std::string locked = "joe:!" + hash + ":19000:0:99999:7:::\n";
     for (const auto& content : {locked + joe + zoe, zoe + joe + ann + locked}) {
         const Users users{content};
-        check_error(pwadmin(users.path, {"--remove", "joe"}), 3, "more than one line");
+        check_error(users.pwadmin({"--remove", "joe"}), 3, "more than one line");
         CHECK(users.content() == content);
-        CHECK(pwadmin(users.path, {"--remove", "zoe"}).status == 0);
+        CHECK(users.pwadmin({"--remove", "zoe"}).status == 0);
     }
 }
 
 TEST_CASE("a missing file is made by --add alone") {
-    TemporaryDirectory directory;
-    const auto path = directory.file("users");
-    check_error(pwadmin(path, {"--stdin", "joe"}, "new\n"), 4, "No such file");
-    check_error(pwadmin(path, {"--remove", "joe"}), 4, "No such file");
-    CHECK(pwadmin(path, {"--add", "--stdin", "joe"}, "new\n").status == 0);
+    const Users users;
+    REQUIRE(::unlink(users.path.c_str()) == 0);
+    check_error(users.pwadmin({"--stdin", "joe"}, "new\n"), 4, "No such file");
+    check_error(users.pwadmin({"--remove", "joe"}), 4, "No such file");
+    CHECK(users.pwadmin({"--add", "--stdin", "joe"}, "new\n").status == 0);
     struct stat status {};
-    REQUIRE(::stat(path.c_str(), &status) == 0);
+    REQUIRE(::stat(users.path.c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0600);
-    CHECK(is_password(path, "joe", "new"));
-    check_error(pwadmin(directory.file("no/users"), {"--add", "--stdin", "joe"}, "new\n"), 4,
-                "directory");
+    CHECK(users.is_password("joe", "new"));
+    const auto nowhere = users.directory.file("no/users");
+    check_error(run({.argv = {built("pwadmin"), "-f", nowhere, "--add", "--stdin", "joe"},
+                     .input = "new\n"}),
+                4, "directory");
 }
 
 TEST_CASE("the formats of files and of new lines") {
     const Users dovecot{"ann:{SHA512-CRYPT}$6$salt$hash:1:2::::\n"};
-    CHECK(pwadmin(dovecot.path, {"--add", "--stdin", "joe"}, "new\n").status == 0);
+    CHECK(dovecot.pwadmin({"--add", "--stdin", "joe"}, "new\n").status == 0);
     CHECK(dovecot.content().starts_with("ann:{SHA512-CRYPT}$6$salt$hash:1:2::::\njoe:{CRYPT}$5$"));
     const Users mailserver{"ann@example.org|{SHA512-CRYPT}$6$salt$hash\n"};
-    CHECK(pwadmin(mailserver.path, {"--add", "--stdin", "joe@example.org"}, "new\n").status == 0);
+    CHECK(mailserver.pwadmin({"--add", "--stdin", "joe@example.org"}, "new\n").status == 0);
     CHECK(mailserver.content().find("\njoe@example.org|{CRYPT}$5$") != std::string::npos);
     const Users empty{""};
-    CHECK(pwadmin(empty.path, {"-F", "passwd-file", "--add", "--stdin", "joe"}, "new\n").status ==
+    CHECK(empty.pwadmin({"-F", "passwd-file", "--add", "--stdin", "joe"}, "new\n").status ==
           0);
     CHECK(empty.content().starts_with("joe:{CRYPT}$5$"));
 }
@@ -203,12 +182,12 @@ TEST_CASE("the formats of files and of new lines") {
 TEST_CASE("what cannot be changed is said") {
     const Users users{"joe:{SSHA}0123456789abcdef\nbob:" + hash + "\n"};
     const auto before = users.content();
-    check_error(pwadmin(users.path, {"--stdin", "joe"}, strong), 3, "{SSHA}");
-    check_error(pwadmin(users.path, {"--stdin", "nobody"}, "new\n"), 1, "not in the file");
+    check_error(users.pwadmin({"--stdin", "joe"}, strong), 3, "{SSHA}");
+    check_error(users.pwadmin({"--stdin", "nobody"}, "new\n"), 1, "not in the file");
     const Users broken{joe + "bob:x:a::::::\n"};
-    check_error(pwadmin(broken.path, {"--stdin", "bob"}, "new\n"), 3, "malformed");
-    check_error(pwadmin(broken.path, {"--add", "--stdin", "bob"}, "new\n"), 3, "already");
-    CHECK(pwadmin(broken.path, {"--remove", "bob"}).status == 0);
+    check_error(broken.pwadmin({"--stdin", "bob"}, "new\n"), 3, "malformed");
+    check_error(broken.pwadmin({"--add", "--stdin", "bob"}, "new\n"), 3, "already");
+    CHECK(broken.pwadmin({"--remove", "bob"}).status == 0);
     CHECK(broken.content() == joe);
     CHECK(users.content() == before);
     const auto cut = run({.argv = {built("pwadmin"), "-f", users.path, "-m", "bcrypt", "-c", "4",
@@ -222,7 +201,7 @@ TEST_CASE("what cannot be changed is said") {
 TEST_CASE("exit values are passwd's, for usage too") {
     const Users users;
     const auto status = [&](const std::vector<std::string>& more) {
-        return pwadmin(users.path, more, "new\n").status;
+        return users.pwadmin(more, "new\n").status;
     };
     CHECK(status({"-x", "joe"}) == 6);
     CHECK(status({"--nonsense"}) == 6);
@@ -241,7 +220,8 @@ TEST_CASE("exit values are passwd's, for usage too") {
     CHECK(status({"--version"}) == 0);
     CHECK(users.content() == ann + joe + zoe);
     if (missing(::geteuid() == 0, "root")) return;
-    auto stranger = Program{.argv = words(users.path, {"--stdin", "joe"}), .input = "new\n"};
+    auto stranger = users.call("pwadmin", {"--stdin", "joe"});
+    stranger.input = "new\n";
     stranger.as = nobody;
     check_error(run(stranger), 1, "Permission denied");
 }
@@ -252,15 +232,15 @@ TEST_CASE("a locked file is busy") {
     struct flock whole {};
     whole.l_type = F_WRLCK;
     REQUIRE(::fcntl(lock.get(), F_OFD_SETLK, &whole) == 0);
-    check_error(pwadmin(users.path, {"--remove", "joe"}), 5, "Resource temporarily unavailable");
+    check_error(users.pwadmin({"--remove", "joe"}), 5, "Resource temporarily unavailable");
     CHECK(users.content() == ann + joe + zoe);
 }
 
 TEST_CASE("without a name it is the caller's own password") {
     if (missing(::geteuid() == 0, "root")) return;
     const Users users{"root:" + hash + ":19000:0:99999:7:::\n"};
-    CHECK(pwadmin(users.path, {"--stdin"}, "new\n").status == 0);
-    CHECK(is_password(users.path, "root", "new"));
+    CHECK(users.pwadmin({"--stdin"}, "new\n").status == 0);
+    CHECK(users.is_password("root", "new"));
 }
 
 TEST_CASE("set-user-ID it does not run") {
@@ -285,7 +265,7 @@ TEST_CASE("set-user-ID it does not run") {
 
 TEST_CASE("at a terminal it asks twice, without echo") {
     const Users users;
-    auto pwadmin = at_terminal(users.path);
+    auto pwadmin = at_terminal(users);
     REQUIRE(pwadmin.shows("New password: "));
     CHECK(pwadmin.echoes(false));
     pwadmin.type(strong + "\n");
@@ -296,12 +276,12 @@ TEST_CASE("at a terminal it asks twice, without echo") {
     CHECK(pwadmin.echoes(true));
     CHECK(pwadmin.wait() == 0);
     CHECK(pwadmin.shown().find("Mumble") == std::string::npos);
-    CHECK(is_password(users.path, "joe", strong));
+    CHECK(users.is_password("joe", strong));
 }
 
 TEST_CASE("at a terminal: two that differ, or none, and it asks again, five times") {
     const Users users;
-    auto pwadmin = at_terminal(users.path);
+    auto pwadmin = at_terminal(users);
     for (int i = 0; i < 5; ++i) {
         REQUIRE(pwadmin.shows("New password: "));
         CHECK(pwadmin.echoes(false));
@@ -326,7 +306,7 @@ TEST_CASE("at a terminal: no line, or one too long, ends it") {
     for (const auto& [keys, text] : std::map<std::string, std::string>{
              {"\x04", "there is none"}, {std::string(600, 'x') + "\n", "too long"}}) {
         CAPTURE(text);
-        auto pwadmin = at_terminal(users.path);
+        auto pwadmin = at_terminal(users);
         REQUIRE(pwadmin.shows("New password: "));
         pwadmin.type(keys);
         CHECK(pwadmin.shows(text));
@@ -338,7 +318,7 @@ TEST_CASE("at a terminal: no line, or one too long, ends it") {
 
 TEST_CASE("at a terminal: a weak password is a warning, and has to be typed once more") {
     const Users users;
-    auto pwadmin = at_terminal(users.path);
+    auto pwadmin = at_terminal(users);
     REQUIRE(pwadmin.shows("New password: "));
     pwadmin.type("weak\n");
     REQUIRE(pwadmin.shows("Weak password: "));
@@ -350,7 +330,7 @@ TEST_CASE("at a terminal: a weak password is a warning, and has to be typed once
     REQUIRE(pwadmin.shows("New password again: "));
     pwadmin.type("poor\n");
     CHECK(pwadmin.wait() == 0);
-    CHECK(is_password(users.path, "joe", "poor"));
+    CHECK(users.is_password("joe", "poor"));
 }
 
 TEST_CASE("at a terminal: signals end it with echo back on") {
@@ -365,7 +345,7 @@ TEST_CASE("at a terminal: signals end it with echo back on") {
                  {"", SIGHUP, SIGHUP},
                  {"abc\x03", 0, SIGINT}};
     for (const auto& [keys, sent, end] : cases) {
-        auto pwadmin = at_terminal(users.path);
+        auto pwadmin = at_terminal(users);
         REQUIRE(pwadmin.shows("New password: "));
         if (sent != 0) ::kill(pwadmin.pid(), sent);
         pwadmin.type(keys);
@@ -377,7 +357,7 @@ TEST_CASE("at a terminal: signals end it with echo back on") {
 
 TEST_CASE("at a terminal: after ^Z it asks again") {
     const Users users;
-    auto pwadmin = at_terminal(users.path);
+    auto pwadmin = at_terminal(users);
     REQUIRE(pwadmin.shows("New password: "));
     pwadmin.type("half a pass");
     // Without a shell to wake it up, the kernel does not let it sleep; all else is the same.
@@ -388,5 +368,5 @@ TEST_CASE("at a terminal: after ^Z it asks again") {
     REQUIRE(pwadmin.shows("again: "));
     pwadmin.type(strong + "\n");
     CHECK(pwadmin.wait() == 0);
-    CHECK(is_password(users.path, "joe", strong));
+    CHECK(users.is_password("joe", strong));
 }

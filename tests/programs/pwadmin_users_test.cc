@@ -2,6 +2,7 @@
 // file. And what login.defs(5) says of changes.
 #include "support/at_terminal.hh"
 #include "support/small_root.hh"
+#include "support/users_file.hh"
 
 #include <ctime>
 #include <doctest/doctest.h>
@@ -16,8 +17,7 @@ namespace {
 // Looking for leaks wants /proc, which these roots have not.
 const ScopedVariable no_leaks{"ASAN_OPTIONS", "detect_leaks=0"};
 
-// sha256crypt with 1000 rounds, of the password "old".
-const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string& hash = hash_of_old;
 const std::string aging = ":19000:0:99999:7:::\n";
 // A weak one: without libpasswdqc only a short one is.
 #ifdef POPPASS_PASSWDQC

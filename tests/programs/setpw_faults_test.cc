@@ -2,8 +2,8 @@
 // the old one or the new one, whole; the words are true; and the next change works at once.
 #include "credentials/file.hh"
 #include "credentials/crypt_hash.hh"
-#include "support/program.hh"
 #include "support/strace.hh"
+#include "support/users_file.hh"
 
 #include <csignal>
 #include <doctest/doctest.h>
@@ -18,8 +18,7 @@ using namespace poppass::test;
 
 namespace {
 
-// sha256crypt with 1000 rounds, of the password "old".
-const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string& hash = hash_of_old;
 const std::string ann = "# a comment\nann:!*:1::::::\n";
 const std::string joe = "joe:" + hash + ":19000:0:99999:7:::";
 const std::string zoe = "\nzoe:" + hash + ":19000:0:99999:7:::";
@@ -40,21 +39,15 @@ const Names repeated{"openat", "newfstatat", "fstat",    "statx",      "read",  
 // not the same twice.
 const Names not_for_faults{"execve", "exit_group", "futex"};
 
-struct Users {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users");
-    const std::string before = ann + joe + zoe;
+struct Users : UsersFile {
     bool has_attribute;
 
-    Users() {
-        write_file(path, before, 0640);
+    Users() : UsersFile(ann + joe + zoe, 0640) {
         REQUIRE(::chmod(path.c_str(), 0640) == 0);
         has_attribute = ::setxattr(path.c_str(), "user.note", "kept", 4, 0) == 0;
         // A group to be given, as root.
         if (::geteuid() == 0) REQUIRE(::chown(path.c_str(), 0, 64005) == 0);
     }
-
-    bool has_new() const { return ::access((path + ".new").c_str(), F_OK) == 0; }
 
     bool is_password(const std::string& password) const {
         const auto file = CredentialFile::open({.path = path});

@@ -1,4 +1,4 @@
-#include "support/program.hh"
+#include "support/users_file.hh"
 
 #include <algorithm>
 #include <ctime>
@@ -14,22 +14,16 @@ using namespace poppass::test;
 
 namespace {
 
-// sha256crypt with 1000 rounds, of the password "old".
-const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string& hash = hash_of_old;
 const std::string ann = "ann:!*:1::::::\n";
 const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::";
 
 std::string ago(long days) { return std::to_string(std::time(nullptr) / 86400 - days); }
 
-struct Users {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users");
-
+struct Users : UsersFile {
     // A line for joe, between others; the last one has no line feed.
-    explicit Users(const std::string& fields) {
-        write_file(path, ann + "joe:" + fields + "\n" + zoe);
-    }
-    std::string content() const { return read_file(path); }
+    explicit Users(const std::string& fields) : UsersFile(ann + "joe:" + fields + "\n" + zoe) {}
+
     // Joe's line, if all else is as it was.
     std::string joe() const {
         const auto now = content();
@@ -53,13 +47,6 @@ Program setpw(const std::string& path, std::string bytes_of_record,
     return {.argv = argv,
             .environment = {{"POPPASS_FILE", std::nullopt}},
             .record = std::move(bytes_of_record)};
-}
-
-bool is_password(const std::string& path, const std::string& login, const std::string& password) {
-    const auto outcome = run({.argv = {built("checkpw"), "-f", path, "--allow-expired"},
-                              .record = login + '\0' + password + std::string(3, '\0')});
-    REQUIRE(outcome.err.empty());
-    return outcome.status == 0;
 }
 
 void check_refused(const Outcome& outcome, const std::string& words) {
@@ -97,9 +84,9 @@ TEST_CASE("the new password takes the old one's place, and the date is today's")
     CHECK(outcome.err.empty());
     CHECK(users.joe().starts_with("joe:$5$rounds=1000$"));
     CHECK(users.joe().ends_with(":" + ago(0) + ":1:90:7:14:123456:"));
-    CHECK(is_password(users.path, "joe", "new"));
-    CHECK_FALSE(is_password(users.path, "joe", "old"));
-    CHECK(is_password(users.path, "zoe", "old"));
+    CHECK(users.is_password("joe", "new"));
+    CHECK_FALSE(users.is_password("joe", "old"));
+    CHECK(users.is_password("zoe", "old"));
 }
 
 TEST_CASE("passwords of all bytes, and as long as a record allows") {
@@ -110,10 +97,10 @@ TEST_CASE("passwords of all bytes, and as long as a record allows") {
         CAPTURE(password);
         const Users users = plain_users();
         REQUIRE(run(setpw(users.path, record("joe", "old", password))).status == 0);
-        CHECK(is_password(users.path, "joe", password));
-        CHECK_FALSE(is_password(users.path, "joe", password.substr(1)));
-        CHECK_FALSE(is_password(users.path, "joe", password.substr(0, password.size() - 1)));
-        CHECK_FALSE(is_password(users.path, "joe", "old"));
+        CHECK(users.is_password("joe", password));
+        CHECK_FALSE(users.is_password("joe", password.substr(1)));
+        CHECK_FALSE(users.is_password("joe", password.substr(0, password.size() - 1)));
+        CHECK_FALSE(users.is_password("joe", "old"));
     }
 }
 
@@ -125,7 +112,7 @@ TEST_CASE("the method is the preferred one, or as asked for") {
         argv.insert(argv.end(), options.begin(), options.end());
         const auto outcome = run({.argv = argv, .record = record("joe", "old", "new")});
         REQUIRE(outcome.status == 0);
-        CHECK(is_password(users.path, "joe", "new"));
+        CHECK(users.is_password("joe", "new"));
         return users.joe();
     };
     CHECK(change({}).starts_with("joe:$y$j9T$"));
@@ -195,7 +182,7 @@ TEST_CASE("a password that must be changed, or could long since be, can be chang
         CAPTURE(fields);
         const Users users{hash + fields};
         CHECK(run(setpw(users.path, record("joe", "old", "new"))).status == 0);
-        CHECK(is_password(users.path, "joe", "new"));
+        CHECK(users.is_password("joe", "new"));
     }
 }
 
@@ -237,7 +224,7 @@ TEST_CASE("with memory for one hash at a time, or one processor, a change is mad
         const auto outcome = run(program);
         CHECK(outcome.err == "");
         CHECK(outcome.status == 0);
-        CHECK(is_password(users.path, "joe", "new"));
+        CHECK(users.is_password("joe", "new"));
     }
 }
 
@@ -295,7 +282,7 @@ TEST_CASE("the next link sees what it should, and only where it should") {
     const auto changed = run(setpw(users.path, record("joe", "old", "new"), chain));
     CHECK(changed.status == 0);
     CHECK(changed.out.empty());
-    CHECK(is_password(users.path, "joe", "new"));
+    CHECK(users.is_password("joe", "new"));
 }
 
 TEST_CASE("a chain that does not end in false is misuse, native or not") {
@@ -359,7 +346,7 @@ TEST_CASE("a file of another account is changed as that account") {
     REQUIRE(::chown(users.directory.path().c_str(), 64001, 64002) == 0);
     REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
     CHECK(run(setpw(users.path, record("joe", "old", "new"))).status == 0);
-    CHECK(is_password(users.path, "joe", "new"));
+    CHECK(users.is_password("joe", "new"));
     struct stat status {};
     for (const auto& path : {users.path, users.path + ".lock"}) {
         REQUIRE(::stat(path.c_str(), &status) == 0);
@@ -373,7 +360,7 @@ TEST_CASE("a symbolic link stays, and its target is changed") {
     TemporaryDirectory other;
     REQUIRE(::symlink(users.path.c_str(), other.file("link").c_str()) == 0);
     CHECK(run(setpw(other.file("link"), record("joe", "old", "new"))).status == 0);
-    CHECK(is_password(users.path, "joe", "new"));
+    CHECK(users.is_password("joe", "new"));
     struct stat status {};
     REQUIRE(::lstat(other.file("link").c_str(), &status) == 0);
     CHECK(S_ISLNK(status.st_mode));
@@ -395,7 +382,7 @@ TEST_CASE("usage") {
                                 {"--allow-expired"},
                                 {"-e"}})
         check_misused(run(setpw(users.path, record("joe", "old", "new"), options)), "");
-    CHECK(is_password(users.path, "joe", "old"));
+    CHECK(users.is_password("joe", "old"));
     const auto help = run({.argv = {built("setpw"), "--help"}});
     CHECK(help.status == 0);
     CHECK(help.out.starts_with("usage: setpw "));
@@ -413,33 +400,31 @@ TEST_CASE("nobody listens to the words: the status says it all the same") {
     program = setpw(users.path, record("joe", "old", "new"));
     program.closed = {0, 1, 2};
     CHECK(run(program).status == 0);
-    CHECK(is_password(users.path, "joe", "new"));
+    CHECK(users.is_password("joe", "new"));
 }
 
 TEST_CASE("eight writers change two hundred users at once, and no change is lost") {
-    TemporaryDirectory directory;
-    const auto path = directory.file("users");
     std::string content;
     for (int user = 0; user < 200; ++user)
         content += "u" + std::to_string(user) + ":" + hash + ":19000:0:99999:7:::\n";
-    write_file(path, content);
+    const UsersFile users{content};
     std::vector<int> statuses(200, -1);
     std::vector<std::thread> writers;
     for (int writer = 0; writer < 8; ++writer)
         writers.emplace_back([&, writer] {
             for (int user = writer; user < 200; user += 8)
                 statuses[static_cast<std::size_t>(user)] =
-                    run(setpw(path, record("u" + std::to_string(user), "old",
-                                           "new" + std::to_string(user))))
+                    run(setpw(users.path, record("u" + std::to_string(user), "old",
+                                                 "new" + std::to_string(user))))
                         .status;
         });
     for (auto& writer : writers) writer.join();
     for (int user = 0; user < 200; ++user) {
         CAPTURE(user);
         CHECK(statuses[static_cast<std::size_t>(user)] == 0);
-        CHECK(is_password(path, "u" + std::to_string(user), "new" + std::to_string(user)));
+        CHECK(users.is_password("u" + std::to_string(user), "new" + std::to_string(user)));
     }
-    const auto after = read_file(path);
+    const auto after = users.content();
     CHECK(std::count(after.begin(), after.end(), '\n') == 200);
     CHECK(after.find(hash) == std::string::npos);
 }
@@ -458,7 +443,7 @@ TEST_CASE("of eight changes to one user at once, one is made; the rest had the w
     for (std::size_t writer = 0; writer < outcomes.size(); ++writer) {
         const bool good = outcomes[writer].status == 0;
         changed += good ? 1 : 0;
-        CHECK(is_password(users.path, "joe", "new" + std::to_string(writer)) == good);
+        CHECK(users.is_password("joe", "new" + std::to_string(writer)) == good);
         if (!good) check_refused(outcomes[writer], wrong);
     }
     CHECK(changed == 1);

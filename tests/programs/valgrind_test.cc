@@ -3,7 +3,7 @@
 //
 // Valgrind cannot put its malloc into a static program: of those, the same object files are linked
 // once more, as NAME-dynamic.
-#include "support/program.hh"
+#include "support/users_file.hh"
 #ifdef HAVE_PAM
 #include "support/pam_things.hh"
 #endif
@@ -20,8 +20,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// sha256crypt with 1000 rounds, of the password "old".
-const std::string hash = "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+const std::string& hash = hash_of_old;
 const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
 const std::string fresh = "Vx7!hq.Zr";
 
@@ -83,20 +82,14 @@ std::string dynamic(const std::string& name) {
     return ::access(other.c_str(), X_OK) == 0 ? other : built(name);
 }
 
-struct Users {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users");
-    Users() { write_file(path, joe); }
+struct Users : UsersFile {
+    Users() : UsersFile(joe) {}
 
     Words checkpw() const { return {dynamic("checkpw"), "-f", path}; }
     Words setpw() const {
         return {dynamic("setpw"), "-f", path, "-m", "sha256crypt", "-c", "1000"};
     }
-    bool has(const std::string& password) const {
-        return run({.argv = {built("checkpw"), "-f", path},
-                    .record = check_record("joe", password)})
-                   .status == 0;
-    }
+    bool has(const std::string& password) const { return is_password("joe", password); }
 };
 
 Words operator+(Words words, const Words& more) {

@@ -1,0 +1,32 @@
+// A credential file in a directory of its own, and the programs that use it.
+#pragma once
+
+#include "support/program.hh"
+
+namespace poppass::test {
+
+// sha256crypt with 1000 rounds, of the password "old".
+inline const std::string hash_of_old =
+    "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+
+struct UsersFile {
+    TemporaryDirectory directory;
+    std::string path = directory.file("users");
+    std::string before; // the content at first
+
+    explicit UsersFile(std::string content, mode_t mode = 0600);
+
+    std::string content() const { return read_file(path); }
+    bool has_new() const; // the file that a change makes beside this one
+
+    // A call of the program of this build on the file, by -f.
+    Program call(std::string_view program, const std::vector<std::string>& words = {}) const;
+
+    // pwadmin, whose new hashes are quickly made.
+    Outcome pwadmin(std::vector<std::string> words, const std::string& input = "") const;
+
+    // Whether checkpw accepts the password, be it expired or not.
+    bool is_password(const std::string& login, const std::string& password) const;
+};
+
+} // namespace poppass::test
