@@ -14,16 +14,6 @@ namespace poppass {
 
 namespace {
 
-constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz";
-constexpr std::string_view digits = "0123456789";
-
-bool consists_of(std::string_view text, std::initializer_list<std::string_view> sets) {
-    return std::all_of(text.begin(), text.end(), [&](char c) {
-        return std::any_of(sets.begin(), sets.end(),
-                           [&](std::string_view set) { return set.find(c) != set.npos; });
-    });
-}
-
 std::string_view usual_port(LdapUri::Scheme scheme) {
     return scheme == LdapUri::Scheme::ldaps ? "636" : "389";
 }
@@ -37,25 +27,22 @@ const char* scheme_name(LdapUri::Scheme scheme) {
     return "";
 }
 
-// Whether a host is a name or an address, and the port a number.
-bool has_good_host(const LdapUri& uri) {
+// Whether it is an address of IPv6, or consists of what names and addresses of IPv4 consist of.
+bool is_host(const std::string& host) {
+    constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
     in6_addr address;
-    const bool is_address = ::inet_pton(AF_INET6, uri.host.c_str(), &address) == 1;
-    const bool is_name =
-        !uri.host.empty() && consists_of(uri.host, {letters, digits, ".-_"});
-    const bool has_port = !uri.port.empty() && uri.port.size() <= 5 &&
-                          consists_of(uri.port, {digits}) && std::stoi(uri.port) > 0 &&
-                          std::stoi(uri.port) < 65536;
-    return (is_address || is_name) && has_port;
+    return ::inet_pton(AF_INET6, host.c_str(), &address) == 1 ||
+           (!host.empty() && host.find_first_not_of(plain) == host.npos);
 }
 
-// Whether the path is one that the address of a socket has room for, its NUL included.
-bool has_good_path(const LdapUri& uri) {
-    return uri.path.starts_with('/') && uri.path.size() < sizeof sockaddr_un::sun_path;
+// Whether the address of a socket has room for the path and its NUL.
+bool is_socket_path(const std::string& path) {
+    return path.starts_with('/') && path.size() < sizeof sockaddr_un::sun_path;
 }
 
-// libldap's parser passes over much: what follows a port or a NUL, a user, a search, a sign before
-// the port. So a URI counts only if it is, in any case of letters, what we would write.
+// libldap's parser ignores much: a search, the text after a NUL or between an address and its port,
+// a sign before the port. So a URI counts only if it is what text() would write, in any case of
+// letters.
 bool is_written_so(const LdapUri& uri, std::string_view text) {
     const std::string written = lower(uri.text());
     const std::string given = lower(text);
@@ -74,14 +61,15 @@ std::optional<LdapUri> parse_uri(std::string_view text) {
     const std::string host = parsed->lud_host == nullptr ? "" : parsed->lud_host;
     for (const auto scheme : {LdapUri::Scheme::ldap, LdapUri::Scheme::ldaps}) {
         if (parsed->lud_scheme != std::string_view{scheme_name(scheme)}) continue;
+        const bool has_port = parsed->lud_port > 0 && parsed->lud_port < 65536;
         LdapUri uri{scheme, lower(host), std::to_string(parsed->lud_port), {}};
-        if (has_good_host(uri) && is_written_so(uri, text)) return uri;
+        if (has_port && is_host(uri.host) && is_written_so(uri, text)) return uri;
     }
     if (parsed->lud_scheme != std::string_view{"ldapi"}) return std::nullopt;
-    // ldapi:///PATH, with plain slashes, is one without a host, and with a DN.
+    // libldap takes ldapi:///PATH, with plain slashes, for a DN and no host.
     const bool plain = host.empty() && parsed->lud_dn != nullptr;
     LdapUri uri{LdapUri::Scheme::ldapi, {}, {}, plain ? "/" + std::string{parsed->lud_dn} : host};
-    if (!has_good_path(uri) || !is_written_so(uri, text)) return std::nullopt;
+    if (!is_socket_path(uri.path) || !is_written_so(uri, text)) return std::nullopt;
     return uri;
 }
 
@@ -97,7 +85,7 @@ bool is_utf8(std::string_view text) {
 }
 
 // RFC 4514 takes `\` and two hex digits for any byte, so more is escaped than must be: a space or a
-// `#` is special at the ends of a value only, `=` never. libldap has no such function for DNs.
+// `#` is special only at an end of the value, and `=` is not special. libldap has no such function.
 void append_to_dn(std::string& into, std::string_view value) {
     constexpr std::string_view hex = "0123456789abcdef";
     constexpr std::string_view special = " \"#+,;<=>\\";
@@ -118,7 +106,7 @@ void append_to_filter(std::string& into, std::string_view value) {
     ::ber_memfree(escaped.bv_val);
 }
 
-// Hands every piece of a template on: text, or the letter of a placeholder.
+// Calls `text` for each text of a template, and `place` with the letter of each placeholder.
 template <class Text, class Place>
 void read_template(std::string_view rest, Text text, Place place) {
     for (std::size_t percent; (percent = rest.find('%')) != rest.npos;) {
@@ -189,7 +177,7 @@ bool is_loopback(const LdapUri& uri) {
 
 std::optional<std::size_t> find_referred(std::string_view referral,
                                          const std::vector<LdapUri>& servers) {
-    // What follows the server names an entry.
+    // The part after the server names an entry.
     const std::size_t authority = referral.find("://");
     if (authority == referral.npos) return std::nullopt;
     const auto wanted = parse_uri(referral.substr(0, referral.find_first_of("/?", authority + 3)));
