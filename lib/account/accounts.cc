@@ -12,11 +12,12 @@ namespace poppass {
 
 namespace {
 
-// A group may have many members. So large a block comes from the kernel, and goes back to it.
+// A group may have many members. malloc takes a block of this size from the kernel, and gives it
+// back.
 constexpr std::size_t longest_line = 1'048'576;
 
-// The first fields of a line; the last one is all the rest. Nothing where there are fewer, without a
-// name, and for comments and NIS lines (`+`, `-name`).
+// Splits a line at its first colons; the last field is all the rest. Returns nothing if there are
+// fewer fields or the name is empty, for a comment, and for a line of NIS (`+`, `-name`).
 template <std::size_t count>
 std::optional<std::array<std::string_view, count>> split(std::string_view line) {
     if (line.empty() || std::string_view{":#+-"}.find(line.front()) != line.npos) return {};
@@ -32,10 +33,10 @@ std::optional<std::array<std::string_view, count>> split(std::string_view line) 
 }
 
 Result<std::int64_t> parse_id(std::string_view text) {
-    return parse_number("id", text, 0, 4'294'967'294); // the next one, (uid_t)-1, is nobody's
+    return parse_number("id", text, 0, 4'294'967'294); // the next one, (uid_t)-1, means no user
 }
 
-// Hands each line of the file to `take`, until that returns true.
+// Calls `take` with each line of the file until it returns true.
 template <class Take> Result<void> each_entry(const char* path, Take take) {
     const Fd file{retried([&] { return ::open(path, O_RDONLY | O_CLOEXEC); })};
     if (!file) {

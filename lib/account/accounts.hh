@@ -1,5 +1,5 @@
-// The system's accounts as /etc/passwd and /etc/group list them, without NSS, so that static
-// programs can ask. Accounts that only sssd, LDAP or the like know are unknown here.
+// The system's accounts as /etc/passwd and /etc/group list them. Nothing here uses NSS, so that
+// static programs can ask. Accounts that only sssd, LDAP or another service lists are not found.
 #pragma once
 
 #include "base/result.hh"
@@ -21,12 +21,12 @@ struct Account {
     std::string gecos;
 };
 
-// The first entry of /etc/passwd with that name or uid; nothing where there is none. A file that
-// cannot be read is trouble; one that is missing lists nobody.
+// The first entry of /etc/passwd with that name or uid; nothing if there is none. A file that
+// cannot be read is trouble. A missing file has no entries.
 Result<std::optional<Account>> find_account(std::string_view name);
 Result<std::optional<Account>> find_account(uid_t uid);
 
-// `gid`, and the groups that /etc/group lists `name` in.
+// `gid`, and the gids of the groups in /etc/group that have `name` as a member.
 Result<std::vector<gid_t>> find_groups(std::string_view name, gid_t gid);
 
 } // namespace poppass

@@ -11,7 +11,7 @@ Result<std::optional<Account>> find_nss_account(const std::string& name) {
     if (entry != nullptr)
         return std::optional{Account{entry->pw_name, entry->pw_uid, entry->pw_gid, entry->pw_dir,
                                      entry->pw_shell}};
-    // What "no such account" leaves in errno differs between name services.
+    // Name services set errno to different values if there is no such account (getpwnam(3)).
     for (const int none : {0, ENOENT, ESRCH, EBADF, EPERM, EINVAL})
         if (errno == none) return std::optional<Account>{};
     return system_trouble("look up an account");

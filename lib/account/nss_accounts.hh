@@ -6,10 +6,10 @@
 
 namespace poppass {
 
-// Nothing where there is no such account; a name service that cannot answer is trouble.
+// Nothing if there is no such account. A name service that cannot answer is trouble.
 Result<std::optional<Account>> find_nss_account(const std::string& name);
 
-// The account's gid, and the groups that list it.
+// The account's gid, and the gids of the groups that have it as a member.
 Result<std::vector<gid_t>> find_nss_groups(const Account& account);
 
 } // namespace poppass

@@ -17,7 +17,7 @@ namespace {
 
 using Attributes = std::map<std::string, std::string>;
 
-// Both of the calls that read attributes: asks for the size, then for the bytes.
+// For both calls that read attributes: the first call asks for the size, the second for the bytes.
 template <class Call> Result<std::string> read_sized(Call call) {
     for (;;) {
         const auto size = retried([&] { return call(nullptr, 0); });
@@ -58,7 +58,7 @@ Result<void> copy_extended(int from, int to) {
     for (const auto& attribute : *wanted) {
         const std::string& name = attribute.first;
         const std::string& value = attribute.second;
-        // Some can only be set by the kernel, which has done so.
+        // Only the kernel can set some of them, and it has set them already.
         const auto same = present->find(name);
         if (same != present->end() && same->second == value) continue;
         if (retried([&] { return ::fsetxattr(to, name.c_str(), value.data(), value.size(), 0); }) !=
@@ -103,7 +103,7 @@ Result<void> copy_attributes(int from, int to) {
     if ((wanted.st_uid != present.st_uid || wanted.st_gid != present.st_gid) &&
         retried([&] { return ::fchown(to, wanted.st_uid, wanted.st_gid); }) != 0)
         return system_trouble("keep the owner and group");
-    // The mode last: a change of owner may clear bits of it, and an ACL set some.
+    // The mode comes last: a change of the owner may clear bits of it, and an ACL may set some.
     if (auto copied = copy_extended(from, to); !copied) return copied;
     if (retried([&] { return ::fchmod(to, wanted.st_mode & mode_bits); }) != 0)
         return system_trouble("keep the mode");

@@ -1,4 +1,4 @@
-// What a file has beside its content.
+// Copies the owner, the mode and the extended attributes of a file.
 #pragma once
 
 #include "base/result.hh"
@@ -8,8 +8,8 @@
 namespace poppass {
 
 // Gives the file of descriptor `to` the owner, group, extended attributes (ACL, security label) and
-// mode of `from`, takes away attributes that only `to` has (a directory's default ACL gives some),
-// and reads all of it back. Anything that cannot be kept is an error that names it.
+// mode of `from`. Removes attributes that only `to` has, such as those of a directory's default
+// ACL. Then reads all of it back and compares. If something cannot be kept, the error names it.
 Result<void> copy_attributes(int from, int to);
 
 } // namespace poppass

@@ -6,8 +6,9 @@
 
 namespace poppass {
 
-// What forbids the user of that line a change today, whatever the new password is; rejected, with
-// words for the user, which give nothing away where the old password is not right.
+// An error (rejected) if the user of that line may not change the password today, whatever the new
+// password is. Its text is for the user. If the old password is wrong, the text says only that, and
+// reveals nothing about the account.
 Result<void> check_policy(const Entry& entry, bool old_is_right);
 
 } // namespace poppass

@@ -11,7 +11,8 @@ namespace poppass {
 
 namespace {
 
-// crypt(5). NT hashes have no salt and bigcrypt no prefix of its own: neither is made.
+// See crypt(5). NT hashes are left out because they have no salt, bigcrypt because it has no prefix
+// of its own.
 constexpr HashMethod methods[] = {
     {"yescrypt", "$y$", 1, 11, 0, false},
     {"gost-yescrypt", "$gy$", 1, 11, 0, false},
@@ -28,12 +29,12 @@ constexpr HashMethod methods[] = {
     {"descrypt", "", 0, 0, 8, true},
 };
 
-// crypt_data is 32 kB and may hold traces of the password: on pages of a Secret, wiped with it.
-// They begin as zeros, as crypt_r wants them.
+// crypt_data is 32 kB and may hold traces of the password. So it lies on the pages of a Secret,
+// which wipes them. The pages begin as zeros, as crypt_r wants them.
 class Crypt {
 public:
-    // What crypt(3) makes of password and setting. Empty where the setting is none; or where there
-    // is no memory, which some methods report as a bad setting too.
+    // The result of crypt(3). It is empty if the setting is malformed or if there is no memory:
+    // some methods report that as a bad setting, too.
     std::string_view operator()(std::string_view password, const std::string& setting) {
         const char* const output = ::crypt_r(password.data(), setting.c_str(), data_);
         const bool failed = output == nullptr || output[0] == '*';
@@ -45,7 +46,7 @@ private:
     crypt_data* data_ = new (pages_.storage().data()) crypt_data;
 };
 
-// Takes as long wherever the two begin to differ.
+// Compares in constant time: where the two differ does not change how long it takes.
 bool equal(std::string_view a, std::string_view b) {
     if (a.size() != b.size()) return false;
     unsigned difference = 0;
@@ -58,7 +59,7 @@ Result<std::string> make_setting(const HashMethod& method, std::int64_t cost) {
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
     const std::string prefix{method.prefix};
     errno = 0;
-    // No random bytes of ours: libcrypt asks the kernel for some.
+    // Without random bytes from us, libcrypt asks the kernel for some.
     if (::crypt_gensalt_rn(prefix.c_str(), static_cast<unsigned long>(cost), nullptr, 0, setting,
                            sizeof setting) == nullptr)
         return system_trouble("make a salt for", method.name);
@@ -69,11 +70,12 @@ std::size_t count_bytes_read(const HashMethod& method, std::string_view password
     return method.longest == 0 ? password.size() : std::min(method.longest, password.size());
 }
 
-// The front of a hash that says what it costs: "$6$", "$6$rounds=5000$", "$2b$12$", "$y$j9T$".
+// The beginning of a hash, which gives its method and cost: "$6$", "$6$rounds=5000$", "$2b$12$",
+// "$y$j9T$".
 std::string_view cost_part(std::string_view hash) {
     if (!hash.starts_with('$')) return hash.substr(0, hash.starts_with('_') ? 5 : 0);
     if (hash.starts_with("$7$")) return hash.substr(0, 14);
-    // These choose their rounds at random around what was asked for.
+    // These methods choose the number of rounds at random, near the one that was asked for.
     if (hash.starts_with("$sha1$")) return hash.substr(0, 6);
     if (hash.starts_with("$md5")) return hash.substr(0, 4);
     const auto method = std::min(hash.find('$', 1), hash.size() - 1) + 1;
@@ -90,7 +92,7 @@ std::string_view cost_part(std::string_view hash) {
 const HashMethod* find_method(std::string_view name) {
     const auto* const found = std::find_if(std::begin(methods), std::end(methods),
                                            [&](const auto& method) { return method.name == name; });
-    // A libcrypt may have been built without the old ones.
+    // libcrypt may have been built without the old methods.
     return found != std::end(methods) && make_setting(*found, 0) ? found : nullptr;
 }
 
@@ -144,13 +146,13 @@ Result<bool> verify_hash(std::string_view password, const std::string& hash,
                          const std::string& usual) {
     Crypt crypt;
     const auto output = crypt(password, hash);
-    // Also where the hash is a setting alone, or has bytes too many, it is none.
+    // A setting alone, or a hash with extra bytes, is malformed, too.
     if (!hash.empty() && output.size() == hash.size()) return equal(output, hash);
 
     if (!crypt(password, usual).empty()) return false;
     const auto setting = make_setting(preferred_method(), 0);
     if (!setting) return setting.error();
-    // A setting that is good for sure: now the memory is to blame, whoever the user is.
+    // This setting is good. If it fails, there is no memory, whoever the user is.
     if (crypt(password, *setting).empty()) return trouble("compute a hash: not enough memory");
     return false;
 }

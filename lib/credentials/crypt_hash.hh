@@ -1,4 +1,4 @@
-// Hashes of crypt(3): making them, verifying them, and spending the same time where there is none.
+// Makes and verifies hashes of crypt(3). Verifying takes the same time if the user has no hash.
 #pragma once
 
 #include "base/result.hh"
@@ -21,40 +21,42 @@ struct HashMethod {
     bool seven_bit;      // it ignores the highest bit of each byte
 };
 
-// The method of that name; nullptr where libcrypt or we make no such hashes.
+// The method of that name; nullptr if libcrypt or this module makes no such hashes.
 const HashMethod* find_method(std::string_view name);
 
 // The method that libcrypt prefers.
 const HashMethod& preferred_method();
 
-// Misuse where the method has no such cost; 0 is its usual cost, and always good.
+// Misuse if the method has no such cost. 0 means its usual cost, and is always good.
 Result<void> check_cost(const HashMethod& method, std::int64_t cost);
 
-// The cost for a new hash of this method that must not be cheaper than the one it replaces: that
-// one's, where both are bcrypt or the same SHA-crypt and it is above the usual; else 0.
+// The cost of a new hash that must not be cheaper than the old one. It is the cost of the old hash
+// if both are bcrypt or the same kind of SHA-crypt and that cost is above the usual one; else it is
+// 0.
 std::int64_t cost_not_below(const HashMethod& method, std::string_view old_hash);
 
-// A password is a view followed by a NUL, as in a record, so that libcrypt can read it where it is.
+// Each password is a view followed by a NUL, as in a record, so that libcrypt can read it in place.
 
-// A new hash. A password that the method would cut is refused (rejected, with words for the user).
+// Makes a new hash. A password that the method would cut is refused (rejected, with text for the
+// user).
 Result<std::string> make_hash(std::string_view password, const HashMethod& method,
                               std::int64_t cost);
 
-// Whether `hash` is of this password. A hash that is empty, locked or otherwise none matches
-// nothing and costs as much as `usual`, another hash; where that is none either, as a preferred
-// one. Trouble only where not even that can be computed, so that trouble does not depend on the
-// hash.
+// Whether `hash` is a hash of this password. A hash that is empty, locked or malformed matches no
+// password. Then a hash like `usual` is computed, so that the time is the same; if `usual` is
+// malformed too, one of the preferred method. It is trouble only if even that one cannot be
+// computed: trouble must not depend on the user's hash.
 Result<bool> verify_hash(std::string_view password, const std::string& hash,
                          const std::string& usual);
 
-// Finds the hash that is the most usual of those it sees, by method and cost.
+// Finds an example of the most frequent method and cost among the hashes that it sees.
 class UsualHash {
 public:
-    static constexpr std::size_t sample = 100; // it looks no further
+    static constexpr std::size_t sample = 100; // how many hashes it looks at
 
     void see(std::string_view hash);
     bool full() const { return seen_ >= sample; }
-    std::string hash() const; // empty where none was seen
+    std::string hash() const; // empty if it saw none
 
 private:
     struct Kind {

@@ -17,7 +17,7 @@ struct Scheme {
     std::string_view method; // of new hashes
 };
 
-// Dovecot's names for what it leaves to crypt(3).
+// Dovecot's names of the schemes that it hands to crypt(3).
 constexpr Scheme crypt_schemes[] = {
     {"CRYPT", ""},
     {"SHA512-CRYPT", "sha512crypt"},
@@ -31,7 +31,7 @@ bool has_control(std::string_view text) {
     return std::any_of(text.begin(), text.end(), is_control);
 }
 
-// Takes the text before the next separator off the front; at the last field, `rest` has no data.
+// Takes the text before the next separator off the front. After the last field `rest` is empty.
 std::string_view take_field(std::string_view& rest, char separator) {
     const std::size_t end = rest.find(separator);
     const std::string_view field = rest.substr(0, end);
@@ -48,7 +48,8 @@ std::optional<ShadowFields> split_shadow(std::string_view line) {
     return fields;
 }
 
-// A number of at most 18 digits, so that sums of two do not overflow; false where it is none.
+// Parses a number of at most 18 digits, so that a sum of two does not overflow. False if it is
+// none.
 bool parse_days(std::string_view text, std::optional<Days>& into) {
     if (text.empty()) return true;
     Days days = 0;
@@ -105,7 +106,7 @@ std::optional<Entry> parse_passwd_file(std::string_view line) {
         hash.remove_prefix(end + 1);
     }
     set_hash(entry, hash);
-    if (entry.separator != ':') return entry; // docker-mailserver goes on with attributes
+    if (entry.separator != ':') return entry; // after `|`, attributes of docker-mailserver follow
     entry.uid = take_field(rest, entry.separator);
     entry.gid = take_field(rest, entry.separator);
     take_field(rest, entry.separator); // gecos
@@ -114,7 +115,7 @@ std::optional<Entry> parse_passwd_file(std::string_view line) {
     return entry;
 }
 
-// On a machine that lost its clock the day is 0, which would mean that the password must be
+// On a machine that has lost its clock the day is 0, and 0 would mean that the password must be
 // changed.
 std::string date_of_change(Days today) { return today > 0 ? std::to_string(today) : std::string{}; }
 
@@ -130,17 +131,19 @@ const Scheme* find_scheme(std::string_view written) {
 } // namespace
 
 std::size_t find_separator(std::string_view line) {
-    std::size_t at = 0; // names are short: quicker than a search for one of two
+    std::size_t at = 0; // quicker than find_first_of, because names are short
     while (at < line.size() && line[at] != ':' && line[at] != '|') ++at;
     return at < line.size() ? at : line.npos;
 }
 
 bool has_shadow_form(std::string_view line) {
-    // Most lines of other files are told by their hash alone.
+    // In a passwd-file the beginning of the hash is mostly enough to tell.
     const std::size_t name_end = find_separator(line);
-    if (name_end == line.npos || line[name_end] != ':' || line.substr(name_end + 1).starts_with('{'))
+    if (name_end == line.npos || line[name_end] != ':' ||
+        line.substr(name_end + 1).starts_with('{'))
         return false;
-    // Saved with CR LF it is malformed; as one of a passwd-file its dates would be uid and gid.
+    // A shadow file saved with CR LF is malformed. If it passed for a passwd-file, its dates would
+    // be uids and gids.
     if (line.ends_with('\r')) line.remove_suffix(1);
     const auto fields = split_shadow(line);
     return fields && parse_aging(*fields);
@@ -193,7 +196,7 @@ std::string make_line(Format format, char separator, std::string_view name, std:
                       Days today) {
     std::string line{name};
     line += separator;
-    // What useradd(8) writes: no minimum, no maximum to speak of, a week's warning.
+    // As useradd(8) writes it: no minimum, in effect no maximum, a week of warning.
     if (format == Format::shadow)
         return line.append(hash).append(":" + date_of_change(today) + ":0:99999:7:::");
     return line.append("{CRYPT}").append(hash);

@@ -15,8 +15,8 @@ enum class Format { shadow, passwd_file };
 // Days since 1970-01-01 UTC, as shadow(5) counts them; may be negative.
 using Days = std::int64_t;
 
-// shadow(5)'s dates; a field that is empty or negative is nothing, but for the last change: there 0
-// has a meaning of its own (the password must be changed), and nothing switches aging off.
+// The dates of shadow(5). An empty or negative field has no value. In `changed`, 0 means that the
+// password must be changed, and no value means that the password does not age.
 struct Aging {
     std::optional<Days> changed;
     std::optional<Days> minimum;
@@ -55,37 +55,40 @@ enum class Field : std::size_t {
     expires
 };
 
-// Whether a line has the form of shadow(5): nine fields, those after the hash empty or numbers, and
-// no passwd-file scheme. A CR at its end does not count, though no entry of shadow(5) has one.
+// Whether a line has the form of shadow(5): nine fields, of which those after the hash are empty or
+// numbers, and no passwd-file scheme. A CR at its end is ignored here, although parse_entry refuses
+// such a line.
 bool has_shadow_form(std::string_view line);
 
-// Where the name ends: the first of both separators; npos where there is none.
+// Where the name ends: at the first `:` or `|`; npos if there is none.
 std::size_t find_separator(std::string_view line);
 
-// A line without its line feed, as one of this format. Nothing where it is not: a wrong number of
-// fields, a date that is no number, a byte below 32 in name or hash, a name that is no login.
+// Parses a line without its line feed. Returns nothing if it is malformed in this format: a wrong
+// number of fields, a date that is no number, a control byte in the name or the hash, or a name
+// that is no login.
 std::optional<Entry> parse_entry(std::string_view line, Format format);
 
 // Whether a name may be looked up and written: not empty, no `#`, `+` or `-` in front, neither
 // separator in it, and no control bytes.
 bool is_login(std::string_view name);
 
-// Whether crypt(3) does the hashes of this passwd-file scheme ("{CRYPT}" and its like, in any case,
-// or none).
+// Whether the hashes of this passwd-file scheme are those of crypt(3): "{CRYPT}" and its like in
+// any case of letters, or no scheme.
 bool is_crypt_scheme(std::string_view scheme);
 
-// The libcrypt method that new hashes under this scheme must have; empty: any.
+// The libcrypt method that new hashes of this scheme must have; empty: any.
 std::string_view method_of_scheme(std::string_view scheme);
 
-// The hash to verify a password with; empty, which matches none, where there is no entry or its
-// scheme is not crypt(3)'s.
+// The hash to verify a password with. It is empty, and matches no password, if there is no entry or
+// its scheme is not one of crypt(3).
 std::string hash_to_verify(const std::optional<Entry>& entry);
 
-// The line with one field replaced. The field must be there, and the value may hold no separator.
+// The line with one field replaced. The line must have the field, and the value must not contain a
+// separator.
 std::string replace_field(const Entry& entry, Field field, std::string_view value);
 
-// The line with a new hash, its lock gone. `scheme` is written before it (passwd-file); shadow(5)'s
-// date of the last change becomes `today`.
+// The line with a new hash, and without its lock. `scheme` is written before the hash
+// (passwd-file); the date of the last change of shadow(5) becomes `today`.
 std::string replace_hash(const Entry& entry, std::string_view scheme, std::string_view hash,
                          Days today);
 
@@ -93,12 +96,13 @@ std::string replace_hash(const Entry& entry, std::string_view scheme, std::strin
 std::string make_line(Format format, char separator, std::string_view name, std::string_view hash,
                       Days today);
 
-// What the entry says of its user on that day. In this order: what comes first counts.
+// Whether the user can use the password on that day. If several of these are true, the first one of
+// locked, expired, inactive and must_change counts.
 enum class Standing {
     usable,
     locked,      // by `!` or `*`, or the hash is empty
     expired,     // the account
-    inactive,    // the password has not been changed for so long that it can no longer be
+    inactive,    // the password expired so long ago that it cannot be changed any more
     must_change, // the password
 };
 Standing standing(const Entry& entry, Days today);
@@ -106,8 +110,8 @@ Standing standing(const Entry& entry, Days today);
 // Whether the user may change the password on that day, as far as the dates go.
 enum class Changeable {
     yes,
-    too_young, // the last change is not minimum days ago
-    never,     // the maximum is below the minimum
+    too_young, // the last change was less than `minimum` days ago
+    never,     // `maximum` is below `minimum`
 };
 Changeable changeable(const Aging& aging, Days today);
 

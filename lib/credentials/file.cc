@@ -17,9 +17,9 @@ namespace {
 
 using Opened = LocatedFile::Opened;
 
-// TERM, INT and HUP wait while one of these lives, and after it where it is told to keep them: who
-// made a change is to tell it. Going over a file size limit is an error of the call instead of the
-// end of us.
+// Blocks TERM, INT and HUP while it exists. After keep() they stay blocked, so that a change is
+// reported before the process ends. It also ignores SIGXFSZ: above a limit of file size the write
+// call then fails, and the process goes on.
 class SignalsHeld {
 public:
     SignalsHeld() {
@@ -60,8 +60,8 @@ Error about(const std::string& path, Error error) {
     return error;
 }
 
-// The disk can begin with what was written while the rest is copied. What this leaves undone, or
-// fails at, the sync at the end does, or tells.
+// Starts writing to the disk while the rest is copied. The fsync at the end writes what is left,
+// and reports errors.
 void begin_writeback([[maybe_unused]] int fd) {
 #ifdef POPPASS_LINUX
     (void)::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
@@ -73,7 +73,7 @@ Result<void> copy_bytes(int old_file, int new_file, off_t from, off_t to) {
     constexpr off_t block_size = 65536;
     constexpr off_t batch_size = 4'194'304;
 #ifdef POPPASS_LINUX
-    // Within the kernel, where the file system can; what it leaves is copied by hand.
+    // The kernel copies, if the file system can. The loop below copies what is left.
     while (from < to) {
         const auto wanted = static_cast<std::size_t>(std::min(batch_size, to - from));
         if (retried([&] {
@@ -111,8 +111,9 @@ Result<CredentialFile> CredentialFile::open(const CredentialFileOptions& options
 }
 
 CredentialFile::CredentialFile(LocatedFile file, const CredentialFileOptions& options)
-    : file_(std::move(file)), told_(options.format), lock_wait_(options.lock_wait), new_name_(file_.name() + ".new"),
-      // To shadow-utils, shadow.lock would be a lock of theirs that nobody ever lets go.
+    : file_(std::move(file)), told_(options.format), lock_wait_(options.lock_wait),
+      new_name_(file_.name() + ".new"),
+      // shadow-utils would take shadow.lock for a lock of their own which nobody releases.
       lock_name_(is_system() ? ".pwd.lock" : file_.name() + ".lock") {}
 
 Result<Scan> CredentialFile::scan(const Opened* opened, std::string_view login) const {
@@ -136,7 +137,7 @@ Result<void> CredentialFile::each(
     const auto opened = file_.open();
     if (!opened) return opened.error();
     if (!*opened) return {};
-    // The format is known once all lines were seen.
+    // The format is known only after all lines were read.
     const auto scanned = scan(&**opened, {});
     if (!scanned) return scanned.error();
     const int fd = (*opened)->fd.get();
@@ -151,7 +152,7 @@ Result<void> CredentialFile::each(
     return read ? read : about(path(), read.error());
 }
 
-// The lock goes with the descriptor.
+// The lock ends when the descriptor is closed.
 Result<Fd> CredentialFile::lock() const {
     const std::string lock_path =
         path().substr(0, path().size() - file_.name().size()) + lock_name_;
@@ -164,7 +165,7 @@ Result<Fd> CredentialFile::lock() const {
     return fd;
 }
 
-// Makes the new file beside the old one, complete and on the disk.
+// Writes the complete new file beside the old one, and syncs it.
 Result<void> CredentialFile::write_new(const Opened* old, const Scan& scan,
                                        const Edit& edit) const {
     const Fd file{retried([&] {
@@ -181,7 +182,7 @@ Result<void> CredentialFile::write_new(const Opened* old, const Scan& scan,
         if (auto done = copy_bytes(from, file.get(), change.at + change.cut, scan.size); !done)
             return done;
     } else {
-        // Whatever the umask and the directory's default ACL make of a new file's mode.
+        // The umask or a default ACL of the directory may have changed the mode.
         if (retried([&] { return ::fchmod(file.get(), 0600); }) != 0)
             return system_trouble("set the mode");
         if (auto done = write_whole(file.get(), change.insert); !done) return done;
@@ -191,7 +192,8 @@ Result<void> CredentialFile::write_new(const Opened* old, const Scan& scan,
 }
 
 Result<Change> CredentialFile::change(std::string_view login, const Editor& editor) const {
-    // Now, while nothing has been done: afterwards it must be there to be synced.
+    // Opened before anything is done: after the rename it is needed for the sync, and must not
+    // fail.
     const Fd directory{retried(
         [&] { return ::openat(file_.directory(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); })};
     if (!directory) return system_trouble("open the directory of", path());
@@ -201,7 +203,7 @@ Result<Change> CredentialFile::change(std::string_view login, const Editor& edit
     const auto remove_new = [&] {
         return retried([&] { return ::unlinkat(directory.get(), new_name_.c_str(), 0); });
     };
-    // Left over by a change that was killed.
+    // A change that was killed may have left one.
     if (remove_new() != 0 && errno != ENOENT) return system_trouble("remove", path() + ".new");
 
     const auto opened = file_.open();
@@ -212,13 +214,14 @@ Result<Change> CredentialFile::change(std::string_view login, const Editor& edit
     const auto edit = editor(scanned->found);
     if (!edit) return edit.error();
     if (edit->what == Edit::What::keep) return Change::none;
-    // It would be trouble for every user from then on.
+    // With such a line in the file every look-up would be trouble.
     if (edit->line.size() >= longest_line)
         return about(path(), trouble("the new line is longer than 64 kB"));
 
     auto done = write_new(old, *scanned, *edit);
     if (!done) done = about(path() + ".new", done.error());
-    // Who changes the file by other means takes no lock; what they wrote must not be lost.
+    // Compare and set: other programs may change the file without our lock. What they wrote by now
+    // must not be lost.
     if (done) done = file_.check_unchanged(old);
     if (done && retried([&] {
                     return ::renameat(directory.get(), new_name_.c_str(), directory.get(),
@@ -230,7 +233,7 @@ Result<Change> CredentialFile::change(std::string_view login, const Editor& edit
         return done.error();
     }
     held.keep();
-    // On the disk the name may still be the old file's.
+    // On the disk the name may still belong to the old file.
     if (retried([&] { return ::fsync(directory.get()); }) != 0) return Change::unsynced;
     return Change::made;
 }

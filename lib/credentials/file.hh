@@ -1,4 +1,5 @@
-// The credential file: looked up without a lock, and replaced in one step under one.
+// The credential file. A look-up takes no lock. A change takes one, and replaces the file in one
+// step.
 #pragma once
 
 #include "credentials/scan.hh"
@@ -15,10 +16,11 @@ namespace poppass {
 // What to do with the user's line.
 struct Edit {
     enum class What { keep, remove, write } what = What::keep;
-    std::string line = {}; // without line feed; takes the old one's place, or comes last
+    std::string line = {}; // without line feed; replaces the old line, or is added at the end
 };
 
-// Decides under the lock, so quickly: no hashes, no prompts. An error ends the change, unchanged.
+// Decides on the change. It is called under the lock, so it must be quick: no hashes, no prompts.
+// After an error the file stays as it is.
 using Editor = std::function<Result<Edit>(const Found&)>;
 
 enum class Change {
@@ -29,9 +31,9 @@ enum class Change {
 
 struct CredentialFileOptions {
     std::string path;
-    std::optional<Format> format = {}; // nothing: as its lines say
+    std::optional<Format> format = {}; // no value: the lines decide
     bool become_owner = true;          // as root, for a file of another account
-    bool may_be_missing = false; // a missing file holds nobody, and a change creates it (0600)
+    bool may_be_missing = false; // a missing file has no users, and a change creates it (0600)
     std::chrono::seconds lock_wait{10}; // how long a change waits for the lock
 };
 
@@ -40,10 +42,11 @@ Days today();
 
 class CredentialFile {
 public:
-    // Finds the file, by the rules of LocatedFile; becomes its owner, if so told and root.
+    // Finds the file by the rules of LocatedFile. With become_owner, root takes the ids of its
+    // owner.
     static Result<CredentialFile> open(const CredentialFileOptions& options);
 
-    // Looks a user up, without a lock: what it reads is a whole file, the old or the new one.
+    // Looks a user up without a lock. It reads a whole file, either the old or the new one.
     Result<Found> find(std::string_view login) const;
 
     // Hands each user's line to `take`: its number in the file, from 1, and the entry that it is, or
@@ -52,13 +55,13 @@ public:
     Result<void> each(const std::function<void(std::size_t number, std::string_view line,
                                                const std::optional<Entry>& entry)>& take) const;
 
-    // Takes the lock, looks the user up, asks `editor`, and replaces the file. It is the old or the
-    // new file, whole, at every instant, and an error means that it is the old one. Every other
-    // line stays byte for byte; owner, group, mode and extended attributes stay. A line of
-    // longest_line is not written. The lock is on FILE.lock, or for /etc/shadow itself
-    // lckpwdf(3)'s; one that cannot be had within lock_wait is an error with EAGAIN. TERM, INT and
-    // HUP wait from the first write on, and where a change was made or unsynced, they go on waiting:
-    // its maker is to tell it before it ends.
+    // Takes the lock, looks the user up, asks `editor`, and replaces the file. At every instant the
+    // file is the old one or the new one, and complete. After an error it is the old one. All other
+    // lines stay byte for byte; owner, group, mode and extended attributes stay, too. A line of
+    // longest_line bytes is not written. The lock is on FILE.lock; for /etc/shadow it is the one of
+    // lckpwdf(3). A lock that cannot be had within lock_wait is an error with EAGAIN. TERM, INT and
+    // HUP are blocked from the first write on. They stay blocked after a change (made or unsynced),
+    // so that the caller can report it before it ends.
     Result<Change> change(std::string_view login, const Editor& editor) const;
 
     const std::string& path() const { return file_.path(); } // resolved

@@ -28,7 +28,7 @@ bool is_mount_point([[maybe_unused]] int fd) {
 #endif
 }
 
-// The time of the last change tells of content, owner, mode and attributes.
+// st_ctim changes whenever the content, the owner, the mode or an attribute changes.
 bool same_file(const struct stat& a, const struct stat& b) {
     return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
            a.st_ctim.tv_sec == b.st_ctim.tv_sec && a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
@@ -56,7 +56,7 @@ Result<void> LocatedFile::resolve(const std::string& path) {
         path_ = found.get();
     } else {
         struct stat status {};
-        // A symbolic link that leads nowhere is not missing.
+        // A symbolic link to nothing is not a missing file.
         if (errno != ENOENT || !options_.may_be_missing || ::lstat(path.c_str(), &status) == 0)
             return Error{ExitStatus::temporary, "find " + path, errno};
         const std::size_t slash = path.rfind('/') + 1;
@@ -107,7 +107,7 @@ Result<LocatedFile> LocatedFile::find(const std::string& path, LocatedFileOption
         if (auto good = file.check(owned); !good) return good.error();
     } else {
         if (found.error().system_error != ENOENT || !options.may_be_missing) return found.error();
-        // A new file belongs to whom its directory belongs to.
+        // A new file will belong to the owner of the directory.
         if (retried([&] { return ::fstat(file.directory_.get(), &owned); }) != 0)
             return system_trouble("look at the directory of", file.path_);
         if (others_write(owned))
@@ -121,10 +121,11 @@ Result<LocatedFile> LocatedFile::find(const std::string& path, LocatedFileOption
 }
 
 Result<std::optional<LocatedFile::Opened>> LocatedFile::open() const {
-    // A file that is replaced after it was opened has no links; there is a new one to open.
+    // If the file is replaced after it was opened, it has no name any more, and the new one is
+    // opened.
     for (int tries = 0; tries < 100; ++tries) {
         Opened opened{};
-        // Not blocking, should it have become a pipe.
+        // It must not block if the file has become a pipe.
         opened.fd.reset(retried([&] {
             return ::openat(directory_.get(), name_.c_str(),
                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

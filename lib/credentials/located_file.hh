@@ -1,4 +1,4 @@
-// A file that was found once, by rules that keep others from putting another one in its place.
+// A file that is looked for once. Rules keep other users from putting another file in its place.
 #pragma once
 
 #include "base/fd.hh"
@@ -11,15 +11,16 @@ namespace poppass {
 
 struct LocatedFileOptions {
     bool become_owner = true;    // as root, for a file of another account
-    bool may_be_missing = false; // it is going to be made
+    bool may_be_missing = false; // a change will create it
 };
 
 class LocatedFile {
 public:
-    // Resolves the path, and holds the directory that the file is in: later calls name the file by
-    // that. The file must be a regular one that not everybody can write, in a directory that only
-    // root or the file's owner can write. Started as root on a file of another account, the process
-    // becomes that account, for good; for a missing file, the account that owns the directory.
+    // Resolves the path and keeps the file's directory open; later calls use the file's name in
+    // that directory. The file must be a regular one that not everybody can write, in a directory
+    // that only root or the file's owner can write. If the process runs as root and the file
+    // belongs to another account, it takes the ids of that account for good; for a missing file,
+    // those of the account that owns the directory.
     static Result<LocatedFile> find(const std::string& path, LocatedFileOptions options);
 
     struct Opened {
@@ -27,12 +28,13 @@ public:
         struct stat status;
     };
 
-    // Opens the file for reading; it still keeps to the rules, has no other name, and is no mount
-    // point (a rename could not replace it). Nothing where it is missing, and may be.
+    // Opens the file for reading. The rules must still hold, the file must have no other name (hard
+    // link), and it must not be a mount point, because a rename cannot replace one. Returns nothing
+    // if the file is missing and may be missing.
     Result<std::optional<Opened>> open() const;
 
-    // An error where the file is another one than `opened`, or has changed since; where that is a
-    // null pointer, if there is one.
+    // An error if the file is not `opened`, or has changed since it was opened. If `opened` is a
+    // null pointer, an error if the file exists.
     Result<void> check_unchanged(const Opened* opened) const;
 
     const std::string& path() const { return path_; } // resolved

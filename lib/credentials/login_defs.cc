@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::string_view blanks = " \t\r";
 
-// One value of ENCRYPT_METHOD, and where its cost stands; `usual` is shadow's own default.
+// One value of ENCRYPT_METHOD, and the settings that bound its cost. `usual` is the cost that
+// shadow-utils take if none is set.
 struct Method {
     std::string_view value;
     std::string_view method;
@@ -36,7 +37,7 @@ std::string_view strip(std::string_view text, std::string_view what) {
     return text.substr(0, text.find_last_not_of(what) + 1);
 }
 
-// The value that the last line of that name gives; empty where none does.
+// The value in the last line of that name; empty if there is none.
 std::string_view find_value(std::string_view text, std::string_view name) {
     std::string_view value;
     for (bool more = !name.empty(); more;) {

@@ -1,4 +1,4 @@
-// The hash that a new password gets, of which method and under which scheme.
+// Makes the hash of a new password: chooses its method, cost and scheme.
 #pragma once
 
 #include "credentials/options.hh"
@@ -13,11 +13,11 @@ struct NewHash {
     std::string hash;
 };
 
-// A hash to take the place of the entry's; of a new one's where there is none. It is of the method
-// of -m, else the one that the entry's scheme names, else the preferred one, and of the cost of -c,
-// else not cheaper than the old hash. The scheme stays where it names the method, and is {CRYPT}
-// otherwise; one that is not crypt(3)'s is trouble, and never replaced. A password that the method
-// would cut is refused (rejected, with words for the user).
+// A hash that replaces the entry's hash, or the hash of a new entry if there is none. Its method is
+// that of -m, else the one that the entry's scheme names, else the preferred one. Its cost is that
+// of -c; else it is not cheaper than the old hash. The scheme stays if it names the method; else it
+// becomes {CRYPT}. A scheme that is not one of crypt(3) is trouble, and is never replaced. A
+// password that the method would cut is refused (rejected, with text for the user).
 Result<NewHash> make_new_hash(const std::optional<Entry>& entry, std::string_view password,
                               const CredentialOptions& options);
 

@@ -7,7 +7,7 @@ namespace poppass {
 
 namespace {
 
-// Takes the lines one by one and keeps what the result needs of them.
+// Is given each line, and keeps what the result needs.
 class Lines {
 public:
     Lines(std::string_view login, std::optional<Format> format)
@@ -47,7 +47,8 @@ public:
     }
 
 private:
-    // No line could change what the result says of the file: those of other users are passed over.
+    // Whether all is known that the result says about the file. Then lines of other users can be
+    // skipped.
     bool knows_file() const { return first_separator_ && (any_shadow_ || told_) && usual_.full(); }
 
     std::string_view login_;

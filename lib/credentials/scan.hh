@@ -1,4 +1,4 @@
-// Looking for one user's line in a credential file of any size, in constant memory.
+// Finds one user's line in a credential file of any size, in constant memory.
 #pragma once
 
 #include "credentials/entry.hh"
@@ -17,18 +17,18 @@ struct Found {
     char separator = ':';            // the file's: what an added line gets
     std::optional<std::string> line; // the user's first line, without its line feed
     bool repeated = false;           // another line has the user's name too
-    std::string usual;               // a hash of the file's usual method, for users without one
+    std::string usual;               // an example of the file's most frequent hashes
 
-    // The fields of the line. Nothing where there is no line, or none of the file's format.
+    // The fields of the line. Nothing if there is no line, or if it is malformed.
     std::optional<Entry> entry() const { return line ? parse_entry(*line, format) : std::nullopt; }
 };
 
-// What it found, and where.
+// The result of a scan, with the place of the line in the file.
 struct Scan {
     Found found;
     off_t line_at = 0;      // where the user's line begins
     off_t line_size = 0;    // without its line feed
-    bool line_ends = false; // it has one
+    bool line_ends = false; // with a line feed
     off_t size = 0;         // of the file
     bool file_ends = true;  // the file is empty, or its last byte is a line feed
 };
@@ -36,10 +36,10 @@ struct Scan {
 // No user has a line as long as this, in bytes.
 inline constexpr std::size_t longest_line = 65536;
 
-// Reads all of the descriptor, from its current offset, whether and wherever it finds the user, so
-// that all users cost the same time. A file is of the format shadow if any line has that form, or
-// if it has none at all; else it is a passwd-file. `format` overrules that. A line of longest_line
-// is trouble.
+// Reads the descriptor from its current offset to the end. It reads on after it has found the user,
+// so that every user takes the same time. The format of a file is shadow if any line has that form,
+// or if no line has a separator; else it is passwd-file. `format` overrules that. A line of
+// longest_line bytes is trouble.
 Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format);
 
 } // namespace poppass
