@@ -12,7 +12,7 @@ namespace poppass {
 
 namespace {
 
-// In the C locale, which is ours: modules say it in English, in any case.
+// The programs run in the C locale, so modules write English; upper and lower case vary.
 bool has_word(std::string_view text, std::initializer_list<std::string_view> words) {
     const std::string plain = lower(text);
     return std::any_of(words.begin(), words.end(),
@@ -61,8 +61,9 @@ PamAnswer PamRules::take(int style, std::string_view text, OldToken token) {
     if (style == PAM_PROMPT_ECHO_OFF) return take_hidden_prompt(text, token);
     if (style != PAM_ERROR_MSG)
         return break_off("a module asks for something else than a password");
-    // Before the password was right, no reason is anybody's to know.
-    if (phase_ != PamPhase::authenticate && reason_.empty()) reason_ = one_line(text, longest_reason);
+    // In authentication no reason is kept: the user has not shown the right password yet.
+    if (phase_ != PamPhase::authenticate && reason_.empty())
+        reason_ = one_line(text, longest_reason);
     ended_ = gave_new();
     return ended_ ? PamAnswer::end : PamAnswer::nothing;
 }
@@ -77,12 +78,12 @@ PamAnswer PamRules::take_hidden_prompt(std::string_view text, OldToken token) {
     }
     if (token == OldToken::another)
         return break_off("a module has another old password than the one it was given");
-    // Where the modules have the old password before they asked for it, the order begins later;
-    // only the words can tell a module that asks all the same.
+    // If the modules have the old password already, the first prompt is for the new one. Only the
+    // wording shows that a module asks for the old password all the same.
     const bool begins_later = token == OldToken::ours && !asks_for_old(text);
     if (!given_old_ && !begins_later && given_new_ == 0) return give_old();
-    // Nobody took the first answer for the old password, and this prompt repeats the first: that
-    // one was for the new password.
+    // No module took the first answer as the old password, and this prompt asks to repeat the first
+    // answer. So the first prompt was for the new password.
     if (given_new_ == 0 && token == OldToken::none && asks_again(text))
         return break_off("the modules do not ask for the old password");
     if (given_new_ == 2) return break_off("the modules ask for a new password more than once");
@@ -113,12 +114,13 @@ std::string_view PamConversation::without_passwords(std::string_view text) const
 
 OldToken PamConversation::old_token() const {
     const void* token = nullptr;
-    // Applications may not read it, but while a module asks, libpam takes us for that module.
+    // libpam does not let applications read this item. While a module asks, it takes us for that
+    // module.
     if (handle_ == nullptr || ::pam_get_item(handle_, PAM_OLDAUTHTOK, &token) != PAM_SUCCESS ||
         token == nullptr)
         return OldToken::none;
     const std::string_view text = static_cast<const char*>(token);
-    // Some modules leave an empty one behind.
+    // Some modules set an empty one.
     if (text.empty()) return OldToken::none;
     return text == old_password_ ? OldToken::ours : OldToken::another;
 }
@@ -133,8 +135,8 @@ int PamConversation::converse(int count, const pam_message** messages, pam_respo
                                           " messages at once");
             return PAM_CONV_ERR;
         }
-        // From the C library's heap, for the module that asked frees both the array and the answers
-        // in it. What it does to the answers before is beyond us.
+        // They come from malloc, because the module that asked frees the array and the answers in
+        // it. Whether it wipes the answers first is beyond our control.
         const auto size = static_cast<std::size_t>(count);
         auto* const answers = static_cast<pam_response*>(std::calloc(size, sizeof(pam_response)));
         if (answers == nullptr) return PAM_BUF_ERR;

@@ -1,5 +1,5 @@
-// Answers what PAM's modules ask, from the passwords of a record: by the order of the questions.
-// What a module calls its prompts is its own business.
+// Answers the questions of PAM's modules with the passwords of a record. The order of the questions
+// decides, for each module words its prompts as it likes.
 #pragma once
 
 #include <security/pam_appl.h>
@@ -10,45 +10,46 @@
 
 namespace poppass {
 
-// The call of the application that a question comes in.
+// The call during which a module asks.
 enum class PamPhase { authenticate, account, change };
 
-// What PAM_OLDAUTHTOK holds while a module waits for its answer.
+// The content of PAM_OLDAUTHTOK while a module waits for its answer.
 enum class OldToken { none, ours, another };
 
 enum class PamAnswer {
     nothing,      // no answer is wanted
     old_password,
     new_password,
-    end,          // break the conversation off, so that no module asks again and again
+    end,          // end the conversation, so that no module asks again and again
 };
 
-// Decides. Pure: knows neither libpam nor the passwords.
+// Decides how each question is answered. Pure: it calls no function of libpam and knows no
+// passwords.
 class PamRules {
 public:
-    // Starts a phase; what the one before heard is forgotten.
+    // Starts a phase, and forgets the one before.
     void begin(PamPhase phase);
 
-    // A module's message, of a style of PAM's (PAM_PROMPT_ECHO_OFF, ...).
+    // Takes a module's message, of a style of PAM's (PAM_PROMPT_ECHO_OFF, ...).
     //
-    // To authenticate, the one hidden prompt is for the password. At a change the first is for the
-    // old password and the next two are for the new one. Any other prompt ends the conversation,
-    // and so does an error message once the new password was given: it is the refusal. Once it has
-    // ended, it stays so for the phase.
+    // In authentication the one hidden prompt gets the old password. In a change the first hidden
+    // prompt gets the old password, and the next two get the new one. Any other prompt ends the
+    // conversation. So does an error message after the new password was given, because it is the
+    // refusal. An ended conversation stays ended for the phase.
     PamAnswer take(int style, std::string_view text, OldToken token);
 
-    // Ends the phase's conversation over what is wrong with the modules or the system.
+    // Ends the conversation of this phase, because of a fault of the modules or the system.
     PamAnswer break_off(std::string_view complaint);
 
     bool ended() const { return ended_; }
     bool gave_old() const { return given_old_; }
     bool gave_new() const { return given_new_ > 0; }
 
-    // Why the modules are to blame for the end, for the log; empty where they are not.
+    // The fault of the modules that ended the conversation, for the log; empty if there was none.
     const std::string& complaint() const { return complaint_; }
 
-    // The phase's first error message: one line of at most `longest_reason` bytes without control
-    // bytes; empty where there was none, and in authentication.
+    // The first error message of the phase: one line of at most `longest_reason` bytes without
+    // control bytes. Empty if there was none, and in authentication.
     const std::string& reason() const { return reason_; }
     static constexpr std::size_t longest_reason = 200;
 
@@ -64,13 +65,13 @@ private:
     std::string reason_;
 };
 
-// The conversation as libpam wants it. Must stay where it is, and outlive the PAM handle.
+// The conversation function for libpam. The object must not move, and must outlive the PAM handle.
 class PamConversation {
 public:
     using Trace = std::function<void(std::string_view)>;
 
-    // The passwords are borrowed. The new one is empty where none will be set. `trace` hears of
-    // each message and what was answered, without passwords; it may be empty.
+    // The passwords are borrowed. The new one is empty if none will be set. `trace` is called with
+    // each message and how it was answered, without passwords; it may be empty.
     PamConversation(std::string_view old_password, std::string_view new_password, Trace trace);
     PamConversation(const PamConversation&) = delete;
     PamConversation& operator=(const PamConversation&) = delete;
@@ -78,13 +79,13 @@ public:
     // For pam_start.
     pam_conv hooks() { return {&PamConversation::converse, this}; }
 
-    // Once pam_start has given one: where PAM_OLDAUTHTOK is read.
+    // The handle that pam_start gave: PAM_OLDAUTHTOK is read from it.
     void use(pam_handle_t* handle) { handle_ = handle; }
 
     void begin(PamPhase phase) { rules_.begin(phase); }
     const PamRules& rules() const { return rules_; }
 
-    // The rules' reason, or nothing where it holds one of the passwords.
+    // The reason of the rules; empty if it contains one of the passwords.
     std::string_view reason() const { return without_passwords(rules_.reason()); }
 
 private:

@@ -8,9 +8,9 @@ namespace poppass {
 
 namespace {
 
-// What getpwuid_r below goes by.
+// Read by getpwuid_r below.
 struct {
-    uid_t uid = 0; // 0: nothing was taken
+    uid_t uid = 0; // 0: none was set
     std::string user;
 } taken;
 
@@ -21,7 +21,7 @@ bool set_real_uid(uid_t uid) {
            now[0] == uid && now[1] == 0 && now[2] == 0;
 }
 #else
-// Sets the saved uid to the effective one.
+// setreuid sets the saved uid to the effective one.
 bool set_real_uid(uid_t uid) {
     return ::setreuid(uid, 0) == 0 && ::getuid() == uid && ::geteuid() == 0;
 }
@@ -39,9 +39,9 @@ Result<void> take_real_uid(uid_t uid, const std::string& user) {
 
 } // namespace poppass
 
-// Stands before the C library's for the modules too. libcrack, and with it pam_pwquality and
-// pam_cracklib, compares the new password with the account of the real uid, and refuses every
-// password where there is none. The account that it is to be compared with is the user's.
+// Replaces the function of the C library, for the modules, too. libcrack (in pam_pwquality and
+// pam_cracklib) compares the new password with the account of the real uid, and refuses every
+// password if that uid has no account. The right account to compare with is the user's.
 extern "C" int getpwuid_r(uid_t uid, passwd* entry, char* buffer, size_t size, passwd** result) {
     using poppass::taken;
     static const auto look_up =

@@ -8,11 +8,12 @@
 
 namespace poppass {
 
-// Takes a real uid that is not root and keeps the effective one: modules that spare root the rules
-// for new passwords do not spare us, and only root and that uid can send us signals. Proves it.
+// Sets a real uid that is not root's, and keeps the effective one. Modules do not apply the rules
+// for new passwords if the real uid is root's; now they apply them. Only root and that uid can send
+// us signals. The ids are read back and checked.
 //
-// From then on a look-up of that uid by getpwuid_r(3), ours or a module's, finds the account of
-// `user` where the uid has none of its own.
+// From then on getpwuid_r(3), called by us or by a module, returns the account of `user` for that
+// uid if the uid has no account of its own.
 Result<void> take_real_uid(uid_t uid, const std::string& user);
 
 } // namespace poppass

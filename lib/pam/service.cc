@@ -16,8 +16,8 @@ namespace poppass {
 namespace {
 
 #ifdef __LINUX_PAM__
-// Those of every libpam. Some are built with one more, but a file there that ours does not look at
-// would be passed over for `other`.
+// Every libpam looks in these. Some look in one more, but a libpam that does not would use `other`
+// in the place of a file there.
 constexpr const char* directories_of_libpam[] = {"/etc/pam.d", "/usr/lib/pam.d"};
 #else
 constexpr const char* directories_of_libpam[] = {"/etc/pam.d", "/usr/local/etc/pam.d"};
@@ -53,7 +53,7 @@ Result<std::string> read_first(std::string_view name, Directories directories) {
     return text;
 }
 
-// Takes a line off the front, what a backslash before the line feed continues included.
+// Takes a line off the front, with the lines that follow a backslash at its end.
 std::string take_line(std::string_view& text) {
     std::string line;
     for (bool more = true; more && !text.empty();) {
@@ -76,7 +76,7 @@ std::string_view take_word(std::string_view& line) {
     return word;
 }
 
-// Whether a file gives a rule of the type, itself or through what it includes.
+// Whether a file has a rule of the type, itself or in a file that it includes.
 Result<bool> gives(std::string_view name, std::string_view type, Directories directories,
                    int depth) {
     if (depth > deepest_include) return trouble(std::string{name} + " is included too deeply");

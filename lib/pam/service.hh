@@ -1,5 +1,5 @@
-// Which rules PAM would take for a service, before it is asked to: a service without a file of its
-// own silently gets those of the service `other`.
+// Finds out which rules PAM would use for a service, before PAM is called. A service without a file
+// of its own silently gets the rules of the service `other`.
 #pragma once
 
 #include "base/result.hh"
@@ -14,14 +14,15 @@ namespace poppass {
 // Where libpam looks for the files of services, in its order.
 std::span<const char* const> pam_directories();
 
-// `name` as libpam takes it, in lower case. Misuse: a name that is no file's, and `passwd` and
-// `chpasswd`, for which some modules have rules of their own.
+// `name` in lower case, as libpam uses it. It is misuse if the name cannot be a file's, or if it is
+// `passwd` or `chpasswd`: some modules have special rules for these two.
 Result<std::string> check_service_name(std::string_view name);
 
-// Whether the service's file in the first of `directories` that has one gives rules of each of the
-// `types` ("auth", "account", "password"), itself or through a file that it includes. Trouble says
-// which file is missing, cannot be read, or lacks what. Where none of the directories exists, PAM
-// has other ways (/etc/pam.conf), and nothing is said.
+// Whether the service has rules of each of the `types` ("auth", "account", "password"). It looks at
+// the service's file in the first of `directories` that has one, and at the files that this one
+// includes. The error names a file that is missing or cannot be read, or the type that has no rule.
+// If none of the directories exists, PAM is configured in another way (/etc/pam.conf), and this is
+// no error.
 Result<void> check_service(std::string_view service, std::span<const std::string_view> types,
                            std::span<const char* const> directories);
 

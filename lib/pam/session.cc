@@ -58,7 +58,7 @@ Result<PamOutcome> PamSession::step(PamPhase phase, const char* name, int flags,
     conversation_.begin(phase);
     last_code_ = call(handle_, flags);
     const PamRules& rules = conversation_.rules();
-    // The verdict on a password that was not handed over is none.
+    // The modules did not get the password, so their answer says nothing about it.
     if (last_code_ != PAM_SUCCESS && !rules.complaint().empty())
         return trouble_at(name, rules.complaint());
     if (phase == PamPhase::change && last_code_ != PAM_SUCCESS && rules.ended())
@@ -70,7 +70,7 @@ Result<PamOutcome> PamSession::step(PamPhase phase, const char* name, int flags,
 
 Result<PamOutcome> PamSession::authenticate() {
     constexpr const char* name = "authentication";
-    // An empty hash would let any password pass.
+    // Without this flag an empty hash accepts any password.
     auto outcome =
         step(PamPhase::authenticate, name, PAM_DISALLOW_NULL_AUTHTOK, ::pam_authenticate);
     if (outcome && *outcome == PamOutcome::done && !conversation_.rules().gave_old())
@@ -86,7 +86,7 @@ Result<PamOutcome> PamSession::account() {
 
 Result<PamOutcome> PamSession::change() {
     constexpr const char* name = "password change";
-    // A refusal now is of the new password: there is nothing to guess.
+    // A refusal here is of the new password, and does not help to guess the old one.
     if (const int code = forbid_delay(handle_); code != PAM_SUCCESS)
         return trouble_at(name, ::pam_strerror(handle_, code));
     auto outcome = step(PamPhase::change, name, 0, ::pam_chauthtok);

@@ -1,4 +1,4 @@
-// One user's dealings with PAM, step by step; a checker takes the first two, a setter all three.
+// PAM's steps for one user: a check link takes the first two, a set link all three.
 #pragma once
 
 #include "pam/conversation.hh"
@@ -9,7 +9,8 @@
 
 namespace poppass {
 
-// What a step came to. Trouble of modules or system is an Error that names service and step.
+// The result of a step. A fault of the modules or of the system is an Error that names service and
+// step.
 enum class PamOutcome {
     done,
     must_change, // account: the password must be changed first
@@ -17,7 +18,7 @@ enum class PamOutcome {
     refused,
 };
 
-// What a code that PAM returned from a phase means; nothing where it is trouble. Pure.
+// What PAM's return code means in this phase; nothing if it is trouble. Pure.
 std::optional<PamOutcome> judge(PamPhase phase, int code);
 
 class PamSession {
@@ -29,23 +30,23 @@ public:
     PamSession& operator=(const PamSession&) = delete;
     ~PamSession() { end(); }
 
-    // Before any step. Without `delay`, modules do not make a failure wait.
+    // Called first. Without `delay`, modules do not delay the answer after a failure.
     Result<void> start(const std::string& user, const std::optional<std::string>& peer, bool delay);
 
-    // An acceptance by modules that never asked for the password is trouble: it would be one of any
-    // password.
+    // If the modules accept without having asked for the password, it is trouble: they would accept
+    // any password.
     Result<PamOutcome> authenticate();
 
     Result<PamOutcome> account();
 
-    // A change that modules made without having asked for the new password is trouble. A refusal
-    // does not wait.
+    // If the modules make a change without having asked for the new password, it is trouble. A
+    // refusal is not delayed.
     Result<PamOutcome> change();
 
-    // The user as the modules know it by now; some map a login to another account.
+    // The name that PAM has for the user now: some modules map a login to another account.
     std::string user() const;
 
-    // Lets the modules clean up; nothing may follow.
+    // Ends the PAM transaction, so that modules clean up. No other call may follow.
     void end();
 
 private:

@@ -17,7 +17,7 @@ PamUser::PamUser(const PamOptions& options, std::string_view login, std::string_
     : options_(options), name_(strip_domain(login, options.strip)), old_password_(old_password),
       new_password_(new_password), trace_(std::move(trace)) {}
 
-// Whether the name is not that of an account below the least uid.
+// Finds the account. False if it is below the least uid.
 Result<bool> PamUser::find_account() {
     auto found = find_nss_account(name_);
     if (!found) return found.error();
@@ -33,7 +33,7 @@ Result<void> PamUser::start(std::string_view password, const std::optional<std::
 }
 
 Result<PamOutcome> PamUser::check(const std::optional<std::string>& peer, bool delay) {
-    // Modules would ask for the name, and nobody has this one.
+    // No user has an empty name, and modules would ask for another one.
     if (name_.empty()) return PamOutcome::wrong;
     const auto allowed = find_account();
     if (!allowed) return allowed.error();
@@ -42,7 +42,7 @@ Result<PamOutcome> PamUser::check(const std::optional<std::string>& peer, bool d
     const auto right = session_->authenticate();
     if (!right) return right;
     if (!*allowed) return PamOutcome::wrong;
-    // Modules refuse an unknown user in many ways.
+    // Modules refuse an unknown user with different codes.
     if (*right == PamOutcome::refused && !account_) return PamOutcome::wrong;
     if (*right != PamOutcome::done) return right;
     if (std::string mapped = session_->user(); mapped != name_) {

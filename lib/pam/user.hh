@@ -1,4 +1,4 @@
-// A login and its passwords before PAM: what a checker and a setter do alike.
+// What check links and set links of PAM do alike with a login and its passwords.
 #pragma once
 
 #include "account/accounts.hh"
@@ -13,40 +13,40 @@ namespace poppass {
 
 class PamUser {
 public:
-    // The passwords are borrowed; the new one is empty where none will be set.
+    // The passwords are borrowed. The new one is empty if none will be set.
     PamUser(const PamOptions& options, std::string_view login, std::string_view old_password,
             std::string_view new_password, PamConversation::Trace trace);
     PamUser(const PamUser&) = delete;
     PamUser& operator=(const PamUser&) = delete;
 
     // Authentication, then account management. An account below the least uid is `wrong`, whatever
-    // its password, and takes the modules the time of a wrong one. Without `delay`, modules do not
-    // make a failure wait.
+    // the password, and takes as long as a wrong password. Without `delay`, modules do not delay
+    // the answer after a failure.
     Result<PamOutcome> check(const std::optional<std::string>& peer, bool delay);
 
-    // After check() was done or must_change.
+    // Only after check() returned done or must_change.
     Result<PamOutcome> change() { return session_->change(); }
 
-    // In place of check(), where nobody has a password to show: `wrong` where the name service
-    // knows no such account, or it is below the least uid; else `done`, or with `managed` what
-    // account management says of it.
+    // In the place of check(), for a look-up without a password. It is `wrong` if the name service
+    // has no such account or the account is below the least uid. Else it is `done`; with `managed`
+    // it is the result of account management.
     Result<PamOutcome> look_up(const std::optional<std::string>& peer, bool managed);
 
-    // The login, or what the modules made of it.
+    // The login, or the name that the modules mapped it to.
     const std::string& name() const { return name_; }
 
-    // The account, once checked, as the name service has it; nothing for a user whom only PAM
-    // knows.
+    // After a check: the account in the name service. Nothing for a user whom only PAM knows.
     const std::optional<Account>& account() const { return account_; }
 
-    // Whether the old password was right, whatever became of the rest.
+    // Whether the old password was right, even if account management refused the user.
     bool is_right() const { return right_; }
 
-    // Of the last phase: what the modules say of a refusal, and whether they got the new password.
+    // About the last phase: the reason that the modules gave for a refusal, and whether they got
+    // the new password.
     std::string_view reason() const { return conversation_ ? conversation_->reason() : ""; }
     bool gave_new() const { return conversation_ && conversation_->rules().gave_new(); }
 
-    // Lets the modules clean up; only name() and account() may follow.
+    // Ends the PAM transaction. Only name() and account() may follow.
     void end() { session_.reset(); }
 
 private:
