@@ -1,4 +1,4 @@
-// A user of a directory, at one of its servers: found, and bound with a password.
+// Finds a user at one server of a directory, and binds with the user's password.
 #pragma once
 
 #include "ldap/options.hh"
@@ -13,7 +13,7 @@ namespace poppass {
 
 struct LdapLogin {
     LdapBound bound;
-    std::optional<LdapSession> session; // bound as the user, where it was accepted
+    std::optional<LdapSession> session; // bound as the user, if the server accepted
 };
 
 class LdapDirectory {
@@ -21,16 +21,17 @@ public:
     // The options must outlive this.
     explicit LdapDirectory(const LdapOptions& options) : options_(options) {}
 
-    // Once. Prepares libldap, and reads the service account's password, where there is one. A file
-    // that others may read or write is misuse, and so is a -D that is no DN.
+    // Called once. Prepares libldap, and reads the service account's password if there is one. It
+    // is misuse if others may read or write its file, or if -D is no DN.
     Result<void> prepare();
 
-    // Connects to the server and binds as the user. An error is the server's trouble, so that the
-    // next may be asked (temporary), misuse, or a refusal (rejected).
+    // Connects to the server and binds as the user. An error is trouble with this server, after
+    // which another one may be asked (temporary), misuse, or a refusal (rejected).
     Result<LdapLogin> log_in(const LdapUri& server, std::string_view login,
                              std::string_view password, Clock::time_point deadline) const;
 
-    // Whether the server has such a user. A DN from a template is looked up as anybody may.
+    // Whether the server has such a user. A DN that was made from a template is looked up without a
+    // bind.
     Result<bool> has_user(const LdapUri& server, std::string_view login,
                           Clock::time_point deadline) const;
 

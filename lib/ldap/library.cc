@@ -11,8 +11,8 @@ namespace poppass {
 
 namespace {
 
-// What is wrong with a certificate, libldap built with GnuTLS says to its debug log alone, and that
-// knows of no handle: so the first such line of a handshake is kept here.
+// If libldap is built with GnuTLS, it says what is wrong with a certificate only in its debug log,
+// which belongs to no handle. So the first such line of a handshake is kept here.
 std::array<char, 256> handshake_line;
 
 extern "C" void keep_handshake_line(const char* text) {
@@ -22,7 +22,7 @@ extern "C" void keep_handshake_line(const char* text) {
     handshake_line[line.copy(handshake_line.data(), handshake_line.size() - 1)] = '\0';
 }
 
-// Set for a while: what the administrator set for the next link comes back.
+// Sets a variable, and restores what the administrator set: the next link inherits it.
 class ScopedVariable {
 public:
     ScopedVariable(const char* name, const char* value) : name_(name) {
@@ -48,14 +48,14 @@ void set_debug_level(int level) { ::ldap_set_option(nullptr, LDAP_OPT_DEBUG_LEVE
 } // namespace
 
 void prepare_libldap() {
-    // Two seconds for each name server, once: libldap looks its own host up, and we look up others.
+    // Each name server gets one try of two seconds: libldap looks up the name of this host, and we
+    // look up others.
     if (::res_init() == 0) {
         _res.retrans = 2;
         _res.retry = 1;
     }
-    // libldap looks for these at its first call, and never again. The second keeps it from loading
-    // the plug-ins of a SASL that nobody here speaks. A directory that is not there would be
-    // logged.
+    // libldap reads these two at its first call only. SASL_PATH keeps it from loading the plug-ins
+    // of SASL, which is not used here. The directory exists, because a missing one would be logged.
     const ScopedVariable no_files{"LDAPNOINIT", "1"};
     const ScopedVariable no_plugins{"SASL_PATH", "/"};
     set_debug_level(0);
@@ -64,7 +64,7 @@ void prepare_libldap() {
 
 std::optional<std::string> install_tls(LDAP* ld) {
     handshake_line[0] = '\0';
-    set_debug_level(1); // LDAP_DEBUG_TRACE, which no header for us names
+    set_debug_level(1); // LDAP_DEBUG_TRACE, which no installed header defines
     const int code = ::ldap_install_tls(ld);
     set_debug_level(0);
     if (code == LDAP_SUCCESS && ::ldap_tls_inplace(ld) == 1) return std::nullopt;

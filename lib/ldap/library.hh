@@ -1,5 +1,5 @@
-// What libldap does beside speaking LDAP: reading files and variables, loading plug-ins, and
-// telling its troubles with certificates where nobody asks.
+// Keeps libldap from reading configuration files and variables and from loading plug-ins. Gets its
+// text about certificates, which it gives to no caller.
 #pragma once
 
 #include <ldap.h>
@@ -8,12 +8,12 @@
 
 namespace poppass {
 
-// Once, before anything else of libldap: its configuration files and variables will not be read,
-// and the resolver is told not to wait long.
+// Called once, before any other function of libldap. libldap will not read its configuration files
+// and variables, and the resolver will not wait long.
 void prepare_libldap();
 
-// Makes the handle's connection a TLS one and proves the server, by the handle's options. What
-// libldap says is wrong; nothing where all is well.
+// Starts TLS on the handle's connection and verifies the server, by the handle's options. Returns
+// what libldap says is wrong; nothing if all is well.
 std::optional<std::string> install_tls(LDAP* ld);
 
 } // namespace poppass

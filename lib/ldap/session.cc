@@ -7,7 +7,7 @@ namespace poppass {
 
 namespace {
 
-// A timeval as libldap was built with: where -D_TIME_BITS=64 widens ours, its own has stayed as it was.
+// The timeval that libldap was built with: -D_TIME_BITS=64 makes ours wider, and not libldap's.
 #ifdef POPPASS_TIME_WIDENED
 struct LdapTime {
     long tv_sec;
@@ -24,19 +24,21 @@ LdapTime time_left(Clock::time_point deadline) {
 
 timeval* as_timeval(LdapTime& time) { return reinterpret_cast<timeval*>(&time); }
 
-// libldap copies a password into the message that it builds, and the TLS library may once more;
-// they free those copies, uncleared. Neither can be told otherwise; the process ends soon.
+// libldap copies a password into the message that it builds, and the TLS library may copy it again.
+// Both free their copies without clearing them, and cannot be told otherwise. The process ends
+// soon.
 berval borrow(std::string_view password) {
     return {password.size(), const_cast<char*>(password.data())};
 }
 
-// Asks for the password policy control with a request; the answer has it where the server knows it.
+// Asks for the password policy control; the answer has it if the server knows it.
 struct PolicyRequest {
     LDAPControl control{const_cast<char*>(LDAP_CONTROL_PASSWORDPOLICYREQUEST), {0, nullptr}, 0};
     LDAPControl* list[2] = {&control, nullptr};
 };
 
-// libldap takes an answer of any type for any request's. A search's begins with what it found.
+// libldap does not check that an answer is of the type that its request wants. The answer to a
+// search begins with the entries that were found.
 bool is_of_type(int kind, int type) {
     const bool found = kind == LDAP_RES_SEARCH_ENTRY || kind == LDAP_RES_SEARCH_REFERENCE;
     return kind == type || (type == LDAP_RES_SEARCH_RESULT && found);
@@ -82,7 +84,7 @@ Result<void> LdapSession::set_options(const LdapSecurity& security) {
         return ::ldap_set_option(ld_.get(), option, value) == LDAP_OPT_SUCCESS;
     };
     const auto set_number = [&](int option, int number) { return set(option, &number); };
-    const LdapTime no_limit{-1, 0}; // the wire has ours
+    const LdapTime no_limit{-1, 0}; // LdapWire keeps the limits
     char* package = nullptr;
     ::ldap_get_option(nullptr, LDAP_OPT_X_TLS_PACKAGE, &package);
     const bool gnutls = package != nullptr && std::string_view{package} == "GnuTLS";
@@ -94,11 +96,11 @@ Result<void> LdapSession::set_options(const LdapSecurity& security) {
         set_number(LDAP_OPT_TIMELIMIT, 0) && set(LDAP_OPT_TIMEOUT, &no_limit) &&
         set(LDAP_OPT_NETWORK_TIMEOUT, &no_limit) && set(LDAP_OPT_SERVER_CONTROLS, nullptr) &&
         set(LDAP_OPT_CLIENT_CONTROLS, nullptr) &&
-        set_number(LDAP_OPT_X_TLS, LDAP_OPT_X_TLS_NEVER) && // none but the one that we start
+        set_number(LDAP_OPT_X_TLS, LDAP_OPT_X_TLS_NEVER) && // start_tls starts it
         set_number(LDAP_OPT_X_TLS_REQUIRE_CERT, LDAP_OPT_X_TLS_DEMAND) &&
-        set_number(LDAP_OPT_X_TLS_REQUIRE_SAN, LDAP_OPT_X_TLS_TRY) && // a name there is the one
+        set_number(LDAP_OPT_X_TLS_REQUIRE_SAN, LDAP_OPT_X_TLS_TRY) && // a name there counts alone
         set_number(LDAP_OPT_X_TLS_PROTOCOL_MIN, LDAP_OPT_X_TLS_PROTOCOL_TLS1_2) &&
-        // libldap does not hand that one on to GnuTLS.
+        // libldap does not pass the least version on to GnuTLS.
         (!gnutls ||
          set(LDAP_OPT_X_TLS_CIPHER_SUITE, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2")) &&
         set(LDAP_OPT_X_TLS_CACERTDIR, nullptr) &&
@@ -187,7 +189,7 @@ Result<LdapBound> LdapSession::bind(const std::string& dn, std::string_view pass
 
     switch (answer->code) {
     case LDAP_SUCCESS:
-        // A password that has expired and may be used a few times more is one to change.
+        // An expired password that can be used a few times more must be changed, too.
         if (answer->policy_error == PP_changeAfterReset || answer->grace)
             return LdapBound{LdapStanding::must_change, {}};
         return LdapBound{LdapStanding::accepted, {}};
@@ -290,7 +292,7 @@ LdapChange LdapSession::change_password(std::string_view old_password,
     case LDAP_INSUFFICIENT_ACCESS:
     case LDAP_UNWILLING_TO_PERFORM:
         return {How::refused, refusal_reason(answer->code, answer->policy_error, answer->text), {}};
-    case LDAP_PROTOCOL_ERROR: // it does not know the operation
+    case LDAP_PROTOCOL_ERROR: // the server does not know the operation
     case LDAP_STRONG_AUTH_REQUIRED:
     case LDAP_CONFIDENTIALITY_REQUIRED:
     case LDAP_BUSY:

@@ -1,6 +1,6 @@
-// One connection to one server of a directory, over libldap: connect, prove the server, bind,
-// search, change a password. Every step ends at the deadline. An error is the server's trouble, so
-// that another one may be asked, save for misuse.
+// One connection to one server of a directory, by libldap: connect, verify the server, bind,
+// search, change a password. Every step ends at its deadline. An error is trouble with this server,
+// and another server may be asked; misuse is the exception.
 #pragma once
 
 #include "ldap/wire.hh"
@@ -37,10 +37,10 @@ struct LdapChange {
     enum class How {
         changed,
         refused,  // words: why, for the user
-        referred, // this server changes nothing; referrals: those that may
+        referred, // this server makes no changes; referrals: servers that do
         not_done, // the server says that it cannot now; words: why, for the log
-        lost,     // the connection broke before the answer came, or it tells nothing
-        late,     // no answer came in time: it may still be done
+        lost,     // the connection broke before the answer came, or the answer is not clear
+        late,     // no answer came in time: the change may still be made
     } how;
     std::string words;
     std::vector<std::string> referrals;
@@ -48,28 +48,29 @@ struct LdapChange {
 
 class LdapSession {
 public:
-    // Connects. Over anything but loopback and ldapi, only with TLS and a certificate that a
-    // trusted authority gave this very host name. Nothing but a StartTLS goes over the wire before.
+    // Connects. Without TLS it uses loopback addresses and ldapi only. With TLS the server must
+    // show a certificate that a trusted authority gave to this host name; before that, only a
+    // StartTLS is sent.
     static Result<LdapSession> open(const LdapUri& server, const LdapSecurity& security,
                                     Clock::time_point deadline);
 
-    // The passwords may not be empty: to many servers that would be an anonymous bind.
+    // An empty password is not sent: to many servers that would be an anonymous bind.
     Result<LdapBound> bind(const std::string& dn, std::string_view password,
                            Clock::time_point deadline);
 
-    // The DN of the one entry that the filter finds at and below the base; nothing where it finds
-    // none. More than one is a refusal (rejected). A filter that is none is misuse.
+    // The DN of the one entry that the filter finds at and below the base; nothing if it finds
+    // none. More than one is a refusal (rejected). A malformed filter is misuse.
     Result<std::optional<std::string>> find(const std::string& base, const std::string& filter,
                                             Clock::time_point deadline);
 
-    // Whether there is an entry of that name, which may be read.
+    // Whether there is an entry with this DN that may be read.
     Result<bool> exists(const std::string& dn, Clock::time_point deadline);
 
-    // Changes the password of the user bound (RFC 3062).
+    // Changes the password of the user that is bound (RFC 3062).
     LdapChange change_password(std::string_view old_password, std::string_view new_password,
                                Clock::time_point deadline);
 
-    // Nothing but the destructor may follow.
+    // Only the destructor may be called afterwards.
     void close() { ld_.reset(); }
 
 private:
@@ -78,7 +79,7 @@ private:
         std::string text;
         std::vector<std::string> referrals;
         int policy_error = -1; // of the password policy control; -1: none
-        bool grace = false;    // the password has expired and still counts a few times
+        bool grace = false;    // the password has expired, and can be used a few times more
     };
     struct Unbind {
         void operator()(LDAP* ld) const { ::ldap_unbind_ext(ld, nullptr, nullptr); }

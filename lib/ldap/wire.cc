@@ -12,7 +12,7 @@ namespace poppass {
 
 namespace {
 
-// False, with errno, where it was not ready by then.
+// False, with errno set, if it is not ready by then.
 bool wait_for(int fd, short events, Clock::time_point deadline) {
     pollfd event{fd, events, 0};
     const int ready = retried([&] {
@@ -83,7 +83,7 @@ Result<Fd> connect_to_server(const LdapUri& server, bool clear, Clock::time_poin
     return last;
 }
 
-// What liblber calls; `sbiod_pvt` is the wire.
+// The functions that liblber calls; `sbiod_pvt` is the wire.
 
 LdapWire& wire(Sockbuf_IO_Desc* io) { return *static_cast<LdapWire*>(io->sbiod_pvt); }
 
@@ -93,7 +93,7 @@ int set_up(Sockbuf_IO_Desc* io, void* our_wire) {
     io->sbiod_pvt = our_wire;
     return 0;
 }
-int do_nothing(Sockbuf_IO_Desc*) { return 0; } // the wire closes its socket itself
+int do_nothing(Sockbuf_IO_Desc*) { return 0; } // LdapWire closes the socket itself
 int control(Sockbuf_IO_Desc*, int, void*) { return 0; }
 ber_slen_t read_wire(Sockbuf_IO_Desc* io, void* into, ber_len_t size) {
     return wire(io).read(into, size);
@@ -117,7 +117,7 @@ Result<LdapWire> LdapWire::connect(const LdapUri& server, bool clear, Clock::tim
 LDAP* LdapWire::make_handle(const LdapUri& server) {
     LDAP* ld = nullptr;
     Sockbuf* buffer = nullptr;
-    ber_len_t longest = 65536; // of an answer: all that we ask has short ones
+    ber_len_t longest = 65536; // of an answer: our requests have short ones
     if (::ldap_init_fd(fd_.get(), LDAP_PROTO_EXT, server.text().c_str(), &ld) != LDAP_SUCCESS)
         return nullptr;
     if (::ldap_get_option(ld, LDAP_OPT_SOCKBUF, &buffer) == LDAP_OPT_SUCCESS &&

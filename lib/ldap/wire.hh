@@ -1,5 +1,6 @@
-// The socket under libldap: connected, read and written by us, so that nothing outlasts a deadline.
-// libldap's own limits leave out handshakes (where it is built with GnuTLS) and half messages.
+// The socket that libldap uses. It is connected, read and written here, so that nothing takes
+// longer than the deadline. The limits of libldap itself do not cover TLS handshakes (if it is
+// built with GnuTLS) and incomplete messages.
 #pragma once
 
 #include "base/clock.hh"
@@ -12,14 +13,15 @@ namespace poppass {
 
 class LdapWire {
 public:
-    // Tries the addresses of the server in turn, each for its share of the time. `clear`: what is
-    // sent would not be encrypted, so that no other address than loopback's counts.
+    // Tries the addresses of the server in turn; each gets its share of the time. With `clear` the
+    // connection will not be encrypted, and only loopback addresses are tried.
     static Result<LdapWire> connect(const LdapUri& server, bool clear, Clock::time_point deadline);
 
-    // Puts this under a handle, which must be gone before this is. Nothing where libldap refuses.
+    // Makes a handle of libldap that uses this socket. The handle must be destroyed before this is.
+    // Null if libldap refuses.
     LDAP* make_handle(const LdapUri& server);
 
-    // From here on reads and writes end then, as ETIMEDOUT.
+    // From now on reads and writes fail with ETIMEDOUT at this time.
     void set_deadline(Clock::time_point deadline) { deadline_ = deadline; }
     Clock::time_point deadline() const { return deadline_; }
     bool is_late() const { return Clock::now() >= deadline_; }
