@@ -16,7 +16,7 @@ struct Parsed {
     std::array<unsigned char, 16> bytes{};
 };
 
-// Of what parse_address gave.
+// The bytes of an address as parse_address gives it.
 Parsed parse_bytes(const std::string& address) {
     Parsed parsed;
     parsed.v6 = ::inet_pton(AF_INET, address.c_str(), parsed.bytes.data()) != 1;

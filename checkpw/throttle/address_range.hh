@@ -1,4 +1,4 @@
-// Client addresses as the guard counts them, and ranges of them that it is told to spare. Pure.
+// Client addresses as the guard counts them, and ranges of addresses that it does not count. Pure.
 #pragma once
 
 #include "base/result.hh"
@@ -24,8 +24,9 @@ private:
     std::array<unsigned char, 16> bytes_{};
 };
 
-// What failures of an address are counted under: an IPv6 address stands for its /64, for that is
-// what one client has: "2001:db8:0:1::/64". `address` as parse_address gives it.
+// The name that failures of an address are counted under. An IPv6 address stands for its /64
+// network, because that is what one client has: "2001:db8:0:1::/64". `address` as parse_address
+// gives it.
 std::string counted_address(std::string_view address);
 
 } // namespace poppass

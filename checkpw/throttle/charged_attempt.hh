@@ -1,4 +1,4 @@
-// An attempt that is charged, and what became of it.
+// Charges an attempt before the chain judges the password, and settles the charge afterwards.
 #pragma once
 
 #include "throttle/throttle_state.hh"
@@ -12,15 +12,16 @@ public:
     ChargedAttempt(const std::string& directory, ThrottleLimits limits, Attempt who)
         : directory_(directory), limits_(limits), who_(std::move(who)) {}
 
-    // Charges the attempt; or says how long it has to wait, and then charges nothing.
+    // Charges the attempt and returns 0. If the attempt has to wait, it charges nothing and returns
+    // how long.
     Result<Seconds> charge();
 
     enum class Outcome {
         right,
         not_judged, // nothing was learned of the password
     };
-    // Where this fails the charge stays, and a line on descriptor 2 says so: the chain's answer
-    // stands all the same.
+    // If this fails, the charge stays, and a line on descriptor 2 says so. The chain's answer stays
+    // the same.
     void settle(Outcome outcome) const;
 
     const Attempt& who() const { return who_; }

@@ -20,14 +20,14 @@ constexpr int tell_milliseconds = 2'000;
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     ::dup2(null, STDIN_FILENO);
     ::dup2(null, STDOUT_FILENO);
-    if (::dup2(end, 3) != 3) ::_exit(1); // the record, which is the chain's, goes
+    if (::dup2(end, 3) != 3) ::_exit(1); // this closes the record, which belongs to the chain
     close_from(4);
     pollfd event{3, POLLIN, 0};
     char byte = 0;
     if (retried([&] { return ::poll(&event, 1, hold_milliseconds); }) == 1 &&
         retried([&] { return ::read(3, &byte, 1); }) == 1)
         passed();
-    ::_exit(0); // which tells the other end, too
+    ::_exit(0); // the other end then reads end of file
 }
 
 } // namespace
@@ -41,7 +41,7 @@ Result<Fd> start_holder(const std::function<void()>& passed) {
     Fd kept{::fcntl(chains.get(), F_DUPFD, 5)};
     if (!kept) return system_trouble("make a socket pair");
     chains.reset();
-    std::signal(SIGCHLD, SIG_DFL); // ignored, it would lose what we wait for
+    std::signal(SIGCHLD, SIG_DFL); // if it were ignored, waitpid would find no child
     const pid_t between = ::fork();
     if (between == 0) {
         const pid_t holder = ::fork();
@@ -59,7 +59,7 @@ Result<void> tell_holder(int number) {
     struct stat status {};
     if (::fstat(number, &status) != 0 || !S_ISSOCK(status.st_mode))
         return misuse("descriptor " + std::to_string(number) +
-                      " is none of a guard; it must stay open from the guard to here");
+                      " is not one that a guard opened; it must stay open from the guard to here");
     const Fd end{number};
     const char byte = '+';
     if (::send(number, &byte, 1, MSG_NOSIGNAL) != 1) return {};

@@ -1,6 +1,6 @@
-// In a native chain the outcome is known only to what runs last, as the user, who must not reach
-// the table. A holder can: it waits for one byte on a socket pair whose other end goes through the
-// chain.
+// In a native chain only the program that runs last knows the outcome. It runs as the user, who
+// must not be able to write the table. So a holder, which can write it, waits for one byte on a
+// socket pair. The other end of the pair goes through the chain.
 #pragma once
 
 #include "base/fd.hh"
@@ -9,15 +9,15 @@
 
 namespace poppass {
 
-// Starts a holder, which calls `passed` when the byte comes, and ends without at end of file or
-// after ten minutes. It is nobody's child, so that the chain gets no SIGCHLD of it, in a session of
-// its own, and has nothing open but descriptor 2. Gives the other end: kept open across exec, and
-// above 4, which means something to links.
+// Starts a holder. It calls `passed` when the byte comes, and ends without that at end of file or
+// after ten minutes. It is not a child of the chain, so that the chain gets no SIGCHLD. It has a
+// session of its own, and of our descriptors it keeps only 2. Returns the other end, which stays
+// open across exec and is above 4, because 3 and 4 mean something to links.
 Result<Fd> start_holder(const std::function<void()>& passed);
 
-// Sends the byte and closes the descriptor. Waits up to two seconds for `passed` to be done, so
-// that what comes next can rely on it. A descriptor that is no socket is misuse; anything else that
-// fails is none of the user's, who has passed.
+// Sends the byte and closes the descriptor. Waits up to two seconds until `passed` has returned, so
+// that what comes next can rely on it. It is misuse if the descriptor is no socket. Any other
+// failure is ignored, because the user's password was right.
 Result<void> tell_holder(int end);
 
 } // namespace poppass

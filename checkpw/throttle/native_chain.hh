@@ -1,4 +1,4 @@
-// Where in a native chain the program begins that runs for a user whose password is right.
+// Finds where in a native chain the program begins that runs if the password is right.
 #pragma once
 
 #include "link/chain.hh"
@@ -11,9 +11,9 @@ namespace poppass {
 
 // The chain `LINK [OPTION...] PROG ARG...` with a mark before PROG: `GUARD --passed NUMBER`.
 //
-// A mark that stands in the chain already (any `checkpw-throttle --passed N`) shows the place, and
-// gets this guard and this number. Else LINK must be one whose options we know. Any other chain is
-// misuse: the place is never guessed.
+// If the chain has a mark already (any `checkpw-throttle --passed N`), the mark shows the place,
+// and gets this guard and this number. Else LINK must be one whose options are known. Any other
+// chain is misuse: the place is never guessed.
 class MarkedChain {
 public:
     static Result<MarkedChain> make(Chain chain, std::string_view guard);

@@ -1,5 +1,5 @@
-// SipHash-2-4 (Aumasson and Bernstein): short strings to numbers that nobody without the key can
-// foresee or make collide.
+// SipHash-2-4 (Aumasson and Bernstein) makes a number of a short string. Without the key nobody can
+// foresee the numbers, or find two strings with the same one.
 #pragma once
 
 #include <array>

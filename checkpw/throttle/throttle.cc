@@ -25,34 +25,35 @@ std::uint32_t limit(Kind kind, const ThrottleLimits& limits) {
     return limits.tries * login_factor;
 }
 
-std::uint32_t total(const Slot& slot) { return std::uint32_t{slot.now} + slot.before; }
+std::uint32_t total(const Counter& counter) { return std::uint32_t{counter.now} + counter.before; }
 
-// The slot as it is by now. One that starts in the future is of a clock before a reboot.
-Slot aged(const Slot& slot, Seconds now, Seconds half) {
-    const Seconds age = now - slot.started;
-    if (total(slot) == 0 || slot.started > now || age >= 2 * half) return {now, 0, 0, 0};
-    if (age >= half) return {slot.started + half, slot.last, 0, slot.now};
-    return slot;
+// The counter as of now. If it starts in the future, it comes from before a reboot.
+Counter aged(const Counter& counter, Seconds now, Seconds half) {
+    const Seconds age = now - counter.started;
+    if (total(counter) == 0 || counter.started > now || age >= 2 * half) return {now, 0, 0, 0};
+    if (age >= half) return {counter.started + half, counter.last, 0, counter.now};
+    return counter;
 }
 
-void count_one(Slot& slot, Seconds now) {
-    if (slot.now < std::numeric_limits<std::uint16_t>::max())
-        slot.now = static_cast<std::uint16_t>(slot.now + 1);
-    slot.last = now;
+void count_one(Counter& counter, Seconds now) {
+    if (counter.now < std::numeric_limits<std::uint16_t>::max())
+        counter.now = static_cast<std::uint16_t>(counter.now + 1);
+    counter.last = now;
 }
 
-// Of an aged slot.
-Seconds slot_wait(const Slot& slot, Kind kind, const ThrottleLimits& limits, Seconds now) {
+// The wait that an aged counter asks for.
+Seconds counter_wait(const Counter& counter, Kind kind, const ThrottleLimits& limits, Seconds now) {
     const std::uint32_t free = limit(kind, limits);
-    if (total(slot) < free) return 0;
+    if (total(counter) < free) return 0;
     const Seconds longest =
         std::min(half(limits), kind == Kind::login ? longest_login_wait : longest_wait);
-    const std::uint32_t more = std::min(total(slot) - free, std::uint32_t{16});
-    const Seconds until = std::min<Seconds>(slot.last, now) + std::min(first_wait << more, longest);
+    const std::uint32_t more = std::min(total(counter) - free, std::uint32_t{16});
+    const Seconds until =
+        std::min<Seconds>(counter.last, now) + std::min(first_wait << more, longest);
     return until > now ? until - now : 0;
 }
 
-// ASCII's, for a login in another script has no other case that all stores agree on.
+// Only the case of ASCII letters: about other letters stores do not agree.
 std::string normalised(std::string_view login) {
     const auto is_blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
     while (!login.empty() && is_blank(login.front())) login.remove_prefix(1);
@@ -60,7 +61,7 @@ std::string normalised(std::string_view login) {
     return lower(login);
 }
 
-// Whether there is somebody, and nothing that we would not have written: the file may be damaged.
+// Whether the waiter is one, and is as we write it: the file may be damaged.
 bool is_good(const Waiter& waiter) {
     return waiter.tries >= 1 && waiter.tries <= most_tries && waiter.window >= least_window &&
            waiter.window <= most_window && waiter.kind <= Kind::login &&
@@ -72,9 +73,9 @@ template <std::size_t size> void copy_text(std::string_view from, std::array<cha
     from.copy(into.data(), size - 1);
 }
 
-// Where row `row` of a table has the name with this hash.
+// The cell of the name with this hash in the row.
 template <class Row>
-auto* place(std::array<Row, rows>& table, std::size_t row, std::uint64_t hash) {
+auto* cell(std::array<Row, depth>& table, std::size_t row, std::uint64_t hash) {
     static_assert(std::tuple_size_v<Row> <= 65536); // each row takes 16 bits of its own
     return &table[row][(hash >> 16 * row) % std::tuple_size_v<Row>];
 }
@@ -99,32 +100,33 @@ Throttle::Hashes Throttle::hash(std::string_view login, std::string_view address
     return {hash('p', login, address), hash('a', address, {}), hash('l', login, {})};
 }
 
-std::array<Slot*, rows> Throttle::slots(Kind kind, std::uint64_t hash) const {
-    std::array<Slot*, rows> found;
-    for (std::size_t row = 0; row < rows; ++row)
-        found[row] = kind == Kind::pair      ? place(table_.pairs, row, hash)
-                     : kind == Kind::address ? place(table_.addresses, row, hash)
-                                             : place(table_.logins, row, hash);
+std::array<Counter*, depth> Throttle::counters(Kind kind, std::uint64_t hash) const {
+    std::array<Counter*, depth> found;
+    for (std::size_t row = 0; row < depth; ++row)
+        found[row] = kind == Kind::pair      ? cell(table_.pairs, row, hash)
+                     : kind == Kind::address ? cell(table_.addresses, row, hash)
+                                             : cell(table_.logins, row, hash);
     return found;
 }
 
-std::uint32_t Throttle::count(Kind kind, std::uint64_t hash, Seconds now) const {
+std::uint32_t Throttle::estimate(Kind kind, std::uint64_t hash, Seconds now) const {
     std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
-    for (const Slot* const slot : slots(kind, hash))
-        least = std::min(least, total(aged(*slot, now, half(limits_))));
+    for (const Counter* const counter : counters(kind, hash))
+        least = std::min(least, total(aged(*counter, now, half(limits_))));
     return least;
 }
 
 Seconds Throttle::wait(Kind kind, std::uint64_t hash, Seconds now) const {
     Seconds least = std::numeric_limits<Seconds>::max();
-    for (const Slot* const slot : slots(kind, hash))
-        least = std::min(least, slot_wait(aged(*slot, now, half(limits_)), kind, limits_, now));
+    for (const Counter* const counter : counters(kind, hash))
+        least =
+            std::min(least, counter_wait(aged(*counter, now, half(limits_)), kind, limits_, now));
     return least;
 }
 
 bool Throttle::has_succeeded(std::uint64_t pair, Seconds now) const {
-    for (std::size_t row = 0; row < rows; ++row) {
-        const Seconds when = *place(table_.successes, row, pair);
+    for (std::size_t row = 0; row < depth; ++row) {
+        const Seconds when = *cell(table_.successes, row, pair);
         if (when == 0 || when > now || now - when >= limits_.window) return false;
     }
     return true;
@@ -141,7 +143,7 @@ Seconds Throttle::wait(const Attempt& attempt, Seconds now) const {
 }
 
 std::uint32_t Throttle::failures(const Attempt& attempt, Kind kind, Seconds now) const {
-    return count(kind, hash(attempt.login, attempt.address)[index(kind)], now);
+    return estimate(kind, hash(attempt.login, attempt.address)[index(kind)], now);
 }
 
 Charge Throttle::charge(const Attempt& attempt, Seconds now) {
@@ -150,8 +152,8 @@ Charge Throttle::charge(const Attempt& attempt, Seconds now) {
     for (const Kind kind : all_kinds) {
         if (kind == Kind::address && !attempt.address_counts) continue;
         const std::uint64_t hash = hashes[index(kind)];
-        const auto found = slots(kind, hash);
-        for (std::size_t row = 0; row < rows; ++row) {
+        const auto found = counters(kind, hash);
+        for (std::size_t row = 0; row < depth; ++row) {
             auto& change = charge.changes[index(kind)][row];
             change.before = *found[row];
             *found[row] = aged(*found[row], now, half(limits_));
@@ -174,20 +176,21 @@ void Throttle::take_back(const Attempt& attempt, const Charge& charge, Seconds n
     const auto hashes = hash(attempt.login, attempt.address);
     for (const Kind kind : all_kinds) {
         if (kind == Kind::address && !attempt.address_counts) continue;
-        const auto found = slots(kind, hashes[index(kind)]);
-        for (std::size_t row = 0; row < rows; ++row) {
+        const auto found = counters(kind, hashes[index(kind)]);
+        for (std::size_t row = 0; row < depth; ++row) {
             const auto& [before, after] = charge.changes[index(kind)][row];
-            Slot& slot = *found[row];
-            // With nobody else in between, the time of the last failure is as it was, too.
-            if (slot == after) {
-                slot = before;
+            Counter& counter = *found[row];
+            // Compare and set: if nobody else has changed the counter, the time of the last failure
+            // is restored, too.
+            if (counter == after) {
+                counter = before;
                 continue;
             }
-            slot = aged(slot, now, half(limits_));
-            if (slot.started == after.started && slot.now > 0)
-                slot.now = static_cast<std::uint16_t>(slot.now - 1);
-            if (slot.started == after.started + half(limits_) && slot.before > 0)
-                slot.before = static_cast<std::uint16_t>(slot.before - 1);
+            counter = aged(counter, now, half(limits_));
+            if (counter.started == after.started && counter.now > 0)
+                counter.now = static_cast<std::uint16_t>(counter.now - 1);
+            if (counter.started == after.started + half(limits_) && counter.before > 0)
+                counter.before = static_cast<std::uint16_t>(counter.before - 1);
         }
     }
 }
@@ -196,7 +199,7 @@ void Throttle::succeed(const Attempt& attempt, const Charge& charge, Seconds now
     take_back(attempt, charge, now);
     const auto pair = hash(attempt.login, attempt.address)[index(Kind::pair)];
     clear(Kind::pair, pair, now);
-    for (std::size_t row = 0; row < rows; ++row) *place(table_.successes, row, pair) = now;
+    for (std::size_t row = 0; row < depth; ++row) *cell(table_.successes, row, pair) = now;
 }
 
 std::vector<Throttle::Waiting> Throttle::list(Seconds now) const {
@@ -208,21 +211,21 @@ std::vector<Throttle::Waiting> Throttle::list(Seconds now) const {
         const Seconds wait = then.wait(waiter.kind, hash, now);
         if (wait == 0) continue;
         list.push_back({waiter.kind, waiter.login.data(), waiter.address.data(),
-                        then.count(waiter.kind, hash, now), wait});
+                        then.estimate(waiter.kind, hash, now), wait});
     }
     return list;
 }
 
-// Takes from each row what the name has at most; what others have more there stays.
+// Subtracts the estimate from each counter of the name. What other names have added stays.
 bool Throttle::clear(Kind kind, std::uint64_t hash, Seconds now) {
-    const std::uint32_t least = count(kind, hash, now);
+    const std::uint32_t least = estimate(kind, hash, now);
     if (least == 0) return false;
-    for (Slot* const slot : slots(kind, hash)) {
-        *slot = aged(*slot, now, half(limits_));
+    for (Counter* const counter : counters(kind, hash)) {
+        *counter = aged(*counter, now, half(limits_));
         const auto of_before =
-            static_cast<std::uint16_t>(std::min<std::uint32_t>(least, slot->before));
-        slot->before = static_cast<std::uint16_t>(slot->before - of_before);
-        slot->now = static_cast<std::uint16_t>(slot->now - (least - of_before));
+            static_cast<std::uint16_t>(std::min<std::uint32_t>(least, counter->before));
+        counter->before = static_cast<std::uint16_t>(counter->before - of_before);
+        counter->now = static_cast<std::uint16_t>(counter->now - (least - of_before));
     }
     return true;
 }

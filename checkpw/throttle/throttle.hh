@@ -1,9 +1,10 @@
-// The counting rule of the guard. Pure: table, key and time are handed in.
+// The counting rule of the guard. Pure: table, key and time are arguments.
 //
-// Failures are counted in a table of fixed size. A name has one slot in each of four rows, at
-// places that the key hides; names share slots, and the least of its four counts is a name's. So no
-// guesser is taken for a stranger, and few strangers for guessers. (A success clears a name: where
-// others had added to all four of its counts, they lose as much.)
+// Failures are counted in count-min sketches, which have a fixed size. A name has one counter in
+// each of the `depth` rows of a sketch, at places that only the key tells. Names share counters,
+// and the least of its counters is the estimate of a name's failures. So an estimate is never too
+// low, and seldom too high. A success clears a name: it subtracts the estimate from each of its
+// counters. If others had added to all of them, they lose as much.
 #pragma once
 
 #include "throttle/address_range.hh"
@@ -21,42 +22,43 @@
 
 namespace poppass {
 
-// Of a clock that does not go back; above 0.
+// The time of a clock that does not go back; above 0.
 using Seconds = std::uint32_t;
 
 struct ThrottleLimits {
     std::uint32_t tries = 5; // failures of a login from an address that need no wait
-    // A failure counts for at least half of it and at most all of it.
+    // A failure counts for at least half of the window, and at most all of it.
     Seconds window = 3600;
 };
 inline constexpr std::uint32_t most_tries = 1000;
 inline constexpr Seconds least_window = 2;
 inline constexpr Seconds most_window = 604'800;
 
-// An address has more users than one, and a login may be guessed at from everywhere: their limits
-// are `tries` times these.
+// An address has several users, and a login may be guessed at from everywhere. Their limits are
+// `tries` times these.
 inline constexpr std::uint32_t address_factor = 4;
 inline constexpr std::uint32_t login_factor = 10;
 
-// The wait at the limit; it doubles with each failure more, up to the longest, and is never above
-// half the window.
+// The wait at the limit. It doubles with each further failure, up to the longest one, and is never
+// above half of the window.
 inline constexpr Seconds first_wait = 10;
 inline constexpr Seconds longest_wait = 900;
 inline constexpr Seconds longest_login_wait = 60;
 
-inline constexpr std::size_t rows = 4;
+// The rows of each sketch.
+inline constexpr std::size_t depth = 4;
 
 // What is counted.
 enum class Kind : std::uint8_t { pair, address, login };
 inline constexpr std::size_t kinds = 3;
 
-// One count, in two halves of the window.
-struct Slot {
+// One counter of a sketch, in two halves of the window.
+struct Counter {
     LittleEndian<Seconds> started; // of the present half
     LittleEndian<Seconds> last;    // failure
     LittleEndian<std::uint16_t> now;
     LittleEndian<std::uint16_t> before; // in the half before
-    bool operator==(const Slot&) const = default;
+    bool operator==(const Counter&) const = default;
 };
 
 // Somebody who had to wait, for the list.
@@ -69,17 +71,18 @@ struct Waiter {
     std::array<char, 48> address;
 };
 
-// All zeros: nothing was counted.
+// The sketches and the list. All zeros: nothing was counted.
 struct ThrottleTable {
     static constexpr std::size_t pair_width = 16384;
     static constexpr std::size_t width = 4096;
     static constexpr std::size_t success_width = 16384;
 
-    std::array<std::array<Slot, pair_width>, rows> pairs;
-    std::array<std::array<Slot, width>, rows> addresses;
-    std::array<std::array<Slot, width>, rows> logins;
-    // When a pair last succeeded.
-    std::array<std::array<LittleEndian<Seconds>, success_width>, rows> successes;
+    std::array<std::array<Counter, pair_width>, depth> pairs;
+    std::array<std::array<Counter, width>, depth> addresses;
+    std::array<std::array<Counter, width>, depth> logins;
+    // A Bloom filter of the pairs that have succeeded; in the place of bits it has the times of the
+    // last successes.
+    std::array<std::array<LittleEndian<Seconds>, success_width>, depth> successes;
     std::array<Waiter, 1024> waiters;
 };
 
@@ -90,18 +93,18 @@ struct Attempt {
     bool address_counts; // by itself
 };
 
-// `peer` as parse_address gives it. Addresses of the loopback and those in `spared` do not count by
+// `peer` as parse_address gives it. Loopback addresses and those in `spared` are not counted by
 // themselves.
 Attempt make_attempt(std::string_view login, const std::optional<std::string>& peer,
                      std::span<const AddressRange> spared);
 
-// What an attempt was charged, to be taken back.
+// What an attempt was charged, so that it can be taken back.
 struct Charge {
     struct Change {
-        Slot before;
-        Slot after;
+        Counter before;
+        Counter after;
     };
-    std::array<std::array<Change, rows>, kinds> changes{};
+    std::array<std::array<Change, depth>, kinds> changes{};
 };
 
 class Throttle {
@@ -112,16 +115,17 @@ public:
     // How long the attempt has to wait; 0: it may go on.
     Seconds wait(const Attempt& attempt, Seconds now) const;
 
-    // What is counted for one like it by now.
+    // The estimate of the failures for such an attempt.
     std::uint32_t failures(const Attempt& attempt, Kind kind, Seconds now) const;
 
-    // Counts the attempt as a failure, for good unless one of the next two is called.
+    // Counts the attempt as a failure. The count stays unless one of the next two is called.
     Charge charge(const Attempt& attempt, Seconds now);
 
-    // Nothing was learned of the password.
+    // Takes the charge back, because nothing was learned about the password.
     void take_back(const Attempt& attempt, const Charge& charge, Seconds now);
 
-    // The password was right: also clears the pair, and remembers it.
+    // Takes the charge back because the password was right. Also clears the pair, and remembers
+    // that it has succeeded.
     void succeed(const Attempt& attempt, const Charge& charge, Seconds now);
 
     struct Waiting {
@@ -131,18 +135,19 @@ public:
         std::uint32_t failures;
         Seconds wait;
     };
-    // Who waits. Of pairs, addresses and logins that have waited the last 1024 or so are known.
+    // Who has to wait. Only about the last 1024 pairs, addresses and logins that had to wait are
+    // known.
     std::vector<Waiting> list(Seconds now) const;
 
-    // Clears the login and the address of that name, and the pairs of the list that they are in.
-    // False where nothing was counted for it.
+    // Clears the login and the address of that name, and the pairs of the list that contain it.
+    // False if nothing was counted for the name.
     bool clear(std::string_view name, Seconds now);
 
 private:
     using Hashes = std::array<std::uint64_t, kinds>;
     Hashes hash(std::string_view login, std::string_view address) const;
-    std::array<Slot*, rows> slots(Kind kind, std::uint64_t hash) const;
-    std::uint32_t count(Kind kind, std::uint64_t hash, Seconds now) const;
+    std::array<Counter*, depth> counters(Kind kind, std::uint64_t hash) const;
+    std::uint32_t estimate(Kind kind, std::uint64_t hash, Seconds now) const;
     Seconds wait(Kind kind, std::uint64_t hash, Seconds now) const;
     bool has_succeeded(std::uint64_t pair, Seconds now) const;
     bool clear(Kind kind, std::uint64_t hash, Seconds now);

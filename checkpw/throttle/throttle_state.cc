@@ -19,7 +19,7 @@ constexpr std::chrono::seconds longest_lock_wait{1};
 
 struct stat status_of(int fd) {
     struct stat status {};
-    ::fstat(fd, &status); // of an open descriptor of ours: cannot fail
+    ::fstat(fd, &status); // cannot fail on an open descriptor
     return status;
 }
 
@@ -30,7 +30,7 @@ Result<Fd> open_directory(const std::string& path) {
     };
     Fd fd{open_it()};
     if (!fd && errno == ENOENT) {
-        // Another process may be faster.
+        // Another process may have made it first.
         if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
             return system_trouble("make the directory", path);
         fd.reset(open_it());
@@ -48,7 +48,8 @@ bool is_ours(const struct stat& file) {
            (file.st_mode & (S_IRWXG | S_IRWXO)) == 0;
 }
 
-// A file of ours under `directory`, locked; what is in it is not known yet.
+// Opens the file in `directory`, which must be ours, and locks it. Its content is not looked at
+// yet.
 Result<Fd> open_locked(int directory, const std::string& path) {
     for (int tries = 0; tries < 100; ++tries) {
         Fd fd{retried([&] {
@@ -63,7 +64,7 @@ Result<Fd> open_locked(int directory, const std::string& path) {
             continue;
         }
         if (auto done = lock_file(fd.get(), path, longest_lock_wait); !done) return done.error();
-        // It may have been taken away while we waited.
+        // The file may have been removed while we waited.
         struct stat named {};
         const auto opened = status_of(fd.get());
         if (::fstatat(directory, file_name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -80,14 +81,14 @@ bool is_whole(int fd) {
            std::string_view{start.data(), start.size()} == magic;
 }
 
-// Under the lock, so in place; the magic comes last, so that a crash leaves what is made anew
-// again.
+// Writes the file in place, under the lock. The magic comes last: after a crash it is missing, and
+// the file is made anew again.
 Result<void> make_anew(int fd, const std::string& path) {
     SipKey key;
     if (::getentropy(key.data(), sizeof key) != 0) return system_trouble("get random bytes");
     if (::ftruncate(fd, 0) != 0) return system_trouble("empty", path);
-    // All of it now: a full disk must not end us when a page is first written to. Some file systems
-    // cannot promise that.
+    // Allocates all of it now, because a full disk would kill us when we first write to a page.
+    // Some file systems cannot promise that.
     const int error = ::posix_fallocate(fd, 0, sizeof(ThrottleFile));
     if (error != 0 && error != EINVAL && error != EOPNOTSUPP)
         return Error{ExitStatus::temporary, "make room for " + path, error};

@@ -1,4 +1,4 @@
-// The guard's table in its file, locked.
+// The guard's table in its file, under a lock.
 #pragma once
 
 #include "base/fd.hh"
@@ -16,19 +16,20 @@ struct ThrottleFile {
     ThrottleTable table;
 };
 
-// While it lives, this process alone has the table; what is written there is in the file at once.
+// While it exists, this process has the lock on the table. The table is the mapped file, so the
+// file has what is written there at once.
 class ThrottleState {
 public:
-    // Makes the directory (0700) and the file (0600) where they are missing. The directory must be
-    // our own and no others' to write. A file that is not one of ours, or is torn, is made anew,
-    // empty, with a key of its own. A lock that cannot be had within a second is an error with
-    // EAGAIN.
+    // Makes the directory (0700) and the file (0600) if they are missing. The directory must belong
+    // to us, and nobody else may write to it. A file that is not ours or not complete is made anew:
+    // empty, and with a new key. A lock that cannot be had within a second is an error with EAGAIN.
     static Result<ThrottleState> open(const std::string& directory);
 
     Throttle throttle(ThrottleLimits limits) { return {file_->table, key(), limits}; }
     SipKey key() const { return {file_->key[0], file_->key[1]}; }
 
-    // The time. Only under the lock: from before it, it could be behind another process's.
+    // The time. It is read under the lock, because a time from before could be behind that of
+    // another process.
     Seconds now() const;
 
 private:
@@ -38,7 +39,7 @@ private:
     using Mapping = std::unique_ptr<ThrottleFile, Unmap>;
     ThrottleState(Fd lock, Mapping file) : lock_(std::move(lock)), file_(std::move(file)) {}
 
-    Fd lock_; // goes with the descriptor
+    Fd lock_; // ends when the descriptor is closed
     Mapping file_;
 };
 

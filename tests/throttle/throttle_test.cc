@@ -262,7 +262,7 @@ TEST_CASE("a success clears the pair and takes back its own charges, no others")
 
 TEST_CASE("a success clears also what is older than half the window") {
     Guard guard;
-    // Its slots began at different times.
+    // Its counters began at different times.
     for (int i = 0; i < 3000; ++i)
         guard.fail(attempt("other" + std::to_string(i), std::nullopt), noon + Seconds(i % 1700));
     const auto joe = attempt("joe");
@@ -318,7 +318,7 @@ TEST_CASE("what is taken back leaves no trace, in whatever order") {
 }
 
 TEST_CASE("never less than the truth, never much more") {
-    // Against exact counts: a slot counts what failed in the last half window at least, and in the
+    // Against exact counts: a counter counts what failed in the last half window at least, and in the
     // whole window at most, but for other names' failures.
     constexpr ThrottleLimits limits{3, 600};
     Guard guard{limits};
