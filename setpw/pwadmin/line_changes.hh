@@ -1,4 +1,4 @@
-// What passwd(1)'s options do to a user's line, and what -S says of it. Pure.
+// Makes the changes that passwd(1)'s options ask for in a user's line, and the line of -S. Pure.
 #pragma once
 
 #include "credentials/entry.hh"
@@ -10,7 +10,7 @@
 namespace poppass {
 
 struct LineChanges {
-    // Done in this order: -d, -u, -l.
+    // Made in this order: -d, -u, -l.
     bool remove_password = false;
     bool unlock = false;
     bool lock = false;
@@ -24,12 +24,13 @@ struct LineChanges {
     bool need_dates() const { return expire || minimum || maximum || warning || inactive; }
 };
 
-// The line changed so; every other field stays. Unlocking what has no password but the lock is
-// trouble. A passwd-file has no dates: changes that need some are misuse.
+// The line with these changes; all other fields stay. It is trouble to unlock a line that has only
+// the lock and no hash. A passwd-file has no dates: changes of dates are misuse there.
 Result<std::string> change_line(const Entry& entry, const LineChanges& changes);
 
-// The line of -S, without line feed: name; P, L (locked) or NP (no password); the day of the last
-// change; minimum, maximum, warning, inactive in days. What is not there is `never` or -1.
+// The line of -S, without line feed: name; P (a password), L (locked) or NP (no password); the day
+// of the last change; minimum, maximum, warning, inactive in days. A missing value is `never` or
+// -1.
 std::string status_line(const Entry& entry);
 
 // Whether the password has to be changed before it can be used again.

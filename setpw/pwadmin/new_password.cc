@@ -9,10 +9,10 @@ namespace poppass {
 
 namespace {
 
-// What was read fits with a byte to spare; the byte is the NUL.
+// The Secret has room for one byte more than was read; this byte is the NUL.
 void end_with_nul(Secret& password) { password.storage()[password.view().size()] = '\0'; }
 
-// Why no program of the suite could take the password later.
+// Why other programs could not check this password later; empty if they can.
 std::string unusable(std::string_view login, std::string_view password) {
     constexpr std::string_view ends_lines{"\0\r\n", 3};
     if (password.empty()) return "the password is empty";

@@ -1,4 +1,4 @@
-// The new password that pwadmin sets: where it comes from, and what it has to satisfy.
+// Gets the new password that pwadmin sets, and checks it.
 #pragma once
 
 #include "credentials/login_defs.hh"
@@ -11,7 +11,7 @@
 
 namespace poppass {
 
-// Every Secret here has room for a NUL after the password, and gets one, for libcrypt.
+// Every Secret here has room for a NUL after the password, and gets one, because libcrypt wants it.
 
 // Who asks for the change.
 enum class Caller {
@@ -19,21 +19,23 @@ enum class Caller {
     user,   // anybody else: a weak password is refused
 };
 
-// The old password; one line, asked for once.
+// Asks once for the old password, one line.
 Result<void> ask_old_password(const Terminal& terminal, Secret& password);
 
-// Asks for the new password twice, and again where the two differ or it is refused,
-// PASS_CHANGE_TRIES times (5) in all; after that it is rejected. A master is warned of a weak one
-// (PASS_ALWAYS_WARN), and has to type it once more. `old_password` is empty where not known.
+// Asks for the new password twice. Asks again if the two differ or if the password is refused:
+// PASS_CHANGE_TRIES times (5) in all, and then it is rejected. A master is warned of a weak
+// password (PASS_ALWAYS_WARN), and has to type it once more. `old_password` is empty if it is not
+// known.
 Result<void> ask_new_password(const Terminal& terminal, const LoginDefs& defs,
                               const PasswordGate& gate, Caller caller, std::string_view login,
                               const Secret& old_password, Secret& password);
 
-// Reads it as one line of standard input. Returns the warning that a master gets, or nothing.
+// Reads the new password as one line of standard input. Returns the warning for a master; empty if
+// there is none.
 Result<std::string> read_new_password(const LoginDefs& defs, const PasswordGate& gate,
                                       std::string_view login, Secret& password);
 
-// A passphrase that was generated.
+// Makes a passphrase.
 Result<void> generate_password(const PasswordGate& gate, Secret& password);
 
 } // namespace poppass

@@ -21,9 +21,9 @@ public:
     PasswordGate(PasswordGate&&) noexcept;
     ~PasswordGate();
 
-    // Why the password is weak; empty: it is not. PASS_MIN_LEN comes first, then libpasswdqc, unless
-    // OBSCURE_CHECKS_ENAB is `no`. Both passwords are views followed by a NUL; an old password that
-    // is not known is empty. A password that libpasswdqc cannot judge is trouble.
+    // Why the password is weak; empty: it is not. PASS_MIN_LEN comes first, then libpasswdqc,
+    // unless OBSCURE_CHECKS_ENAB is `no`. Both passwords are views followed by a NUL; an old
+    // password that is not known is empty. A password that libpasswdqc cannot judge is trouble.
     Result<std::string> weakness(std::string_view new_password,
                                  std::string_view old_password) const;
 

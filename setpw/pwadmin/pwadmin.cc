@@ -1,4 +1,5 @@
-// pwadmin: passwd(1) for credential files. Never set-user-ID: it does what its caller may do.
+// pwadmin: passwd(1) for credential files. It never runs set-user-ID: it can do only what its
+// caller may do.
 
 #include "account/accounts.hh"
 #include "credentials/change_policy.hh"
@@ -21,7 +22,7 @@ using namespace poppass;
 
 namespace {
 
-// passwd(1)'s.
+// The exit values of passwd(1).
 enum class Exit {
     success = 0,
     denied = 1,
@@ -76,7 +77,7 @@ Result<void> enter_root(const std::string& root) {
     return {};
 }
 
-// The deed, done to what the file says now; quick, since it runs under the lock.
+// Makes the change in what the file says now. It runs under the lock, so it is quick.
 Result<Edit> edit(const PwadminRequest& request, const std::string& user, const Found& found,
                   const NewHash& hash) {
     if (request.add && found.line) return trouble(user + " is in the file already");
@@ -128,7 +129,7 @@ Exit show_status(const PwadminRequest& request, const CredentialFile& file,
     return exit == Exit::success ? written : exit;
 }
 
-// The new password, from where it was asked to come.
+// Gets the new password from where the options say.
 Result<void> get_password(const PwadminRequest& request, const LoginDefs& defs,
                           const std::string& user, const Found& found, Caller caller,
                           Secret& password) {
@@ -142,7 +143,8 @@ Result<void> get_password(const PwadminRequest& request, const LoginDefs& defs,
         return {};
     }
     const auto terminal = Terminal::open();
-    if (!terminal) return trouble(terminal.error().message()); // no file of ours is missing
+    // Without its errno: ENOENT would mean that the credential file is missing.
+    if (!terminal) return trouble(terminal.error().message());
     if (!request.quiet)
         if (auto told = terminal->tell("Changing password for " + user + "\n"); !told) return told;
     Secret old_password{password.capacity()};
@@ -156,7 +158,7 @@ Result<void> get_password(const PwadminRequest& request, const LoginDefs& defs,
     return ask_new_password(*terminal, defs, *gate, caller, user, old_password, password);
 }
 
-// The password that was generated: told once, and kept nowhere.
+// Prints the password that was generated; nothing keeps it.
 Exit show_password(Secret& password) {
     const std::size_t size = password.view().size();
     password.storage()[size] = '\n'; // in the place of the NUL
@@ -170,19 +172,19 @@ Exit report(const PwadminRequest& request, const std::string& user) {
                                   : request.remove          ? "removed"
                                   : request.sets_password() ? "password changed"
                                                             : "password information changed";
-    // It is done, whether anybody listens or not.
+    // The change is made, even if nobody reads this.
     (void)write_whole(STDOUT_FILENO, "pwadmin: " + user + ": " + std::string{done} + "\n");
     return Exit::success;
 }
 
 Exit change(PwadminRequest& request, const CredentialFile& file, const std::string& user) {
-    // Root has become the owner by now.
+    // Root has taken the owner's ids by now.
     const Caller caller = ::geteuid() == file.owner() ? Caller::master : Caller::user;
     if (caller == Caller::user && request.wants_master())
         return fail(denial("only root and the owner of " + file.path() + " may do that"));
     const auto found = file.find(user);
     if (!found) return fail(found.error());
-    // What cannot be done is said before a password is asked for.
+    // What is impossible is refused before a password is asked for.
     if (const auto possible = edit(request, user, *found, {}); !possible) {
         if (possible.error().status != ExitStatus::misused) return fail(possible.error());
         return fail(Exit::combination, possible.error().message());
@@ -209,7 +211,8 @@ Exit change(PwadminRequest& request, const CredentialFile& file, const std::stri
         if (!made) return fail(Exit::failure, made.error().message());
         hash = *made;
     }
-    // What was true of the line, the old password and the dates, must be so still.
+    // Compare and set: the old password and the dates were judged by the line that was found, so it
+    // must be the same line still.
     const bool same_line = caller == Caller::user || request.only_expired;
     const auto changed = file.change(user, [&](const Found& now) -> Result<Edit> {
         if (same_line && (now.line != found->line || now.format != found->format))
@@ -231,7 +234,7 @@ Exit carry_out(PwadminRequest& request) {
     if (!request.user && !request.all) {
         const auto caller = find_account(::getuid());
         if (!caller) return fail(caller.error());
-        if (!*caller) return fail(denial("whose password? You have no name here"));
+        if (!*caller) return fail(denial("no USER is given, and your uid has no account"));
         user = (*caller)->name;
     }
     if (request.add && !is_login(user)) return fail(misuse(user + " cannot be a name"));
@@ -242,7 +245,8 @@ Exit carry_out(PwadminRequest& request) {
 
 Exit pwadmin(int argc, char** argv, bool is_heard) {
     if (is_set_user_id()) return fail(Exit::denied, "does not run set-user-ID");
-    // A write that nobody reads is an error of the write: what was done must be told truly.
+    // A write that nobody reads is an error of the write call, so that what was done can be
+    // reported.
     std::signal(SIGPIPE, SIG_IGN);
     auto request = read_command_line(argc, argv);
     if (!request) return fail(request.error());

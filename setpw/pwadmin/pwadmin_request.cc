@@ -40,7 +40,8 @@ constexpr option long_options[] = {
     {},
 };
 
-// A number of days, or -1. Numbers with a 0 in front are octal to passwd(1) and decimal to people.
+// Takes a number of days, or -1. A number with a 0 in front is octal to passwd(1) and decimal to
+// people, so it is refused.
 Result<void> take_days(char name, std::string_view text, std::optional<Days>& into) {
     const std::string option{'-', name};
     if (text == "-1") {
@@ -55,7 +56,7 @@ Result<void> take_days(char name, std::string_view text, std::optional<Days>& in
     return {};
 }
 
-// passwd(1) knows one repository, "files": the usual one. A path is a file of its own.
+// passwd(1) knows the repository "files": the usual file. A path names another file.
 Result<void> take_repository(std::string_view value, CredentialOptions& options) {
     if (value == "files") return {};
     if (value.find('/') == value.npos)
@@ -122,9 +123,9 @@ Result<void> check_combination(const PwadminRequest& request) {
         return {};
     }
     if (request.status && (request.only_expired || request.wants_master()))
-        return wrong("-S goes with no other deed");
+        return wrong("-S goes with no other action");
     if (request.remove && (new_password || request.only_expired || changes.any()))
-        return wrong("--remove goes with no other deed");
+        return wrong("--remove goes with no other action");
     if (request.only_expired && (request.add || changes.any()))
         return wrong("-k goes with a change of the password alone");
     if (request.from_stdin && request.generate) return wrong("--stdin or --generate, not both");

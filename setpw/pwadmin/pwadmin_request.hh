@@ -1,4 +1,4 @@
-// pwadmin's command line: passwd(1)'s options, and its own.
+// The command line of pwadmin: the options of passwd(1), and its own.
 #pragma once
 
 #include "credentials/options.hh"
@@ -10,9 +10,9 @@
 namespace poppass {
 
 struct PwadminRequest {
-    enum class Show { nothing, usage, version } show = Show::nothing; // -h, -V: and do nothing else
+    enum class Show { nothing, usage, version } show = Show::nothing; // -h, -V: no other action
     std::optional<std::string> user;
-    int names = 0; // how many words there are where USER stands
+    int names = 0; // how many names are given as USER
     CredentialOptions options;
     std::string root; // -R; empty: not given
     bool status = false;
@@ -25,20 +25,20 @@ struct PwadminRequest {
     bool generate = false;
     LineChanges changes;
 
-    // Whether it asks for a new password: what asks for nothing does, as with passwd(1).
+    // Whether a new password is to be set. Without any option it is, as with passwd(1).
     bool sets_password() const {
         return add || from_stdin || generate || !(status || remove || changes.any());
     }
-    // Whether it wants a caller who may do all: root or the file's owner.
+    // Whether only root or the file's owner may do this.
     bool wants_master() const { return add || remove || from_stdin || generate || changes.any(); }
 };
 
 extern const std::string_view pwadmin_usage;
 
-// Misuse where an option is unknown, or its value is wrong. -h and -V end the reading.
+// Misuse if an option is unknown or its value is wrong. After -h and -V nothing more is read.
 Result<PwadminRequest> read_command_line(int argc, char** argv);
 
-// Misuse where the options do not go together.
+// Misuse if the options do not go together.
 Result<void> check_combination(const PwadminRequest& request);
 
 } // namespace poppass

@@ -13,7 +13,7 @@ namespace {
 constexpr int not_given = -1;
 constexpr std::size_t truncated_length = 8;
 
-// What libpasswdqc says where it could not judge.
+// The answer of libpasswdqc if it could not judge.
 constexpr std::string_view check_failed = "check failed";
 
 Result<void> can_read(const char* file) {
@@ -57,7 +57,7 @@ Result<PasswordQuality> PasswordQuality::parse(std::span<char* const> words) {
         std::free(reason);
         return misuse(why);
     }
-    // `random=N,only` in a file disables the last kind as well.
+    // `random=N,only` in a configuration file disables the last kind of password, too.
     if (policy->qc.min[4] == INT_MAX)
         return misuse("the policy leaves no password that a user could choose");
     for (const char* const file : {policy->qc.wordlist, policy->qc.denylist, policy->qc.filter})
@@ -79,7 +79,7 @@ Result<std::string_view> PasswordQuality::weakness(const char* new_password,
 bool PasswordQuality::generate(Secret& into, const char* old_password, const Person& person) const {
     into.wipe();
     if (policy_->qc.random_bits == 0) return false;
-    // Of the smallest size, one in twenty-five satisfies the usual policy.
+    // One in twenty-five passwords of the smallest size satisfies the usual policy.
     for (int tries = 0; tries < 256; ++tries) {
         char* const made = ::passwdqc_random(&policy_->qc);
         if (made == nullptr) return false;

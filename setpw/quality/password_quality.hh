@@ -1,4 +1,4 @@
-// What makes a new password good enough: libpasswdqc and its parameters.
+// Judges new passwords with libpasswdqc, by its parameters.
 #pragma once
 
 #include "base/result.hh"
@@ -13,7 +13,7 @@
 
 namespace poppass {
 
-// What a password should not be made of. Empty strings where nothing is known.
+// What a password should not be made of. Strings are empty if nothing is known.
 struct Person {
     std::string login;
     std::string gecos;
@@ -22,18 +22,18 @@ struct Person {
 
 class PasswordQuality {
 public:
-    // From pam_passwdqc's words (min=..., config=FILE, ...). Misuse names a word that is unknown or
-    // wrong, and also a policy that no password chosen by a user could satisfy; a file of the
-    // policy that cannot be read is trouble.
+    // From the words of pam_passwdqc (min=..., config=FILE, ...). Misuse names a word that is
+    // unknown or wrong. A policy that no password of a user's choice could satisfy is misuse, too.
+    // A file of the policy that cannot be read is trouble.
     static Result<PasswordQuality> parse(std::span<char* const> words);
 
-    // Why the password is weak; empty: it is good. `old_password` may be null. What cannot be
-    // judged is trouble. The answer is libpasswdqc's and lasts for ever.
+    // Why the password is weak; empty: it is not. `old_password` may be null. If libpasswdqc cannot
+    // judge, it is trouble. The answer is a constant of libpasswdqc.
     Result<std::string_view> weakness(const char* new_password, const char* old_password,
                                       const Person& person) const;
 
-    // A password that is not weak, of the size that `random=` gave; false, and empty, where none
-    // was asked for or the policy refuses all that were tried.
+    // Makes a password that is not weak, of the size that `random=` gave. False, and empty, if no
+    // such size was given or if the policy refuses all passwords that were tried.
     [[nodiscard]] bool generate(Secret& into, const char* old_password, const Person& person) const;
 
     bool enforced() const { return (policy_->pam.flags & F_ENFORCE_USERS) != 0; }
@@ -42,7 +42,7 @@ public:
     // With max=8 only the first eight bytes of a longer password are judged.
     bool judges_part_of(std::string_view password) const;
 
-    // The words that were given and that only a PAM module could heed.
+    // The words that were given and have an effect in a PAM module only.
     std::vector<std::string_view> idle_words() const;
 
 private:
