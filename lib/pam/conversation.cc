@@ -73,7 +73,8 @@ PamAnswer PamRules::take_hidden_prompt(std::string_view text, OldToken token) {
     case PamPhase::authenticate:
         if (given_old_) return break_off("the modules ask for a password more than once");
         return give_old();
-    case PamPhase::account: return break_off("a module asks for a password where none is due");
+    case PamPhase::account:
+        return break_off("a module asks for a password that this step does not need");
     case PamPhase::change: break;
     }
     if (token == OldToken::another)
@@ -168,7 +169,7 @@ int PamConversation::answer(int count, const pam_message** messages, pam_respons
 
 int PamConversation::answer(const pam_message* message, pam_response* into, bool room) {
     if (message == nullptr) {
-        rules_.break_off("a module sends a message that is not there");
+        rules_.break_off("a module sends a null message");
         return PAM_CONV_ERR;
     }
     const std::string_view text = message->msg == nullptr ? "" : message->msg;

@@ -90,7 +90,7 @@ TEST_CASE("account management asks for nothing, but gives reasons") {
     CHECK(take(rules, PAM_ERROR_MSG, "Your account has expired") == PamAnswer::nothing);
     CHECK(rules.reason() == "Your account has expired");
     CHECK(take(rules, hidden, "Password: ") == PamAnswer::end);
-    CHECK(rules.complaint() == "a module asks for a password where none is due");
+    CHECK(rules.complaint() == "a module asks for a password that this step does not need");
 }
 
 TEST_CASE("a change: the old password, then the new one twice, by order") {
@@ -249,7 +249,7 @@ TEST_CASE("strange calls") {
     }
     SUBCASE("no message") {
         CHECK(talk.ask({&information, nullptr, &prompt}) == error);
-        CHECK(rules.complaint() == "a module sends a message that is not there");
+        CHECK(rules.complaint() == "a module sends a null message");
     }
     SUBCASE("no messages") {
         CHECK(hooks.conv(1, nullptr, &responses, hooks.appdata_ptr) == PAM_CONV_ERR);

@@ -235,9 +235,9 @@ TEST_CASE("trouble of modules is the server's, and names service and step") {
     failed({.authenticate = "no-room return=7"}, "authentication",
            "a module asks and takes no answer");
     failed({.authenticate = "null-message return=7"}, "authentication",
-           "a module sends a message that is not there");
+           "a module sends a null message");
     failed({.account = "ask=? return=7"}, "account management",
-           "a module asks for a password where none is due");
+           "a module asks for a password that this step does not need");
     const std::string any = "accepted without a question for the password; the modules (is "
                             "pam_rootok or pam_permit one of them?) would accept any";
     failed({.authenticate = ""}, "authentication", any);

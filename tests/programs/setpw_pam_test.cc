@@ -433,7 +433,7 @@ TEST_CASE("trouble of modules, and how much is known then") {
     failed({.authenticate = "echo=login: return=7"}, trouble, "authentication",
            "a module asks for something else than a password");
     failed({.account = "ask=? return=6"}, trouble, "account management",
-           "a module asks for a password where none is due");
+           "a module asks for a password that this step does not need");
     failed({.change = "ask=? echo=Your_name: update return=20"}, trouble, "password change",
            "a module asks for something else than a password");
     failed({.change = "ask=? update ask=? ask=? ask=? return=20"}, not_known, "password change",
@@ -441,7 +441,7 @@ TEST_CASE("trouble of modules, and how much is known then") {
     failed({.change = "many=50 return=19"}, trouble, "password change",
            "a module sends 50 messages at once");
     failed({.change = "null-message return=19"}, trouble, "password change",
-           "a module sends a message that is not there");
+           "a module sends a null message");
     failed({.change = "no-room return=19"}, trouble, "password change",
            "a module asks and takes no answer");
     failed({.change = "update ask=New ask=Retype return=19"}, trouble, "password change",
