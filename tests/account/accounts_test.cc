@@ -13,7 +13,8 @@ namespace {
 
 constexpr int no_namespace = 77;
 
-// What `deed` returns in a mount namespace whose /etc/passwd and /etc/group have this content.
+// Runs `deed` in a mount namespace whose /etc/passwd and /etc/group have this content; returns its
+// result.
 int with_files(std::string_view passwd, std::string_view group, const std::function<int()>& deed) {
     const TemporaryDirectory directory;
     write_file(directory.file("passwd"), passwd, 0644);
@@ -44,7 +45,7 @@ TEST_CASE("root is known by name and by uid") {
     CHECK((*by_uid)->name == "root");
 }
 
-TEST_CASE("names that stand for nobody") {
+TEST_CASE("names that are no accounts") {
     for (const std::string& name :
          {bytes(""), bytes("no such user"), bytes("root:"), bytes("root:x:0"), bytes("root\0"),
           bytes("ROOT"), bytes("roo"), bytes("root\n"), bytes("+"), bytes("-root"), bytes("#"),
@@ -56,7 +57,7 @@ TEST_CASE("names that stand for nobody") {
     }
 }
 
-TEST_CASE("odd lines name nobody, and the first of two lines counts") {
+TEST_CASE("malformed lines are no accounts, and the first of two lines counts") {
     const auto passwd = "\n:x:0:0::/:/bin/sh\n"
                         "# joe:x:0:0::/:/bin/sh\n"
                         "+::::::\n"
@@ -84,7 +85,7 @@ TEST_CASE("odd lines name nobody, and the first of two lines counts") {
             const auto odd = find_account(name);
             if (!odd || *odd) return 3;
         }
-        const auto root = find_account(uid_t{0}); // no NIS line stands for it
+        const auto root = find_account(uid_t{0}); // not the line of NIS
         if (!root || *root) return 4;
         const auto by_uid = find_account(uid_t{64'001});
         if (!by_uid || !*by_uid || (*by_uid)->name != "joe") return 5;

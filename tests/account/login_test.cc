@@ -20,7 +20,7 @@ TEST_CASE("strip_domain") {
              Case{"a@b@example.org", "example.org", "a@b"},
              Case{"a@b@c", "*", "a@b"},
              Case{bytes("j\0e@example.org"), "example.org", bytes("j\0e")},
-             // What stays as it is.
+             // These stay as they are.
              Case{"joe", "example.org", "joe"},
              Case{"joe", "*", "joe"},
              Case{"", "*", ""},
@@ -37,7 +37,7 @@ TEST_CASE("strip_domain") {
              Case{"joe%example.org", "example.org", "joe%example.org"},
              Case{"joe@b@example.net", "b", "joe@b@example.net"},
              Case{"joe@anything", "**", "joe@anything"},
-             // It would be empty.
+             // This one would become empty.
              Case{"@example.org", "example.org", "@example.org"},
              Case{"@", "*", "@"},
          }) {

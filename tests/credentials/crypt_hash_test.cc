@@ -13,7 +13,8 @@ struct Known {
     std::string hash;
 };
 
-// Made by others: the test vectors of the SHA-crypt specification and of bcrypt, openssl, descrypt.
+// Hashes of other programs: the test vectors of the SHA-crypt specification and of bcrypt, openssl,
+// descrypt.
 const Known known[] = {
     {"Hello world!",
      "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLi"
@@ -24,7 +25,7 @@ const Known known[] = {
     {"U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"},
     {"password", "$1$saltsalt$qjXMvbEw8oaL.CzflDtaK/"},
     {"U*U*U*U*", "CCNf8Sbh3HDfQ"},
-    // libcrypt's own, of amd64.
+    // Made by libcrypt on amd64.
     {"Hello world!", "$y$j75$saltsalt$TRSW./kpdC7DlmOOUm047MJ/Td/rj6zGcFJ.nSn.LW4"},
     {"Hello world!", "$gy$j75$saltsalt$tT/kIAz6X//MP5GR3JCR6cCI9CAFPV6ebVuam2IyItD"},
     {"Hello world!", "$7$BU..../....saltsalt$1feTtx./YQ0y4NXKBK81UXL1DWXh8zva9aVU12Hmi06"},
@@ -63,7 +64,7 @@ TEST_CASE("hashes of other programs are verified") {
     CHECK_FALSE(verify("Old", cheap));
 }
 
-TEST_CASE("what is no hash matches nothing, not even a failure of crypt(3)") {
+TEST_CASE("a malformed hash matches no password, not even a failure token of crypt(3)") {
     for (const std::string hash : {"",
                                    "*",
                                    "*0",
@@ -104,7 +105,7 @@ TEST_CASE("what is no hash matches nothing, not even a failure of crypt(3)") {
     CHECK_FALSE(verify("old", cheap + std::string(5000, 'x')));
 }
 
-TEST_CASE("every method makes hashes that it verifies, and each of its own") {
+TEST_CASE("every method verifies the hashes that it makes, and they differ") {
     const struct {
         std::string name;
         std::int64_t cost;
@@ -259,8 +260,8 @@ TEST_CASE("the usual hash is the most frequent kind of the first hundred") {
     CHECK(usual.hash() == yescrypt + "0");
 }
 
-TEST_CASE("no hash costs as much as the usual one") {
-    // Enough work for the noise of the clock not to count.
+TEST_CASE("a user without a hash costs as much time as one with the usual hash") {
+    // Enough work, so that the noise of the clock does not matter.
     const std::string usual = make("x", "sha256crypt", 30'000);
     const auto spent = [&](const std::string& hash) {
         const std::clock_t begin = std::clock();
@@ -269,7 +270,7 @@ TEST_CASE("no hash costs as much as the usual one") {
     };
     for (const char* const hash : {"", "*", "NP", "x", "$6$", "$2b$05$"}) {
         CAPTURE(hash);
-        // In turns: a processor is not always as fast.
+        // In turns, because the speed of a processor varies.
         auto real = std::numeric_limits<std::clock_t>::max();
         auto none = real;
         for (int i = 0; i < 8; ++i) {

@@ -38,7 +38,7 @@ TEST_CASE("a shadow line and its fields") {
     CHECK(entry.aging.expires == 21000);
 }
 
-TEST_CASE("fields that are empty or negative are nothing") {
+TEST_CASE("fields that are empty or negative have no value") {
     for (const std::string line :
          {"joe:x:::::::", "joe:x:-1:-1:-1:-1:-1:-1:-1", "joe:x:-2:-99:-1:-1:-1:-1:"}) {
         CAPTURE(line);
@@ -72,7 +72,7 @@ TEST_CASE("what has the form of shadow(5), and what has not") {
         {"joe:x:--1::::::", false},
         {"joe:x:-::::::", false},
         {"joe:x:::::::a", false},
-        {"joe:x:::::::\r", true}, // malformed, but no passwd-file's
+        {"joe:x:::::::\r", true}, // malformed, and yet no line of a passwd-file
         {"joe:x:0x10::::::", false},
         {"joe:x:1234567890123456789::::::", false}, // no overflow, ever
         {"joe:x:123456789012345678::::::", true},
@@ -91,7 +91,7 @@ TEST_CASE("what has the form of shadow(5), and what has not") {
     }
 }
 
-TEST_CASE("shadow lines that are nobody's") {
+TEST_CASE("shadow lines that are malformed") {
     for (const std::string line :
          {"", "joe", "joe:x", ":x:::::::", "#joe:x:::::::", "+joe:x:::::::", "-joe:x:::::::",
           "joe:x::::::", "joe:x:a::::::", "joe:x\r:::::::", "joe:x:::::::\r", "jo\te:x:::::::", "j|e:x:::::::"}) {
@@ -121,7 +121,7 @@ TEST_CASE("a passwd-file line and its fields") {
     CHECK(piped.name == "joe@example.org");
     CHECK(piped.scheme == "{CRYPT}");
     CHECK(piped.hash == "$y$j9T$s$h");
-    // What comes next is attributes there, not a uid.
+    // The next field has attributes, not a uid.
     CHECK(piped.uid.empty());
     CHECK(piped.home.empty());
 }
@@ -168,7 +168,7 @@ TEST_CASE("locks stand before the hash, in a passwd-file after the prefix") {
     }
 }
 
-TEST_CASE("schemes: what crypt(3) does, in any case, and what it does not") {
+TEST_CASE("which schemes are those of crypt(3), in any case of letters") {
     for (const char* const scheme : {"", "{CRYPT}", "{crypt}", "{SHA512-CRYPT}", "{Sha256-Crypt}",
                                      "{BLF-CRYPT}", "{MD5-CRYPT}", "{DES-CRYPT}"})
         CHECK(is_crypt_scheme(scheme));
@@ -209,7 +209,7 @@ TEST_CASE("a name ends at the first of both separators") {
 TEST_CASE("a new hash changes its field and the date, and no other byte") {
     const Entry entry = shadow("joe:!$6$salt$hash:19000:1:-1:007::21000:");
     CHECK(replace_hash(entry, "", "$y$new", now) == "joe:$y$new:20000:1:-1:007::21000:");
-    // Without a clock to trust, no date at all: 0 would mean that it must be changed.
+    // If the clock is wrong, no date is written: 0 would mean that the password must be changed.
     CHECK(replace_hash(entry, "", "$y$new", 0) == "joe:$y$new::1:-1:007::21000:");
     CHECK(replace_hash(entry, "", "$y$new", -5) == "joe:$y$new::1:-1:007::21000:");
     CHECK(replace_field(entry, Field::expires, "5") == "joe:!$6$salt$hash:19000:1:-1:007::5:");
@@ -234,7 +234,7 @@ TEST_CASE("lines for new users") {
     CHECK(has_shadow_form(make_line(Format::shadow, ':', "joe", "HASH", 0)));
 }
 
-TEST_CASE("what an entry says of its user, as pam_unix reads it") {
+TEST_CASE("whether the user may log in, as pam_unix decides") {
     const struct {
         std::string line;
         Standing expected;
@@ -268,7 +268,7 @@ TEST_CASE("what an entry says of its user, as pam_unix reads it") {
         {"joe:h:19984::10::-1::", Standing::must_change},
         {"joe:h:19989::10::0::", Standing::inactive},
         {"joe:h:19984::::5::", Standing::usable}, // no maximum, no inactivity
-        // A last change that is empty or to come switches aging off.
+        // If the last change is empty or in the future, the password does not age.
         {"joe:h:::10::5::", Standing::usable},
         {"joe:h:20001::0::0::", Standing::usable},
         {"joe:h:-1::10::5::", Standing::usable},
@@ -297,7 +297,7 @@ TEST_CASE("whether the dates let the user change the password") {
         {"joe:h:19999:1:99999::::", Changeable::yes},
         {"joe:h:19991:10:::::", Changeable::too_young},
         {"joe:h:19990:10:::::", Changeable::yes},
-        {"joe:h:0:10:::::", Changeable::yes}, // must change, so may
+        {"joe:h:0:10:::::", Changeable::yes}, // must be changed, and so may be
         {"joe:h::10:::::", Changeable::yes},  // aging is off
         {"joe:h:20001:10:::::", Changeable::yes},
         {"joe:h:1:10:9::::", Changeable::never},

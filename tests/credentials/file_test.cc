@@ -115,7 +115,8 @@ TEST_CASE("a user is found wherever the line stands among many, and only under t
         REQUIRE(users.write("joe", "joe:new:::::::"));
         CHECK(users.content() == among(place, "#joe:x\njo:x\n:joe:\n\njoe:new:::::::\n").content());
     }
-    // One line that shadow(5) knows makes the file such a one, the last of many, too.
+    // One line of the form of shadow(5) makes the whole file a shadow file, even if it is the last
+    // of many.
     std::string text;
     for (int i = 0; i < 300; ++i) text += "joe" + std::to_string(i) + ":{CRYPT}" + hash + "\n";
     CHECK(Users{text}.find("joe7")->format == Format::passwd_file);
@@ -159,7 +160,7 @@ TEST_CASE("find: the format is that of the file's lines") {
         {"joe|h\n", Format::passwd_file, '|', true},
         {"joe:{CRYPT}h:1:2::::a:b\n", Format::passwd_file, ':', true},
         {"ann|{CRYPT}h\njoe|h\n", Format::passwd_file, '|', true},
-        // One line of shadow's form is enough; a broken line must not switch its dates off.
+        // One line of the form of shadow(5) is enough: a broken line must not switch the dates off.
         {"broken\njoe:h:::::::\n", Format::shadow, ':', true},
         {"broken:h\njoe:h:::::::\n", Format::shadow, ':', true},
         {"joe:h::::::\nann:h:::::::\n", Format::shadow, ':', false},
@@ -193,7 +194,7 @@ TEST_CASE("find: a format that was told overrules the lines") {
     CHECK_FALSE(shadow->find("joe")->entry());
 }
 
-TEST_CASE("find: the usual hash is there for users who are not") {
+TEST_CASE("find: the usual hash is given for users who do not exist") {
     const std::string yescrypt = "$y$j9T$salt$0123456789";
     const Users users{"ann:" + yescrypt + ":::::::\nbob:!" + yescrypt +
                       ":::::::\njoe:*:::::::\n"
@@ -205,7 +206,7 @@ TEST_CASE("find: the usual hash is there for users who are not") {
     CHECK(dovecot.find("nobody")->usual == "$6$salt$01234567890");
 }
 
-TEST_CASE("find: lines are put together across the blocks of reading") {
+TEST_CASE("find: a line may span two blocks of reading") {
     // The user's line and the next one at every position around the end of the first block.
     const std::string joe = "joe:hash:::::::";
     for (int shift = -40; shift <= 20; ++shift) {
@@ -242,7 +243,7 @@ TEST_CASE("find: a line longer than 64 kB is trouble for everybody, at any place
     CHECK(Users{"joe:h:::::::\n" + std::string(65'535, 'x') + "\n"}.find("joe"));
 }
 
-TEST_CASE("change: no line is written that nobody could read past") {
+TEST_CASE("change: no line is written that makes the file unreadable") {
     const Users users;
     const auto before = users.content();
     REQUIRE_FALSE(users.write("joe", "joe:" + std::string(65'532, 'x')));
@@ -339,7 +340,7 @@ TEST_CASE("a symbolic link is followed once, and stays one") {
     const auto file = CredentialFile::open({.path = link});
     REQUIRE(file);
     CHECK(file->path() == users.path);
-    // Where it leads later does not matter.
+    // Where the link leads later does not matter.
     REQUIRE(::unlink(link.c_str()) == 0);
     REQUIRE(::symlink("/etc/passwd", link.c_str()) == 0);
     REQUIRE(file->change("joe", [](const Found&) {
@@ -361,7 +362,7 @@ TEST_CASE("a file that became a symbolic link is not followed") {
     CHECK(other.content() == Users{}.content());
 }
 
-TEST_CASE("what is no plain file of its own is refused, for readers and writers") {
+TEST_CASE("only a regular file with one name is read or changed") {
     const Users users;
     const auto refused = [&](const std::string& path, const std::string& words) {
         CAPTURE(path);
@@ -423,14 +424,15 @@ TEST_CASE("what is no plain file of its own is refused, for readers and writers"
 TEST_CASE("the directory must be root's or the file's owner's") {
     if (missing(is_root(), "root")) return;
     const Users users;
-    // Of somebody else, who could put another file in its place.
+    // It belongs to somebody else, who could put another file in the place of this one.
     REQUIRE(::chown(users.directory.path().c_str(), 65533, 65533) == 0);
     CHECK(users.open().error().message().find("belongs to somebody else") != std::string::npos);
     REQUIRE(::chown(users.path.c_str(), 65534, 65534) == 0);
     CHECK_FALSE(users.open());
     REQUIRE(::chown(users.path.c_str(), 65533, 65533) == 0);
     CHECK(exits_with_0([&] { return static_cast<bool>(users.find("joe")); }));
-    // Of root, and the file somebody's: good to read, but a change cannot be made there.
+    // The directory is root's, and the file is not: it can be read, but a change cannot be made
+    // there.
     REQUIRE(::chown(users.directory.path().c_str(), 0, 0) == 0);
     REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
     CHECK(exits_with_0([&] {
@@ -519,7 +521,7 @@ TEST_CASE("owner, group, mode and attributes stay") {
     const auto bytes = acl(64003, 4);
     const bool has_acl =
         ::setxattr(users.path.c_str(), acl_name, bytes.data(), bytes.size(), 0) == 0;
-    // In a directory whose default ACL and group are others.
+    // The default ACL and the group of the directory are others.
     const auto by_default = acl(64004, 6);
     if (has_acl)
         REQUIRE(::setxattr(users.directory.path().c_str(), default_acl_name, by_default.data(),
@@ -553,7 +555,7 @@ TEST_CASE("a directory's default ACL gives the new file nothing") {
     REQUIRE(users.write("joe", "joe:new:::::::"));
     CHECK(attribute(users.path, acl_name) == "(none)");
     CHECK((status_of(users.path).st_mode & 07777) == 0600);
-    // A file that is new has none to keep; its mode leaves the ACL's without effect.
+    // A new file has no old ACL to keep. Its mode takes the effect of the ACL away.
     const auto fresh = users.directory.file("fresh");
     const auto file = CredentialFile::open({.path = fresh, .may_be_missing = true});
     REQUIRE(file);
@@ -567,10 +569,10 @@ TEST_CASE("what cannot be kept is an error, and nothing is changed") {
     if (missing(is_root(), "root")) return;
     const Users users;
     REQUIRE(::chown(users.directory.path().c_str(), 64001, 64002) == 0);
-    REQUIRE(::chown(users.path.c_str(), 64001, 64009) == 0); // a group that the owner is not in
+    REQUIRE(::chown(users.path.c_str(), 64001, 64009) == 0); // the owner is not in this group
     const auto before = status_of(users.path);
     CHECK(exits_with_0([&] {
-        // As the owner, with another group than the file's.
+        // As the owner, whose group is not the file's.
         if (::setgroups(0, nullptr) != 0 || ::setgid(64002) != 0 || ::setuid(64001) != 0)
             return false;
         const auto changed = users.write("joe", "joe:new:::::::");
@@ -582,7 +584,7 @@ TEST_CASE("what cannot be kept is an error, and nothing is changed") {
     CHECK_FALSE(users.has_new());
 }
 
-TEST_CASE("a left-over of a change that was killed is no trouble, whatever it is") {
+TEST_CASE("the next change removes what a killed change has left, whatever it is") {
     const Users users;
     const auto left_over = users.path + ".new";
     SUBCASE("a file") { write_file(left_over, "half a fi"); }
@@ -642,7 +644,7 @@ TEST_CASE("a file that was removed meanwhile is not brought back") {
     CHECK_FALSE(users.has_new());
 }
 
-TEST_CASE("a missing file holds nobody and is made by a change, where that is asked for") {
+TEST_CASE("a missing file has no users and is made by a change, if that is asked for") {
     TemporaryDirectory directory;
     const auto path = directory.file("users");
     const auto before = ::umask(0777);
@@ -679,7 +681,7 @@ TEST_CASE("a missing file holds nobody and is made by a change, where that is as
     CHECK(status_of(directory.file("theirs")).st_uid == 64001);
 }
 
-TEST_CASE("signals wait while a change is made, and until its maker has told it") {
+TEST_CASE("signals are blocked during a change, and after it until it is reported") {
     for (const int number : {SIGTERM, SIGINT, SIGHUP})
         for (const bool made : {true, false}) {
             const Users users;
@@ -699,7 +701,7 @@ TEST_CASE("signals wait while a change is made, and until its maker has told it"
         }
 }
 
-TEST_CASE("the mask and the handlers are as before, but for what waits after a change") {
+TEST_CASE("mask and handlers are restored, except for the signals blocked after a change") {
     for (const bool made : {true, false})
         CHECK(exits_with_0([&] {
             const Users users;
@@ -722,7 +724,7 @@ TEST_CASE("the mask and the handlers are as before, but for what waits after a c
         }));
 }
 
-TEST_CASE("a limit on the size of files is an error, and no end") {
+TEST_CASE("exceeding the limit of file size is an error, and does not kill") {
     const Users users{std::string(50'000, '\n') + "joe:j:::::::\n"};
     const auto before = users.content();
     CHECK(exits_with_0([&] {
@@ -735,7 +737,7 @@ TEST_CASE("a limit on the size of files is an error, and no end") {
     CHECK_FALSE(users.has_new());
 }
 
-TEST_CASE("a change waits for a lock of somebody else, for so long and no longer") {
+TEST_CASE("a change waits for the lock of another process, but not for ever") {
     CHECK(CredentialFileOptions{}.lock_wait == std::chrono::seconds{10});
     Users users;
     const auto lock = users.path + ".lock";
@@ -760,7 +762,7 @@ TEST_CASE("a change waits for a lock of somebody else, for so long and no longer
     } ended{holder};
     char byte;
     REQUIRE(::read(ready->read_end.get(), &byte, 1) == 1);
-    CHECK(users.find("joe")); // readers do not ask
+    CHECK(users.find("joe")); // a look-up takes no lock
 
     users.lock_wait = std::chrono::seconds{0};
     const auto refused = users.write("joe", "joe:new:::::::");

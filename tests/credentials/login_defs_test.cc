@@ -48,7 +48,7 @@ TEST_CASE("a method that is not known is not guessed at") {
         CHECK_FALSE(LoginDefs{"ENCRYPT_METHOD " + value + "\n"}.hash_choice());
 }
 
-TEST_CASE("nothing said of the method") {
+TEST_CASE("no method is given") {
     for (const std::string text :
          {"", "PASS_MAX_DAYS 99999\n# ENCRYPT_METHOD DES\n", "ENCRYPT_METHODS DES\n"}) {
         CAPTURE(text);

@@ -1,4 +1,4 @@
-// Servers' URIs, referrals, and logins in DNs and filters; and what is made of a server's words.
+// URIs of servers, referrals, logins in DNs and filters, and the texts of servers.
 #include "ldap/name.hh"
 #include "ldap/server_text.hh"
 
@@ -29,7 +29,7 @@ std::string filter(std::string_view pattern, std::string_view login) {
     return expand_ldap_template(pattern, login, LdapSyntax::filter).value_or("(none)");
 }
 
-// What the server will read in the value, by RFC 4514 or 4515: `\` and two digits are a byte.
+// The value as the server reads it: by RFC 4514 and 4515 `\` and two digits are a byte.
 std::string unescaped(std::string_view text) {
     std::string result;
     for (; !text.empty(); text.remove_prefix(1)) {
@@ -65,7 +65,7 @@ TEST_CASE("a list of URIs is taken apart, and each is put together anew") {
     }
 }
 
-TEST_CASE("a URI that says more than where the server is, or less, is misuse") {
+TEST_CASE("a URI with less or more than a server's address is misuse") {
     for (const std::string_view text : {"a.example",
                                         "ldap:",
                                         "ldap:/a",
@@ -114,7 +114,7 @@ TEST_CASE("a URI that says more than where the server is, or less, is misuse") {
     CHECK(parsed({"ldap://[::1\0.example]", 21}) == "misuse");
 }
 
-TEST_CASE("loopback is what is so by name") {
+TEST_CASE("which hosts are loopback by their name") {
     for (const std::string_view text :
          {"ldap://localhost", "ldap://LOCALHOST:7", "ldap://127.0.0.1", "ldap://127.255.3.4",
           "ldap://[::1]", "ldap://[0:0::1]"}) {
@@ -175,10 +175,10 @@ TEST_CASE("no part of a login is ignored") {
     CHECK(dn("mail=%s,o=%d", "joe@example.org") == "mail=joe@example.org,o=example.org");
     CHECK(dn("cn=50%%\\, %u", "joe") == "cn=50%\\, joe");
     CHECK(filter("(&(mail=%s)(uid=%u))", "j@x") == "(&(mail=j@x)(uid=j@x))");
-    CHECK(filter("(uid=%u)", "%s%d") == "(uid=%s%d)"); // values are no templates
+    CHECK(filter("(uid=%u)", "%s%d") == "(uid=%s%d)"); // a value is not expanded again
 }
 
-TEST_CASE("an empty value is nobody") {
+TEST_CASE("an empty value is no user") {
     CHECK(dn("uid=%u,o=%d", "joe") == "(none)");
     CHECK(dn("uid=%u,o=%d", "joe@") == "(none)");
     CHECK(dn("uid=%u,o=%d", "@example.org") == "(none)");
@@ -187,7 +187,7 @@ TEST_CASE("an empty value is nobody") {
     CHECK(filter("(mail=%s)", "") == "(none)");
 }
 
-TEST_CASE("what is not UTF-8 is nobody") {
+TEST_CASE("a login that is not UTF-8 is no user") {
     for (const std::string_view login :
          {"\xff", "joe\x80", "\xc3", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\xaf", "\xe2\x82",
           "\xed\xa0\x80", "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3(",

@@ -23,7 +23,7 @@ PamAnswer take(PamRules& rules, int style, std::string_view text, OldToken token
     return rules.take(style, text, token);
 }
 
-// A conversation and the modules' side of it.
+// A conversation, and what modules do with it.
 struct Talk {
     explicit Talk(PamPhase phase, std::string_view old_password = "old",
                   std::string_view new_password = "new")
@@ -32,7 +32,7 @@ struct Talk {
         conversation.begin(phase);
     }
 
-    // The answers, "-" where there is none; or "error CODE".
+    // The answers, "-" for a missing one; or "error CODE".
     std::string ask(std::vector<const pam_message*> messages) {
         const pam_conv hooks = conversation.hooks();
         pam_response* responses = nullptr;
@@ -80,7 +80,7 @@ TEST_CASE("authentication: one password, whatever the prompt says") {
         CHECK(take(rules, PAM_TEXT_INFO, "Bye") == PamAnswer::end);
         CHECK(rules.ended());
         CHECK(rules.complaint() == "the modules ask for a password more than once");
-        CHECK(rules.reason() == ""); // before the password was right, there is none for users
+        CHECK(rules.reason() == ""); // users get no reason before the password was right
         CHECK_FALSE(rules.gave_new());
     }
 }
@@ -94,7 +94,7 @@ TEST_CASE("account management asks for nothing, but gives reasons") {
 }
 
 TEST_CASE("a change: the old password, then the new one twice, by order") {
-    // As the modules that are in use word it; then as none should.
+    // First the wording of modules that exist, then wording that none should have.
     const std::vector<std::vector<const char*>> prompts{
         {"Current password: ", "New password: ", "Retype new password: "},
         {"Current password: ", "Enter new password: ", "Re-type new password: "},
@@ -145,7 +145,7 @@ TEST_CASE("a change: the old password is checked against PAM's") {
                   "a module has another old password than the one it was given");
         }
     }
-    SUBCASE("nobody wanted it: the second prompt repeats the first, and nobody has it") {
+    SUBCASE("no module asked for it: the second prompt repeats the first one") {
         for (const auto* const prompt :
              {"Retype new password: ", "RE-TYPE", "Reenter it", "Re-enter it", "Once again: ",
               "Verify New Password :", "Confirm: ", "Repeat: "}) {
@@ -155,7 +155,7 @@ TEST_CASE("a change: the old password is checked against PAM's") {
             CHECK(rules.complaint() == "the modules do not ask for the old password");
             CHECK_FALSE(rules.gave_new());
         }
-        // The same words where a module has the old one: by order.
+        // The same words if a module has the old password: the order decides.
         auto rules = in(PamPhase::change);
         CHECK(take(rules, hidden, "Password: ") == PamAnswer::old_password);
         CHECK(take(rules, hidden, "Again: ", OldToken::ours) == PamAnswer::new_password);
@@ -173,14 +173,14 @@ TEST_CASE("a change: an error after a new answer ends it, one before does not") 
     CHECK(take(rules, hidden, "New password: ", OldToken::ours) == PamAnswer::end);
     CHECK(take(rules, PAM_ERROR_MSG, "Have exhausted maximum number of retries") == PamAnswer::end);
     CHECK(rules.reason() == "Something first");
-    CHECK(rules.complaint() == ""); // nobody's fault but the password's
+    CHECK(rules.complaint() == ""); // only the password is at fault
     rules.begin(PamPhase::change);
     CHECK(rules.reason() == "");
     CHECK_FALSE(rules.ended());
     CHECK_FALSE(rules.gave_new());
 }
 
-TEST_CASE("anything but a hidden prompt and messages ends it") {
+TEST_CASE("everything except hidden prompts and messages ends the conversation") {
     for (const auto phase : {PamPhase::authenticate, PamPhase::account, PamPhase::change})
         for (const int style : {open_prompt, PAM_RADIO_TYPE, PAM_BINARY_PROMPT, 0, -1, 99}) {
             auto rules = in(phase);
@@ -203,7 +203,7 @@ TEST_CASE("reasons are one clean line") {
     CHECK(reason("") == "a second one");
     CHECK(reason(std::string(199, 'x') + "y") == std::string(199, 'x') + "y");
     CHECK(reason(std::string(199, 'x') + "yz") == std::string(199, 'x') + "y");
-    // Not in the middle of a character.
+    // No character is cut.
     CHECK(reason(std::string(199, 'x') + "\303\244") == std::string(199, 'x'));
     CHECK(reason(std::string(198, 'x') + " \303\244") == std::string(198, 'x'));
     CHECK(reason(std::string(300, '\200')) == "a second one");
@@ -276,7 +276,7 @@ TEST_CASE("strange calls") {
         for (int i = 0; i < 50; ++i) CHECK(talk.ask(PAM_TEXT_INFO, "Hello") == "-");
         CHECK(talk.ask(hidden, "Password: ") == "old");
     }
-    SUBCASE("nowhere to answer: fine for a message, not for a prompt") {
+    SUBCASE("no place for answers: good for a message, an error for a prompt") {
         CHECK(hooks.conv(1, &one, nullptr, hooks.appdata_ptr) == PAM_SUCCESS);
         one = &prompt;
         CHECK(hooks.conv(1, &one, nullptr, hooks.appdata_ptr) == PAM_CONV_ERR);
@@ -292,7 +292,7 @@ TEST_CASE("the longest and oddest passwords pass whole") {
     for (int c = 1; c < 256; ++c) odd += static_cast<char>(c);
     Talk talk{PamPhase::authenticate, odd};
     CHECK(talk.ask(hidden, "?") == odd);
-    // The view's end counts, not what lies behind it.
+    // The view ends before the text does.
     Talk part{PamPhase::authenticate, std::string_view{"secret-and-more"}.substr(0, 6)};
     CHECK(part.ask(hidden, "?") == "secret");
 }
@@ -334,7 +334,7 @@ TEST_CASE("what PAM's codes mean") {
         CHECK_FALSE(account(code));
         CHECK(change(code) == refused);
     }
-    // Of all that can be, one code of each phase means yes.
+    // Of all possible codes one in each phase means yes.
     int yes = 0;
     for (int code = -5; code < 100; ++code)
         for (const auto phase : {PamPhase::authenticate, PamPhase::account, PamPhase::change}) {

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view all[] = {"auth", "account", "password"};
 constexpr std::string_view to_check[] = {"auth", "account"};
 
-// "" where all is well.
+// "" if all is well.
 std::string check(std::span<const std::string_view> types, std::span<const char* const> directories,
                   std::string_view service = "s") {
     const auto done = check_service(service, types, directories);
@@ -70,24 +70,24 @@ TEST_CASE("a file that lacks a type would get that of `other`") {
     constexpr std::string_view auth[] = {"auth"};
     CHECK(files.check(auth) == "");
     CHECK(Files{{{"s", ""}}}.check(auth) == "PAM service s: its file has no line for auth");
-    CHECK(Files{{{"s", "auth"}}}.check(auth) == ""); // libpam refuses it, for its own reasons
+    CHECK(Files{{{"s", "auth"}}}.check(auth) == ""); // libpam refuses it later
 }
 
 TEST_CASE("files that are included count") {
-    SUBCASE("Debian's way: all types of it") {
+    SUBCASE("@include, as on Debian: all types of the other file") {
         const Files files{{{"s", "@include one\n@include two\n"},
                            {"one", "auth required pam_unix.so\n"},
                            {"two", "account required pam_unix.so\n"}}};
         CHECK(files.check(to_check) == "");
         CHECK(files.check(all) == "PAM service s: its file has no line for password");
     }
-    SUBCASE("the others': one type of it") {
+    SUBCASE("include, as elsewhere: one type of the other file") {
         const Files files{{{"s", "auth include one\naccount Include one\npassword substack one\n"},
                            {"one", "auth required pam_unix.so\naccount required pam_unix.so\n"}}};
-        // A substack is a line of its own.
+        // A substack counts as a line.
         CHECK(files.check(all) == "");
     }
-    SUBCASE("an include that gives nothing is no line") {
+    SUBCASE("an include of a file without the type does not count") {
         const Files files{{{"s", "auth include one\naccount include one\n"},
                            {"one", "account required pam_unix.so\n"}}};
         CHECK(files.check(to_check) == "PAM service s: its file has no line for auth");
@@ -121,22 +121,22 @@ TEST_CASE("where libpam looks") {
     CHECK(check(to_check, directories) == "PAM service s: there is no file /nonexistent/s");
     write_file(second.file("s"), "auth required x\naccount required x\n");
     CHECK(check(to_check, directories) == "");
-    CHECK(check(to_check, directories, "S") != ""); // names were made lower case before
-    // The first file counts alone.
+    CHECK(check(to_check, directories, "S") != ""); // the caller makes names lower case
+    // Only the first file counts.
     write_file(first.file("s"), "auth required x\n");
     CHECK(check(to_check, directories) == "PAM service s: its file has no line for account");
-    // Nor is a file that cannot be read passed over.
+    // A file that cannot be read is not skipped.
     ::unlink(first.file("s").c_str());
     REQUIRE(::mkdir(first.file("s").c_str(), 0700) == 0);
     CHECK(check(to_check, directories) != "");
 }
 
-TEST_CASE("without any of the directories PAM has other ways") {
+TEST_CASE("if none of the directories exists, PAM is configured otherwise") {
     const char* const directories[] = {"/nonexistent", "/etc/passwd"};
     CHECK(check(to_check, directories) == "");
 }
 
-TEST_CASE("files that are no rules") {
+TEST_CASE("files that contain no rules") {
     CHECK(Files{{{"s", std::string(70'000, 'x')}}}.check(to_check) ==
           "PAM service s: s is too long");
     CHECK(Files{{{"s", std::string(1000, '\0')}}}.check(to_check) ==
@@ -145,7 +145,7 @@ TEST_CASE("files that are no rules") {
 }
 
 TEST_CASE("the rules that are shipped are whole") {
-    // What they include is the system's.
+    // The files that they include are those of the system.
     const std::map<std::string, std::string> included{
         {"common-auth", "auth required x\n"},
         {"common-account", "account required x\n"},

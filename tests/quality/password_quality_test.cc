@@ -1,4 +1,4 @@
-// libpasswdqc's owner: what it takes, what it refuses, what it makes.
+// PasswordQuality: which policies it takes, which passwords it refuses and makes.
 #include "quality/password_quality.hh"
 #include "support/program.hh"
 
@@ -185,7 +185,7 @@ TEST_CASE("enforce=") {
     CHECK_FALSE(parse({"non-unix"})->uses_account());
 }
 
-TEST_CASE("words that only a PAM module could heed are told, wherever they stand") {
+TEST_CASE("words that have an effect only in a PAM module are reported, wherever they stand") {
     using Words = std::vector<std::string_view>;
     CHECK(parse({"min=8,8,8,8,8"})->idle_words() == Words{});
     CHECK(parse({"retry=3"})->idle_words() == Words{"retry"});
@@ -217,7 +217,7 @@ TEST_CASE("what is generated would be accepted, and is never the same") {
         CHECK(seen.size() > 40);
         CHECK(seen.front() != seen.back());
     }
-    // A policy that refuses whatever can be made.
+    // A policy that refuses every passphrase that can be made.
     CHECK_FALSE(parse({"random=24", "min=disabled,disabled,disabled,disabled,70"})
                     ->generate(offer, nullptr, nobody));
     CHECK(offer.size() == 0);

@@ -38,7 +38,7 @@ void fail_once(const std::string& directory, const std::string& login = "joe") {
     state->throttle({}).charge(somebody(login), state->now());
 }
 
-// Whether the failures of before are still there.
+// Whether the failures of fail_once are still counted.
 bool remembers(const std::string& directory) {
     auto state = ThrottleState::open(directory);
     REQUIRE_MESSAGE(state, state.error().message());
@@ -79,7 +79,7 @@ std::string undump(const std::string& text) {
 
 } // namespace
 
-TEST_CASE("directory and file are made, ours alone, and of one size for ever") {
+TEST_CASE("directory and file are made: only we can use them, and the size never changes") {
     const Place place;
     const mode_t before = ::umask(0);
     fail_once(place.directory);
@@ -97,7 +97,7 @@ TEST_CASE("directory and file are made, ours alone, and of one size for ever") {
     CHECK(remembers(place.directory));
 }
 
-TEST_CASE("no login and no address of one who need not wait is in the file") {
+TEST_CASE("the file names only those who have to wait") {
     const Place place;
     fail_once(place.directory, "somebody-to-look-for");
     CHECK(read_file(place.file).find("somebody") == std::string::npos);
@@ -166,7 +166,7 @@ TEST_CASE("a torn or foreign file is made anew") {
     CHECK(remembers(place.directory));
 }
 
-TEST_CASE("what is no file of ours alone is replaced, and what it leads to stays as it is") {
+TEST_CASE("a file that is not ours alone is replaced, and a file that it leads to stays") {
     const Place place;
     fail_once(place.directory);
     const auto other = place.parent.file("other");
@@ -217,7 +217,7 @@ TEST_CASE("what is no file of ours alone is replaced, and what it leads to stays
     }
 }
 
-TEST_CASE("a directory that is not ours alone to write is trouble") {
+TEST_CASE("a directory that others can write is trouble") {
     const Place place;
     fail_once(place.directory);
     for (const mode_t mode : {0770u, 0702u, 01777u}) {
@@ -246,7 +246,7 @@ TEST_CASE("a lock that is held for too long is trouble") {
     REQUIRE(!second);
     CHECK(second.error().status == ExitStatus::temporary);
     CHECK(second.error().system_error == EAGAIN);
-    // Moved, it is still held; gone, it is free.
+    // A moved state still has the lock. A destroyed one has not.
     {
         const auto moved = std::move(*held);
         CHECK(!ThrottleState::open(place.directory));
@@ -254,7 +254,7 @@ TEST_CASE("a lock that is held for too long is trouble") {
     CHECK(ThrottleState::open(place.directory));
 }
 
-TEST_CASE("a full disk is trouble, not a crash, and is over when it is over") {
+TEST_CASE("a full disk is trouble and no crash, and later all is well") {
     const Place place;
     CHECK(in_child([&] {
               std::signal(SIGXFSZ, SIG_IGN);
@@ -274,7 +274,7 @@ TEST_CASE("no charge is lost among many processes") {
     for (int i = 0; i < processes; ++i) {
         const pid_t pid = ::fork();
         if (pid == 0) {
-            // Limits that are never reached, and an attempt in three that is taken back or right.
+            // The limits are never reached. One attempt in three is taken back.
             for (int n = 0; n < each; ++n) {
                 ChargedAttempt attempt{place.directory,
                                        {1000, 3600},

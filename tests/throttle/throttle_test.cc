@@ -19,14 +19,14 @@ Attempt attempt(std::string_view login, std::optional<std::string> address = "19
     return make_attempt(login, address, {});
 }
 
-// A table of its own, and the rule on it.
+// A table, and the rule that uses it.
 struct Guard {
     std::unique_ptr<ThrottleTable> table = std::make_unique<ThrottleTable>();
     Throttle rule;
 
     explicit Guard(ThrottleLimits limits = {}) : rule{*table, key, limits} {}
 
-    // Tries as soon as that is allowed, with a wrong password; how long it had to wait.
+    // Tries a wrong password as soon as that is allowed. Returns how long it had to wait.
     Seconds guess(const Attempt& who, Seconds& now) {
         const Seconds wait = rule.wait(who, now);
         now += wait;
@@ -214,7 +214,7 @@ TEST_CASE("an address that succeeded for the login is not refused for what other
     CHECK(guard.rule.wait(home, now) == 0);
     CHECK(guard.rule.wait(attempt("ann", "198.51.100.7"), now) == 0);
 
-    // Within the window only.
+    // Only within the window.
     Guard later;
     later.rule.succeed(home, later.rule.charge(home, noon), noon);
     later.fail(attempt("joe", "10.0.0.1"), noon + 3599, 100);
@@ -235,7 +235,7 @@ TEST_CASE("failures are forgotten after the window, and not before half of it") 
         CHECK(total(noon + window - 1) == 5);
         CHECK(total(noon + window) == 0);
     }
-    // A wait is over while what caused it is still known.
+    // A wait ends before its failures are forgotten.
     Guard guard{{1, 20}};
     guard.fail(attempt("joe"), noon, 8);
     CHECK(guard.rule.wait(attempt("joe"), noon) == 10);
@@ -317,9 +317,9 @@ TEST_CASE("what is taken back leaves no trace, in whatever order") {
     }
 }
 
-TEST_CASE("never less than the truth, never much more") {
-    // Against exact counts: a counter counts what failed in the last half window at least, and in the
-    // whole window at most, but for other names' failures.
+TEST_CASE("an estimate is never too low, and never much too high") {
+    // Compared with exact counts: a counter has at least the failures of the last half window, and
+    // at most those of the whole window, if other names add none.
     constexpr ThrottleLimits limits{3, 600};
     Guard guard{limits};
     std::mt19937 random{1};
@@ -333,7 +333,8 @@ TEST_CASE("never less than the truth, never much more") {
             return std::count_if(times.begin(), times.end(),
                                  [&](Seconds time) { return now - time < age; });
         };
-        // Of no address, so that pair and login alone count; the login's limit is far away.
+        // Without an address, so that only pair and login count. The limit of the login is far
+        // away.
         const auto who = make_attempt(login, std::nullopt, {});
         const auto wait = guard.rule.wait(who, now);
         const bool must_wait = within(limits.window / 2) >= 3 && now - times.back() < first_wait;
@@ -350,7 +351,7 @@ TEST_CASE("never less than the truth, never much more") {
 }
 
 TEST_CASE("random logins cannot fill the table: how many strangers wait") {
-    // The page states these. All failures in one second, and asked in the same: no wait is over.
+    // The page states these numbers. All failures are in one second, so that no wait is over.
     const auto share = [](const Guard& guard) {
         constexpr int strangers = 20'000;
         int waiting = 0;
@@ -365,7 +366,7 @@ TEST_CASE("random logins cannot fill the table: how many strangers wait") {
     const auto network = [](int i) {
         return "2001:db8:" + std::to_string(i / 5000) + ":" + std::to_string(i % 5000) + "::1";
     };
-    // Each login once, each from a network of its own.
+    // Each login once, and each from another network.
     const auto once_each = [&](int failures) {
         Guard guard;
         for (int i = 0; i < failures; ++i)
@@ -374,8 +375,8 @@ TEST_CASE("random logins cannot fill the table: how many strangers wait") {
     };
     CHECK(once_each(10'000) == 0);
     CHECK(once_each(30'000) < 0.0001);
-    // The worst that can be done with as many: as many pairs, addresses and logins as possible are
-    // brought to their limit.
+    // The worst case: the failures bring as many pairs, addresses and logins as possible to their
+    // limit.
     const auto worst = [&](int failures) {
         Guard guard;
         for (int i = 0; i < failures / 5; ++i)
@@ -388,7 +389,7 @@ TEST_CASE("random logins cannot fill the table: how many strangers wait") {
     CHECK(worst(30'000) < 0.03);
 }
 
-TEST_CASE("nobody can aim: where a name is counted depends on the key") {
+TEST_CASE("only the key tells where a name is counted") {
     const auto table_of = [](const SipKey& with) {
         auto table = std::make_unique<ThrottleTable>();
         Throttle{*table, with, {}}.charge(attempt("joe"), noon);
@@ -401,7 +402,7 @@ TEST_CASE("nobody can aim: where a name is counted depends on the key") {
 }
 
 TEST_CASE("what a patient guesser gets") {
-    // The page states these. Whoever knows the rule tries whenever there is nothing to wait for.
+    // The page states these numbers. A guesser who knows the rule tries whenever no wait is due.
     struct Guesses {
         int first_hour = 0;
         int day = 0;
@@ -462,7 +463,7 @@ TEST_CASE("the list tells who waits, and names are cleared by login or address")
     CHECK(!guard.rule.clear("192.0.2.99", noon));
     CHECK(guard.rule.clear(" JOE", noon));
     CHECK(guard.rule.wait(attempt("joe", "2001:db8::1"), noon) == 0);
-    CHECK(guard.rule.wait(attempt("joe", "192.0.2.1"), noon) == 10); // its address waits still
+    CHECK(guard.rule.wait(attempt("joe", "192.0.2.1"), noon) == 10); // its address still waits
     CHECK(guard.rule.clear("192.0.2.1", noon));
     CHECK(guard.rule.wait(attempt("joe", "192.0.2.1"), noon) == 0);
     CHECK(guard.rule.clear("bob", noon));
