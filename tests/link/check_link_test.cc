@@ -1,0 +1,50 @@
+// What every check link does around its store, shown with the smallest one.
+#include "support/program.hh"
+
+#include <doctest/doctest.h>
+
+using namespace poppass::test;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+Outcome check(const Words& words, const std::string& login, const std::string& password) {
+    Program program{.argv = {built("checkpw-example"), "-u", "joe:secret"}};
+    program.argv.insert(program.argv.end(), words.begin(), words.end());
+    program.record = login + '\0' + password + '\0' + '\0';
+    program.environment = {{"NATIVE_CHECKPASSWORD", std::nullopt}, {"DOVECOT_VERSION", std::nullopt}};
+    return run(program);
+}
+
+} // namespace
+
+TEST_CASE("a fallback chain: only who is not known here is asked further") {
+    const Words next{built("next-link"), "7", "/bin/false"};
+    CHECK(check(next, "joe", "secret").status == 0);
+    CHECK(check(next, "joe", "wrong").status == 7);
+    CHECK(check(next, "ann", "secret").status == 7);
+    CHECK(check({}, "joe", "secret").status == 0);
+    CHECK(check({}, "joe", "wrong").status == 1);
+    CHECK(check({"/bin/true"}, "joe", "secret").status == 2);
+}
+
+TEST_CASE("a native chain: the program runs for the right password alone") {
+    const Words next{"--native", built("next-link"), "7"};
+    CHECK(check(next, "joe", "secret").status == 7);
+    CHECK(check(next, "joe", "wrong").status == 1);
+    CHECK(check(next, "ann", "secret").status == 1);
+    CHECK(check({"--native"}, "joe", "secret").status == 2);
+}
+
+TEST_CASE("what the link says of itself") {
+    Program program{.argv = {built("checkpw-example"), "--check", "-u", "joe:secret"}};
+    CHECK(run(program).out ==
+          "[\n  {\"level\": \"ok\", \"subject\": \"-u\", \"text\": \"names a user\"}\n]\n");
+    program.argv = {built("checkpw-example"), "--check", "-u", "joe"};
+    CHECK(run(program).status == 2);
+    program.argv = {built("checkpw-example"), "--help"};
+    CHECK(run(program).out == "usage: checkpw-example -u LOGIN:PASSWORD [--native] [--] [PROG ARG...]\n");
+    program.argv = {built("checkpw-example"), "-x"};
+    CHECK(run(program).err.find("no such option: -x; usage: checkpw-example") != std::string::npos);
+}
