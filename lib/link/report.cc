@@ -1,5 +1,7 @@
 #include "link/report.hh"
 
+#include "base/text.hh"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -16,32 +18,15 @@ std::string_view level_name(Report::Level level) {
     return level_names[static_cast<std::size_t>(level)];
 }
 
-// The length of the UTF-8 sequence (RFC 3629) that the text begins with; 0 where it begins with none.
-std::size_t utf8_length(std::string_view text) {
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    const unsigned char first = byte(0);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2
-                               : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-    if (length == 0 || length > text.size()) return 0;
-    for (std::size_t i = 1; i < length; ++i)
-        if ((byte(i) & 0xc0) != 0x80) return 0;
-    // No longer form than is needed, no surrogate, nothing above U+10FFFF.
-    if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
-        (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f))
-        return 0;
-    return length;
-}
-
 void append_hex(std::string& out, std::string_view before, unsigned value) {
     constexpr std::string_view digits = "0123456789abcdef";
     out.append(before).append(1, digits[value >> 4 & 15]).append(1, digits[value & 15]);
 }
 
-// ASCII's control bytes, and those of ISO 8859, which some terminals obey (U+0080 to U+009F).
-bool is_control(std::string_view sequence) {
-    const auto first = static_cast<unsigned char>(sequence.front());
-    return first < 0x20 || first == 0x7f ||
-           (first == 0xc2 && static_cast<unsigned char>(sequence[1]) < 0xa0);
+// ASCII's control bytes, and U+0080 to U+009F, which some terminals obey.
+bool is_obeyed(std::string_view sequence) {
+    return is_control(sequence.front()) ||
+           (sequence.front() == '\xc2' && static_cast<unsigned char>(sequence[1]) < 0xa0);
 }
 
 // The text for a terminal (`"` is a plain character) or as a JSON string.
@@ -53,10 +38,10 @@ std::string shown(std::string_view text, bool json) {
         const auto last = static_cast<unsigned char>(sequence.back());
         if (utf8_length(text) == 0) {
             if (json)
-                out += "\\ufffd";
+                out += "\xef\xbf\xbd"; // U+FFFD
             else
                 append_hex(out, "\\x", last);
-        } else if (is_control(sequence)) {
+        } else if (is_obeyed(sequence)) {
             append_hex(out, json ? "\\u00" : "\\x", last);
         } else {
             if (json && (last == '"' || last == '\\')) out += '\\';
@@ -74,29 +59,37 @@ bool take(std::string_view& text, std::string_view wanted) {
     return true;
 }
 
+// Takes what follows `\u00` off the front: the two digits of a control character.
+std::optional<std::string> take_control(std::string_view& text) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    if (text.size() < 2) return std::nullopt;
+    const std::size_t high = digits.find(text[0]), low = digits.find(text[1]);
+    if (high == digits.npos || low == digits.npos) return std::nullopt;
+    const char byte = static_cast<char>(high * 16 + low);
+    const std::string character = high < 8 ? std::string(1, byte) : std::string{'\xc2', byte};
+    if (utf8_length(character) == 0 || !is_obeyed(character)) return std::nullopt;
+    text.remove_prefix(2);
+    return character;
+}
+
 // Takes a string as shown() writes it off the front, its quotes included.
 std::optional<std::string> take_string(std::string_view& text) {
     if (!take(text, "\"")) return std::nullopt;
     std::string out;
-    while (!text.empty() && text.front() != '"') {
-        if (take(text, "\\ufffd")) {
-            out += "\xef\xbf\xbd";
-        } else if (take(text, "\\u00")) {
-            constexpr std::string_view digits = "0123456789abcdef";
-            if (text.size() < 2) return std::nullopt;
-            const std::size_t high = digits.find(text[0]), low = digits.find(text[1]);
-            if (high == digits.npos || low == digits.npos) return std::nullopt;
-            if (high >= 8) out += '\xc2'; // U+0080 to U+009F
-            out += static_cast<char>(high * 16 + low);
-            text.remove_prefix(2);
-        } else {
-            if (text.front() == '\\') text.remove_prefix(1);
-            if (text.empty()) return std::nullopt;
-            out += text.front();
-            text.remove_prefix(1);
+    while (!take(text, "\"")) {
+        if (take(text, "\\u00")) {
+            const auto character = take_control(text);
+            if (!character) return std::nullopt;
+            out += *character;
+            continue;
         }
+        const bool escaped = take(text, "\\");
+        const std::size_t length = utf8_length(text);
+        if (length == 0 || is_obeyed(text)) return std::nullopt;
+        if (escaped && text.front() != '"' && text.front() != '\\') return std::nullopt;
+        out += text.substr(0, length);
+        text.remove_prefix(length);
     }
-    if (!take(text, "\"")) return std::nullopt;
     return out;
 }
 

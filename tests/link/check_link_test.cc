@@ -43,7 +43,7 @@ TEST_CASE("what the link says of itself") {
           "[\n  {\"level\": \"ok\", \"subject\": \"-u\", \"text\": \"names a user\"}\n]\n");
     program.argv = {built("checkpw-example"), "--check", "-u", "joe"};
     CHECK(run(program).status == 2);
-    program.argv = {built("checkpw-example"), "--help"};
+    program.argv = {built("checkpw-example"), "-h"};
     CHECK(run(program).out == "usage: checkpw-example -u LOGIN:PASSWORD [--native] [--] [PROG ARG...]\n");
     program.argv = {built("checkpw-example"), "-x"};
     CHECK(run(program).err.find("no such option: -x; usage: checkpw-example") != std::string::npos);

@@ -18,7 +18,7 @@ TEST_CASE("a report as JSON: UTF-8 as it is, and nothing else above ASCII") {
     report.fail("a\"b\\c", "caf\xc3\xa9 \xf0\x9f\x98\x80 \xff\xc0\xaf\xed\xa0\x80\n\x7f\xc2\x85");
     CHECK(report.as_json() ==
           "[\n  {\"level\": \"error\", \"subject\": \"a\\\"b\\\\c\", \"text\": \"caf\xc3\xa9 "
-          "\xf0\x9f\x98\x80 \\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\u000a\\u007f\\u0085\"}\n]\n");
+          "\xf0\x9f\x98\x80 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\\u000a\\u007f\\u0085\"}\n]\n");
 }
 
 TEST_CASE("the status is that of the worst line") {
