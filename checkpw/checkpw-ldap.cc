@@ -22,8 +22,7 @@ public:
     }
 
     Result<Answer> judge(const Question& question) override {
-        auto answer =
-            question.ask == Ask::password ? judge_password(question) : look_up(question);
+        auto answer = question.ask == Ask::password ? judge_password(question) : look_up(question);
         if (!answer || answer->finding != Finding::right || !question.native) return answer;
         return find_person(question.login);
     }
@@ -66,16 +65,18 @@ private:
         return Answer{*found ? Finding::right : Finding::unknown};
     }
 
-    // Whom the program of a native chain runs for: /etc/passwd says it, and a name that is not there
-    // is a virtual user. An account of the system itself is nobody's in a directory.
+    // Whom the program of a native chain runs for: /etc/passwd says it, and a name that is not
+    // there is a virtual user. An account of the system itself is nobody's in a directory.
     Result<Answer> find_person(std::string_view login) {
         constexpr uid_t first_person = 1000;
         const auto account = find_account(login);
         if (!account) return account.error();
         if (!*account) return Answer{Finding::right, StoredUser{.name = std::string{login}}};
         if ((*account)->uid < first_person)
-            return Answer{Finding::refused, {}, "refused: the name is that of an account of the "
-                                                "system, with a uid below 1000"};
+            return Answer{Finding::refused,
+                          {},
+                          "refused: the name is that of an account of the "
+                          "system, with a uid below 1000"};
         auto user = native_user(login, **account);
         if (!user) return user.error();
         return Answer{Finding::right, std::move(*user)};

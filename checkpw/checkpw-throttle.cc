@@ -1,17 +1,17 @@
 // checkpw-throttle: a guard before any checkpassword chain. Counts an attempt as a failure first,
 // then runs the chain, so that a crash buys no free guess; takes it back where the chain says so.
 
-#include "throttle/charged_attempt.hh"
-#include "process/child.hh"
-#include "throttle/holder.hh"
-#include "link/link.hh"
 #include "base/log.hh"
-#include "throttle/native_chain.hh"
+#include "base/settings.hh"
+#include "link/link.hh"
 #include "link/native_user.hh"
 #include "link/peer.hh"
-#include "process/program.hh"
 #include "link/record.hh"
-#include "base/settings.hh"
+#include "process/child.hh"
+#include "process/program.hh"
+#include "throttle/charged_attempt.hh"
+#include "throttle/holder.hh"
+#include "throttle/native_chain.hh"
 
 #include <csignal>
 #include <cstdlib>
@@ -149,7 +149,8 @@ Result<std::string> own_path(const char* name) {
     return std::string{path.get()};
 }
 
-Result<ExitStatus> guard(const KnownLink& link, const Options& options, Chain next, const char* name) {
+Result<ExitStatus> guard(const KnownLink& link, const Options& options, Chain next,
+                         const char* name) {
     const bool asked = dovecot_lookup() != DovecotLookup::none;
     if (next.empty()) return misuse("nothing to guard; usage: " + usage_of(link));
     const auto convention = choose_convention(next, options.native || environment_is_native());

@@ -34,8 +34,8 @@ Result<Finding> judge_password(const Question& question, const Found& found,
 Finding look_up(const Question& question, const std::optional<Entry>& entry) {
     if (!entry) return Finding::unknown;
     // Mail still comes in for a user who may not log in.
-    const bool refused = question.ask == Ask::credentials_lookup &&
-                         is_refused(*entry, question.allow_expired);
+    const bool refused =
+        question.ask == Ask::credentials_lookup && is_refused(*entry, question.allow_expired);
     return refused ? Finding::refused : Finding::right;
 }
 
@@ -91,9 +91,8 @@ public:
         const auto served = options_.serves(*file, question.login);
         if (!served) return served.error();
         const auto entry = *served ? found->entry() : std::nullopt;
-        const auto finding = question.ask == Ask::password
-                                 ? judge_password(question, *found, entry)
-                                 : look_up(question, entry);
+        const auto finding = question.ask == Ask::password ? judge_password(question, *found, entry)
+                                                           : look_up(question, entry);
         if (!finding) return finding.error();
         if (*finding != Finding::right || !question.native) return Answer{*finding};
         auto user = find_user(*file, *entry);

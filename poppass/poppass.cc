@@ -1,20 +1,20 @@
 // poppass HOST CHECKPROGRAM [ARG...]: the front end of the poppassd protocol. Reads its settings
 // and forks: one process is the network side, the other one the monitor. poppass(8).
-#include "configuration/configuration.hh"
-#include "monitor/event_log.hh"
 #include "base/fd.hh"
+#include "base/secret.hh"
+#include "configuration/configuration.hh"
+#include "link/peer.hh"
+#include "monitor/event_log.hh"
 #include "monitor/monitor.hh"
 #include "network/network_side.hh"
-#include "link/peer.hh"
 #include "protocol/reply.hh"
-#include "base/secret.hh"
 
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <exception>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -109,13 +109,14 @@ int serve(std::vector<std::string> words) {
     return run_monitor(*configuration, log, peer, std::move(network_end), network);
 }
 
-// poppass --check: poppass-check, which is beside this program, takes its place, with the environment as it
-// is, for that is what is looked over.
+// poppass --check: poppass-check, which is beside this program, takes its place, with the
+// environment as it is, for that is what is looked over.
 int run_check(char** argv) {
     char path[PATH_MAX];
     const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
     if (size <= 0 || static_cast<std::size_t>(size) == sizeof path)
-        return say(STDERR_FILENO, "poppass: cannot find out where poppass-check is: run it itself\n",
+        return say(STDERR_FILENO,
+                   "poppass: cannot find out where poppass-check is: run it itself\n",
                    ExitStatus::temporary);
     std::string name{path, static_cast<std::size_t>(size)};
     name.replace(name.rfind('/') + 1, name.npos, "poppass-check");

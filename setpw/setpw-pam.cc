@@ -53,8 +53,8 @@ public:
         if (options_.debug) trace = [](std::string_view line) { complain(name, line); };
         PamUser user{options_, request.login, request.old_password, request.new_password, trace};
         // Some modules would ask for no empty password, and none is ever right.
-        const auto checked = request.old_password.empty() ? PamOutcome::wrong
-                                                          : user.check(find_peer(-1), true);
+        const auto checked =
+            request.old_password.empty() ? PamOutcome::wrong : user.check(find_peer(-1), true);
         if (!checked) return checked.error();
         switch (*checked) {
         case PamOutcome::done:

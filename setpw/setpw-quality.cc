@@ -1,13 +1,13 @@
 // setpw-quality: runs the rest of a set chain only where libpasswdqc is content with the new
 // password.
 
+#include "base/log.hh"
 #include "link/chain.hh"
 #include "link/link.hh"
-#include "base/log.hh"
-#include "quality/password_quality.hh"
-#include "process/program.hh"
 #include "link/record.hh"
 #include "link/set_reply.hh"
+#include "process/program.hh"
+#include "quality/password_quality.hh"
 
 #include <algorithm>
 #include <pwd.h>
@@ -104,6 +104,4 @@ Result<ExitStatus> setpw_quality(const KnownLink& link, Chain all) {
 
 } // namespace
 
-int main(int argc, char** argv) {
-    return run_link(program, argc, argv, setpw_quality);
-}
+int main(int argc, char** argv) { return run_link(program, argc, argv, setpw_quality); }

@@ -1,7 +1,7 @@
 #include "throttle/address_range.hh"
 
-#include "link/peer.hh"
 #include "base/settings.hh"
+#include "link/peer.hh"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -14,13 +14,15 @@ Error unclear(std::string_view why) {
                   "; put `checkpw-throttle --passed 9` before it");
 }
 
-// Which word is PROG: where a link that is known can run a native chain, the first one after its options.
+// Which word is PROG: where a link that is known can run a native chain, the first one after its
+// options.
 Result<std::size_t> find_program_word(Chain chain) {
     const KnownLink* const link = find_known_link(chain.front());
     if (link == nullptr ||
         (link->next != KnownLink::Next::either && link->next != KnownLink::Next::native_needed))
         return unclear("no link that is known: " + std::string{base_name(chain.front())});
-    const auto read = read_options(*link, chain, [](int, std::string_view) { return Result<void>{}; });
+    const auto read =
+        read_options(*link, chain, [](int, std::string_view) { return Result<void>{}; });
     if (!read) return unclear(read.error().message());
     return chain.size() - read->next.size();
 }

@@ -85,9 +85,9 @@ auto* cell(std::array<Row, depth>& table, std::size_t row, std::uint64_t hash) {
 Attempt make_attempt(std::string_view login, const std::optional<std::string>& peer,
                      std::span<const AddressRange> spared) {
     if (!peer) return {normalised(login), "-", false};
-    const bool is_spared =
-        is_loopback_address(*peer) || std::any_of(spared.begin(), spared.end(),
-                                          [&](const auto& range) { return range.contains(*peer); });
+    const bool is_spared = is_loopback_address(*peer) ||
+                           std::any_of(spared.begin(), spared.end(),
+                                       [&](const auto& range) { return range.contains(*peer); });
     return {normalised(login), counted_address(*peer), !is_spared};
 }
 

@@ -9,8 +9,8 @@ Result<std::optional<Account>> find_nss_account(const std::string& name) {
     errno = 0;
     const passwd* const entry = ::getpwnam(name.c_str());
     if (entry != nullptr)
-        return std::optional{Account{entry->pw_name, entry->pw_uid, entry->pw_gid, entry->pw_dir,
-                                     entry->pw_shell}};
+        return std::optional{
+            Account{entry->pw_name, entry->pw_uid, entry->pw_gid, entry->pw_dir, entry->pw_shell}};
     // Name services set errno to different values if there is no such account (getpwnam(3)).
     for (const int none : {0, ENOENT, ESRCH, EBADF, EPERM, EINVAL})
         if (errno == none) return std::optional<Account>{};
@@ -25,8 +25,9 @@ Result<std::vector<gid_t>> find_nss_groups(const Account& account) {
             groups.resize(static_cast<std::size_t>(count));
             return groups;
         }
-        if (groups.size() > 65536) return trouble("look up the groups of uid " +
-                                                  std::to_string(account.uid) + ": too many");
+        if (groups.size() > 65536)
+            return trouble("look up the groups of uid " + std::to_string(account.uid) +
+                           ": too many");
         groups.resize(groups.size() * 2);
     }
 }

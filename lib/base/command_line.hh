@@ -8,7 +8,8 @@
 
 namespace poppass {
 
-// Opens the standard descriptors and forbids core dumps and tracing; no password may be read before.
+// Opens the standard descriptors and forbids core dumps and tracing; no password may be read
+// before.
 Result<void> prepare_program();
 
 // Prepares, and runs `body`, whose error becomes a line on descriptor 2. Returns the exit status;

@@ -53,7 +53,7 @@ private:
     int fd_;
     bool good_ = false;
     termios before_{};
-    struct sigaction actions_[std::size(signals)] {};
+    struct sigaction actions_[std::size(signals)]{};
 };
 
 // Judges what was read up to a line feed or the end of file, and drops the line feed.
@@ -66,7 +66,8 @@ Result<void> finish_line(Secret& into, std::size_t size, bool ended) {
     }
     if (!full && size > 0) return {};
     into.wipe();
-    return trouble(full ? "read a password: the line is too long" : "read a password: there is none");
+    return trouble(full ? "read a password: the line is too long"
+                        : "read a password: there is none");
 }
 
 } // namespace

@@ -29,8 +29,8 @@ private:
     Fd fd_;
 };
 
-// Reads one line of `fd`, and no byte of the next one; its line feed is not kept. A line that does not
-// fit, or no line, is an error.
+// Reads one line of `fd`, and no byte of the next one; its line feed is not kept. A line that does
+// not fit, or no line, is an error.
 Result<void> read_line(int fd, Secret& into);
 
 } // namespace poppass

@@ -1,8 +1,8 @@
 // Whether users may change their own passwords.
 #pragma once
 
-#include "credentials/entry.hh"
 #include "base/result.hh"
+#include "credentials/entry.hh"
 
 namespace poppass {
 

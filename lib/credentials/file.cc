@@ -1,9 +1,9 @@
 #include "credentials/file.hh"
 
-#include "credentials/attributes.hh"
 #include "base/file_lock.hh"
 #include "base/lines.hh"
 #include "base/signals.hh"
+#include "credentials/attributes.hh"
 
 #include <algorithm>
 #include <ctime>
@@ -99,9 +99,7 @@ Result<void> copy_bytes(int old_file, int new_file, off_t from, off_t to) {
 
 } // namespace
 
-Days today() {
-    return static_cast<Days>(std::time(nullptr) / 86400);
-}
+Days today() { return static_cast<Days>(std::time(nullptr) / 86400); }
 
 Result<CredentialFile> CredentialFile::open(const CredentialFileOptions& options) {
     auto file = LocatedFile::find(options.path, {.become_owner = options.become_owner,

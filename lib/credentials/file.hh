@@ -2,8 +2,8 @@
 // step.
 #pragma once
 
-#include "credentials/scan.hh"
 #include "credentials/located_file.hh"
+#include "credentials/scan.hh"
 
 #include <chrono>
 #include <functional>
@@ -49,9 +49,9 @@ public:
     // Looks a user up without a lock. It reads a whole file, either the old or the new one.
     Result<Found> find(std::string_view login) const;
 
-    // Hands each user's line to `take`: its number in the file, from 1, and the entry that it is, or
-    // nothing where it is malformed; without a lock, of one whole file. Comments and blank lines are
-    // nobody's.
+    // Hands each user's line to `take`: its number in the file, from 1, and the entry that it is,
+    // or nothing where it is malformed; without a lock, of one whole file. Comments and blank lines
+    // are nobody's.
     Result<void> each(const std::function<void(std::size_t number, std::string_view line,
                                                const std::optional<Entry>& entry)>& take) const;
 

@@ -11,9 +11,9 @@ namespace {
 // What a hash that is quickly guessed is called; empty for a good one, and where there is none.
 std::string_view weak_method(std::string_view hash) {
     if (hash.empty() || hash == "*" || hash == "x") return {};
-    for (const auto& [prefix, name] : {std::pair{"_", "bsdicrypt"}, std::pair{"$1$", "md5crypt"},
-                                       std::pair{"$3$", "nt"}, std::pair{"$md5", "sunmd5"},
-                                       std::pair{"$sha1$", "sha1crypt"}})
+    for (const auto& [prefix, name] :
+         {std::pair{"_", "bsdicrypt"}, std::pair{"$1$", "md5crypt"}, std::pair{"$3$", "nt"},
+          std::pair{"$md5", "sunmd5"}, std::pair{"$sha1$", "sha1crypt"}})
         if (hash.starts_with(prefix)) return name;
     return hash.starts_with('$') ? "" : "descrypt";
 }
@@ -40,15 +40,16 @@ void look_over_file(const CredentialFileOptions& where, Report& report) {
     std::string broken;
     std::map<std::string_view, int> weak;
     int users = 0;
-    const auto read = file->each([&](std::size_t number, std::string_view,
-                                     const std::optional<Entry>& entry) {
-        if (!entry) {
-            broken += (broken.empty() ? "" : ", ") + std::to_string(number);
-            return;
-        }
-        ++users;
-        if (const auto method = weak_method(hash_to_verify(entry)); !method.empty()) ++weak[method];
-    });
+    const auto read =
+        file->each([&](std::size_t number, std::string_view, const std::optional<Entry>& entry) {
+            if (!entry) {
+                broken += (broken.empty() ? "" : ", ") + std::to_string(number);
+                return;
+            }
+            ++users;
+            if (const auto method = weak_method(hash_to_verify(entry)); !method.empty())
+                ++weak[method];
+        });
     if (!read) return report.fail(path, read.error().message());
     if (!broken.empty())
         report.warn(path, "has lines that are no entries and count for nobody: " + broken);

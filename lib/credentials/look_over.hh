@@ -6,8 +6,9 @@
 
 namespace poppass {
 
-// Opens the file by the rules of CredentialFile and reads it with its scanner, so that what is called
-// right here works at a check and at a change. Takes the owner's ids, as they do. Changes nothing.
+// Opens the file by the rules of CredentialFile and reads it with its scanner, so that what is
+// called right here works at a check and at a change. Takes the owner's ids, as they do. Changes
+// nothing.
 void look_over_file(const CredentialFileOptions& where, Report& report);
 
 } // namespace poppass

@@ -1,8 +1,8 @@
 #include "credentials/options.hh"
 
 #include "account/accounts.hh"
-#include "link/link_table.hh"
 #include "base/settings.hh"
+#include "link/link_table.hh"
 
 namespace poppass {
 

@@ -1,8 +1,8 @@
 // The options that the programs of the credential file share.
 #pragma once
 
-#include "credentials/file.hh"
 #include "credentials/crypt_hash.hh"
+#include "credentials/file.hh"
 #include "credentials/login_defs.hh"
 
 #include <string>

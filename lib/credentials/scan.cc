@@ -1,7 +1,7 @@
 #include "credentials/scan.hh"
 
-#include "credentials/crypt_hash.hh"
 #include "base/lines.hh"
+#include "credentials/crypt_hash.hh"
 
 namespace poppass {
 

@@ -1,8 +1,8 @@
 // Finds one user's line in a credential file of any size, in constant memory.
 #pragma once
 
-#include "credentials/entry.hh"
 #include "base/result.hh"
+#include "credentials/entry.hh"
 
 #include <optional>
 #include <string>

@@ -1,9 +1,9 @@
 // Finds a user at one server of a directory, and binds with the user's password.
 #pragma once
 
+#include "base/secret.hh"
 #include "ldap/options.hh"
 #include "link/report.hh"
-#include "base/secret.hh"
 
 #include <optional>
 #include <string>

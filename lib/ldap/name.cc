@@ -56,8 +56,8 @@ std::optional<LdapUri> parse_uri(std::string_view text) {
     LDAPURLDesc* found = nullptr;
     if (::ldap_url_parse(std::string{text}.c_str(), &found) != LDAP_URL_SUCCESS)
         return std::nullopt;
-    const std::unique_ptr<LDAPURLDesc, decltype(&::ldap_free_urldesc)> parsed{
-        found, ::ldap_free_urldesc};
+    const std::unique_ptr<LDAPURLDesc, decltype(&::ldap_free_urldesc)> parsed{found,
+                                                                              ::ldap_free_urldesc};
     const std::string host = parsed->lud_host == nullptr ? "" : parsed->lud_host;
     for (const auto scheme : {LdapUri::Scheme::ldap, LdapUri::Scheme::ldaps}) {
         if (parsed->lud_scheme != std::string_view{scheme_name(scheme)}) continue;
@@ -149,7 +149,7 @@ std::string LdapUri::text() const {
     parts.lud_port = port.empty() ? 0 : std::stoi(port);
     parts.lud_scope = LDAP_SCOPE_DEFAULT;
     const std::unique_ptr<char, decltype(&::ldap_memfree)> written{::ldap_url_desc2str(&parts),
-                                                                  ::ldap_memfree};
+                                                                   ::ldap_memfree};
     if (written == nullptr) throw std::bad_alloc{};
     return written.get();
 }

@@ -239,9 +239,8 @@ Result<LdapSession::Found> LdapSession::search(const std::string& base, int scop
     return found;
 }
 
-Result<std::optional<std::string>> LdapSession::find(const std::string& base,
-                                                     const std::string& filter,
-                                                     Clock::time_point deadline) {
+Result<std::optional<std::string>>
+LdapSession::find(const std::string& base, const std::string& filter, Clock::time_point deadline) {
     auto found = search(base, LDAP_SCOPE_SUBTREE, filter, deadline);
     if (!found) return found.error();
     if (found->dns.size() > 1)

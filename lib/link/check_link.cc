@@ -15,8 +15,8 @@ struct Options {
     NativeOptions start = {};
 };
 
-// The options that check links have in common; the others are the store's. -e and -H are letters of other
-// options in a link that does not have them.
+// The options that check links have in common; the others are the store's. -e and -H are letters of
+// other options in a link that does not have them.
 Result<void> take_option(const KnownLink& link, Options& options, CheckStore& store, int option,
                          std::string_view value) {
     if (option == native_option)

@@ -1,6 +1,6 @@
-// A check link: all that it does around its store. The record, the convention of the chain, becoming the
-// user and handing on are the same for every store, and stand here alone; so does the rule that a refusal
-// by policy is never undone by a later link.
+// A check link: all that it does around its store. The record, the convention of the chain,
+// becoming the user and handing on are the same for every store, and stand here alone; so does the
+// rule that a refusal by policy is never undone by a later link.
 #pragma once
 
 #include "link/link.hh"
@@ -46,7 +46,8 @@ class CheckStore {
 public:
     virtual ~CheckStore() = default;
 
-    // One of the link's own options: those of its row in the link table that not every check link has.
+    // One of the link's own options: those of its row in the link table that not every check link
+    // has.
     virtual Result<void> take(int option, std::string_view value) = 0;
 
     // After the last option, before the record is read: whether the options fit together.

@@ -18,7 +18,8 @@ ExitStatus answer(const KnownLink& link, Deed deed) {
     return deed == Deed::version ? show_version(link.name) : show_usage(usage_of(link));
 }
 
-Result<ExitStatus> look_over(const KnownLink& link, const std::function<Result<void>(Report&)>& look) {
+Result<ExitStatus> look_over(const KnownLink& link,
+                             const std::function<Result<void>(Report&)>& look) {
     Report report;
     if (auto looked = look(report); !looked) report.fail(link.name, looked.error().message());
     if (auto done = write_whole(STDOUT_FILENO, report.as_json()); !done) return done.error();

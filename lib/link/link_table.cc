@@ -28,28 +28,48 @@ constexpr option help{"help", no_argument, nullptr, 'h'};
 constexpr option version{"version", no_argument, nullptr, 'V'};
 constexpr option end{};
 
-constexpr option checkpw[] = {native,        allow_expired, min_uid, noenv,
-                              no_chdir_home, check,         help,    version, end};
+constexpr option checkpw[] = {native, allow_expired, min_uid, noenv, no_chdir_home,
+                              check,  help,          version, end};
 constexpr option setpw[] = {min_uid, check, help, version, end};
-constexpr option checkpw_pam[] = {
-    service, ident, native, allow_expired, {"no-delay", no_argument, nullptr, no_delay_option},
-    min_uid, strip, noenv, no_chdir_home, debug,
-    // checkpassword-pam has it; nothing is ever written there
-    {"stdout", no_argument, nullptr, stdout_option}, check, help, version, end};
+constexpr option checkpw_pam[] = {service,
+                                  ident,
+                                  native,
+                                  allow_expired,
+                                  {"no-delay", no_argument, nullptr, no_delay_option},
+                                  min_uid,
+                                  strip,
+                                  noenv,
+                                  no_chdir_home,
+                                  debug,
+                                  // checkpassword-pam has it; nothing is ever written there
+                                  {"stdout", no_argument, nullptr, stdout_option},
+                                  check,
+                                  help,
+                                  version,
+                                  end};
 constexpr option setpw_pam[] = {service, ident, {"ruid", required_argument, nullptr, ruid_option},
-                                min_uid, strip, debug, check, help, version, end};
+                                min_uid, strip, debug,
+                                check,   help,  version,
+                                end};
 constexpr option checkpw_ldap[] = {native, allow_expired, starttls, ca, check, help, version, end};
 constexpr option setpw_ldap[] = {allow_expired, starttls, ca, check, help, version, end};
 constexpr option checkpw_throttle[] = {native,
                                        {"list", no_argument, nullptr, list_option},
                                        {"clear", required_argument, nullptr, clear_option},
                                        {"passed", required_argument, nullptr, passed_option},
-                                       check, help, version, end};
+                                       check,
+                                       help,
+                                       version,
+                                       end};
 constexpr option pam_checkpwd[] = {service, ident, end};
-constexpr option checkpassword_pam[] = {service, {"noenv", no_argument, nullptr, 'e'},
-                                        no_chdir_home, debug,
-                                        {"stdout", no_argument, nullptr, stdout_option}, help,
-                                        version, end};
+constexpr option checkpassword_pam[] = {service,
+                                        {"noenv", no_argument, nullptr, 'e'},
+                                        no_chdir_home,
+                                        debug,
+                                        {"stdout", no_argument, nullptr, stdout_option},
+                                        help,
+                                        version,
+                                        end};
 constexpr option no_options[] = {end};
 
 constexpr std::string_view ldap_usage =
@@ -123,8 +143,7 @@ Result<LinkWords> read_options(const KnownLink& link, Chain words, const TakeOpt
     opterr = 0;
     for (int c; (c = ::getopt_long(static_cast<int>(words.size()), words.data(), link.letters,
                                    link.long_options, nullptr)) != -1;) {
-        if (c == '?' || c == ':')
-            return wrong_option(c, words.data(), usage_of(link));
+        if (c == '?' || c == ':') return wrong_option(c, words.data(), usage_of(link));
         if (c == 'h' || c == 'V') {
             read.deed = c == 'h' ? Deed::help : Deed::version;
             return read;

@@ -1,6 +1,6 @@
-// The links that are known by name: which options each one takes, and what may come after them. A link of
-// ours reads its options by its own row, and whoever has to find the end of its options (poppass-check,
-// checkpw-throttle) reads the same row.
+// The links that are known by name: which options each one takes, and what may come after them. A
+// link of ours reads its options by its own row, and whoever has to find the end of its options
+// (poppass-check, checkpw-throttle) reads the same row.
 #pragma once
 
 #include "base/result.hh"
@@ -65,10 +65,10 @@ struct LinkWords {
     Chain next; // what comes after the options
 };
 
-// Reads the options at the beginning of a command line, whose first word is the link's name. `take` gets
-// each as getopt_long(3) returned it, with its value (empty where it has none), and may refuse it; it does
-// not see those that name a deed. The first of -h and -V ends the reading. An option that is not in the row
-// is misuse.
+// Reads the options at the beginning of a command line, whose first word is the link's name. `take`
+// gets each as getopt_long(3) returned it, with its value (empty where it has none), and may refuse
+// it; it does not see those that name a deed. The first of -h and -V ends the reading. An option
+// that is not in the row is misuse.
 using TakeOption = std::function<Result<void>(int option, std::string_view value)>;
 Result<LinkWords> read_options(const KnownLink& link, Chain words, const TakeOption& take);
 

@@ -1,7 +1,7 @@
 #include "link/native_user.hh"
 
-#include "process/become_user.hh"
 #include "base/settings.hh"
+#include "process/become_user.hh"
 
 #include <cstdlib>
 #include <fcntl.h>
@@ -54,8 +54,7 @@ Result<StoredUser> native_user(std::string_view login, const Account& account) {
                       account.home, account.shell.empty() ? "/bin/sh" : account.shell};
 }
 
-Error run_for_user(Chain next, const StoredUser& user, NativeOptions options,
-                   bool is_lookup) {
+Error run_for_user(Chain next, const StoredUser& user, NativeOptions options, bool is_lookup) {
     if (!is_dovecot() && options.environment) {
         if (user.ids)
             if (auto done = take_ids(*user.ids); !done) return done.error();

@@ -50,10 +50,10 @@ struct NativeOptions {
     bool change_directory = true;
 };
 
-// Takes the user's ids (for a virtual user they stay as they are; uid 0 is an error), enters the home, sets
-// the environment, and runs the program in the place of this one. Under Dovecot ids and directory stay as
-// they are: the environment says who the user is, and after a look-up that it was one. Returns only where
-// something fails.
+// Takes the user's ids (for a virtual user they stay as they are; uid 0 is an error), enters the
+// home, sets the environment, and runs the program in the place of this one. Under Dovecot ids and
+// directory stay as they are: the environment says who the user is, and after a look-up that it was
+// one. Returns only where something fails.
 Error run_for_user(Chain next, const StoredUser& user, NativeOptions options, bool is_lookup);
 
 } // namespace poppass

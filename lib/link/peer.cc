@@ -39,8 +39,7 @@ std::optional<std::string> parse_address(std::string_view text) {
     if (text.size() >= 2 && text.front() == '[' && text.back() == ']')
         text = text.substr(1, text.size() - 2);
     const std::string terminated{text};
-    if (terminated.find('\0') != terminated.npos)
-        return std::nullopt;
+    if (terminated.find('\0') != terminated.npos) return std::nullopt;
     in_addr v4{};
     if (::inet_pton(AF_INET, terminated.c_str(), &v4) == 1) return address_text(AF_INET, &v4);
     in6_addr v6{};

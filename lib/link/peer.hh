@@ -15,8 +15,8 @@ std::optional<std::string> parse_address(std::string_view text);
 bool is_loopback_address(std::string_view address);
 
 // Who is at the other end: ${PROTO}REMOTEIP (PROTO is TCP where unset), under TCP6 TCPREMOTEIP too,
-// REMOTE_HOST, REMOTE_ADDR, SOCAT_PEERADDR, the first of them that is an address; else the peer of the
-// socket `fd`.
+// REMOTE_HOST, REMOTE_ADDR, SOCAT_PEERADDR, the first of them that is an address; else the peer of
+// the socket `fd`.
 std::optional<std::string> find_peer(int fd);
 
 // Our own address on the socket `fd`.

@@ -11,8 +11,7 @@ constexpr std::string_view nul{"\0", 1};
 // Takes one string and its NUL off the front.
 Result<std::string_view> take_string(std::string_view& bytes, std::string_view name) {
     const std::size_t end = bytes.find('\0');
-    if (end == bytes.npos)
-        return misuse("the record on descriptor 3 has no " + std::string{name});
+    if (end == bytes.npos) return misuse("the record on descriptor 3 has no " + std::string{name});
     const std::string_view string = bytes.substr(0, end);
     bytes.remove_prefix(end + 1);
     return string;

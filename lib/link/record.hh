@@ -1,6 +1,6 @@
 // The records that programs of a chain read on descriptor 3: the checkpassword record
-// (https://cr.yp.to/checkpwd/interface.html) and the setpassword record that qmail-poppass writes and
-// vsetpass reads. poppass-chain(7) tells both.
+// (https://cr.yp.to/checkpwd/interface.html) and the setpassword record that qmail-poppass writes
+// and vsetpass reads. poppass-chain(7) tells both.
 #pragma once
 
 #include "base/result.hh"

@@ -122,8 +122,8 @@ Result<void> Report::add_json(std::string_view json) {
         if (!lines.empty() && !take(json, ",")) return strange;
         if (!take(json, "\n  {\"level\": ")) return strange;
         const auto name = take_string(json);
-        const auto level = name ? std::find(level_names.begin(), level_names.end(), *name)
-                                : level_names.end();
+        const auto level =
+            name ? std::find(level_names.begin(), level_names.end(), *name) : level_names.end();
         if (level == level_names.end() || !take(json, ", \"subject\": ")) return strange;
         auto subject = take_string(json);
         if (!subject || !take(json, ", \"text\": ")) return strange;

@@ -19,7 +19,9 @@ public:
         std::string text;    // what was found, and what to do about it
     };
 
-    void ok(std::string_view subject, std::string text) { add(Level::ok, subject, std::move(text)); }
+    void ok(std::string_view subject, std::string text) {
+        add(Level::ok, subject, std::move(text));
+    }
     void warn(std::string_view subject, std::string text) {
         add(Level::warning, subject, std::move(text));
     }
@@ -29,11 +31,12 @@ public:
 
     const std::vector<Line>& lines() const { return lines_; }
 
-    // One finding a line: `warning  SUBJECT: TEXT`, fit for a terminal: a control byte is shown as \xHH.
+    // One finding a line: `warning  SUBJECT: TEXT`, fit for a terminal: a control byte is shown as
+    // \xHH.
     std::string as_text() const;
 
-    // A JSON array (RFC 8259) of objects with the members level, subject and text, one a line. Bytes that
-    // are not UTF-8 become U+FFFD.
+    // A JSON array (RFC 8259) of objects with the members level, subject and text, one a line.
+    // Bytes that are not UTF-8 become U+FFFD.
     std::string as_json() const;
 
     // Adds what as_json() of another one gave. Anything else is an error, and adds nothing.

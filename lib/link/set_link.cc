@@ -18,7 +18,8 @@ Result<ExitStatus> hand_on(Chain next, Secret& record) {
 
 } // namespace
 
-Result<ExitStatus> run_set_link(const KnownLink& link, Chain words, std::unique_ptr<SetStore> store) {
+Result<ExitStatus> run_set_link(const KnownLink& link, Chain words,
+                                std::unique_ptr<SetStore> store) {
     const auto read = read_options(link, words, [&](int option, std::string_view value) {
         return store->take(option, value);
     });

@@ -1,5 +1,5 @@
-// A set link: all that it does around its store. The record, the words for the user and handing on are the
-// same for every store, and stand here alone.
+// A set link: all that it does around its store. The record, the words for the user and handing on
+// are the same for every store, and stand here alone.
 #pragma once
 
 #include "link/link.hh"
@@ -27,7 +27,7 @@ struct Changed {
         not_known, // it may be changed, now or later; words: other ones for the user
     } how;
     std::string words = {}; // what the user reads, after "Sorry, "
-    std::string log = {}; // for the log alone; empty: nothing to say
+    std::string log = {};   // for the log alone; empty: nothing to say
 };
 
 class SetStore {
@@ -47,7 +47,8 @@ public:
     virtual void look_over(Report& report) = 0;
 };
 
-Result<ExitStatus> run_set_link(const KnownLink& link, Chain words, std::unique_ptr<SetStore> store);
+Result<ExitStatus> run_set_link(const KnownLink& link, Chain words,
+                                std::unique_ptr<SetStore> store);
 
 // The whole of a set link's main. Store::name is its name in the link table.
 template <class Store> int set_link(int argc, char** argv) {

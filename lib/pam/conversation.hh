@@ -17,10 +17,10 @@ enum class PamPhase { authenticate, account, change };
 enum class OldToken { none, ours, another };
 
 enum class PamAnswer {
-    nothing,      // no answer is wanted
+    nothing, // no answer is wanted
     old_password,
     new_password,
-    end,          // end the conversation, so that no module asks again and again
+    end, // end the conversation, so that no module asks again and again
 };
 
 // Decides how each question is answered. Pure: it calls no function of libpam and knows no

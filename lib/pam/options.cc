@@ -1,8 +1,8 @@
 #include "pam/options.hh"
 
+#include "base/settings.hh"
 #include "link/link_table.hh"
 #include "pam/service.hh"
-#include "base/settings.hh"
 
 #include <cstdlib>
 #include <unistd.h>

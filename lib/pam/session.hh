@@ -1,8 +1,8 @@
 // PAM's steps for one user: a check link takes the first two, a set link all three.
 #pragma once
 
-#include "pam/conversation.hh"
 #include "base/result.hh"
+#include "pam/conversation.hh"
 
 #include <optional>
 #include <string>

@@ -21,9 +21,10 @@ struct Identity {
 };
 
 struct Child {
-    const std::string& path;   // the program's file
-    char* const* argv;         // as execve wants it
-    const Secret* record = {}; // on its descriptor 3, at most longest_record bytes; null: 3 is closed
+    const std::string& path; // the program's file
+    char* const* argv;       // as execve wants it
+    const Secret* record =
+        {}; // on its descriptor 3, at most longest_record bytes; null: 3 is closed
     std::chrono::seconds limit; // then it is told to end: SIGTERM to its process group
     std::chrono::milliseconds grace = std::chrono::seconds{5}; // from SIGTERM to SIGKILL
     // These take what it writes to descriptors 1 and 2. Where one is empty, the child inherits

@@ -12,16 +12,12 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 Meaning meaning_of(Asked asked, char hundreds, std::string_view text) {
     switch (hundreds) {
-    case '2':
-        return Meaning::good;
+    case '2': return Meaning::good;
     case '3':
         return asked == Asked::user || asked == Asked::pass ? Meaning::good : Meaning::nonsense;
-    case '4':
-        return Meaning::trouble;
-    case '5':
-        break;
-    default:
-        return Meaning::nonsense;
+    case '4': return Meaning::trouble;
+    case '5': break;
+    default: return Meaning::nonsense;
     }
     // poppass has one code for every failure. These texts say that the password was not to blame.
     const bool trouble = asked == Asked::greeting || text.starts_with("Temporary failure") ||

@@ -1,13 +1,13 @@
 // poppass-client [-u USER] [--stdin]: changes one's own password through a poppassd server. A UCSPI
 // client: tcpclient or its like has made the connection, on descriptors 6 and 7. poppass-client(1).
-#include "client/client_session.hh"
 #include "base/clock.hh"
-#include "base/fd.hh"
 #include "base/command_line.hh"
+#include "base/fd.hh"
 #include "base/log.hh"
-#include "link/peer.hh"
 #include "base/settings.hh"
 #include "base/terminal.hh"
+#include "client/client_session.hh"
+#include "link/peer.hh"
 
 #include <array>
 #include <csignal>
@@ -153,16 +153,10 @@ ExitStatus report(const ServerReply& reply) {
         complain(name, std::string{before} + std::string{reply.text});
     };
     switch (reply.meaning) {
-    case Meaning::good:
-        return ExitStatus::accepted;
-    case Meaning::refused:
-        say("refused: ");
-        return ExitStatus::rejected;
-    case Meaning::trouble:
-        say("the server says: ");
-        return ExitStatus::temporary;
-    case Meaning::nonsense:
-        break;
+    case Meaning::good: return ExitStatus::accepted;
+    case Meaning::refused: say("refused: "); return ExitStatus::rejected;
+    case Meaning::trouble: say("the server says: "); return ExitStatus::temporary;
+    case Meaning::nonsense: break;
     }
     say("this is no poppassd server; it says: ");
     return ExitStatus::temporary;
@@ -311,4 +305,6 @@ Result<ExitStatus> client(int argc, char** argv) {
 
 } // namespace
 
-int main(int argc, char** argv) { return run_program(name, [&] { return client(argc, argv); }); }
+int main(int argc, char** argv) {
+    return run_program(name, [&] { return client(argc, argv); });
+}

@@ -1,10 +1,10 @@
 #include "configuration/configuration.hh"
 
 #include "account/accounts.hh"
-#include "process/program.hh"
-#include "protocol/reply.hh"
 #include "base/settings.hh"
 #include "configuration/split_words.hh"
+#include "process/program.hh"
+#include "protocol/reply.hh"
 
 #include <unistd.h>
 

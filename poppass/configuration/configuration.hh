@@ -1,8 +1,8 @@
 // All settings of poppass, read and checked once.
 #pragma once
 
-#include "process/child.hh"
 #include "base/result.hh"
+#include "process/child.hh"
 
 #include <chrono>
 #include <optional>
@@ -27,7 +27,7 @@ struct Configuration {
     std::chrono::seconds line_timeout;
     std::chrono::seconds session_limit;
     std::chrono::seconds chain_limit;
-    std::string strip; // the domain that logins lose; `*`: any domain; empty: none
+    std::string strip;                // the domain that logins lose; `*`: any domain; empty: none
     std::optional<Identity> identity; // of the network side and `after`; only as root
 };
 

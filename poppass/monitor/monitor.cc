@@ -1,13 +1,13 @@
 #include "monitor/monitor.hh"
 
-#include "process/child.hh"
+#include "account/login.hh"
 #include "base/clock.hh"
 #include "base/log.hh"
-#include "account/login.hh"
-#include "protocol/monitor_message.hh"
-#include "monitor/rules.hh"
-#include "process/program.hh"
 #include "monitor/reason.hh"
+#include "monitor/rules.hh"
+#include "process/child.hh"
+#include "process/program.hh"
+#include "protocol/monitor_message.hh"
 
 #include <algorithm>
 #include <csignal>
@@ -115,8 +115,9 @@ private:
         if (ready < 0) return close(Closing::shutting_down); // only ending_signals can interrupt
         if (Clock::now() >= deadline) return close(Closing::time_is_up);
         if (ready == 0) return;
-        const auto n = retried(
-            [&] { return ::read(network_end_.get(), request_.storage().data(), request_.capacity()); });
+        const auto n = retried([&] {
+            return ::read(network_end_.get(), request_.storage().data(), request_.capacity());
+        });
         if (n <= 0) {
             end_ = network_gone;
             return;
@@ -152,7 +153,8 @@ private:
         const auto took = Clock::now() - arrived;
         log_link("check", result_text(outcome, "accepted"), login_, configuration_.check, end, took,
                  reason);
-        if (outcome == ChainOutcome::accepted && !old_password_.assign({password})) return violated();
+        if (outcome == ChainOutcome::accepted && !old_password_.assign({password}))
+            return violated();
         request_.wipe();
         const auto decision = rules_.end_check(outcome, took);
         const auto when = arrived + decision.answer_at;
@@ -189,7 +191,8 @@ private:
         const auto started = Clock::now();
         std::vector<std::string> variables{"USER=" + login};
         for (char** variable = environ; *variable != nullptr; ++variable)
-            if (!std::string_view{*variable}.starts_with("USER=")) variables.emplace_back(*variable);
+            if (!std::string_view{*variable}.starts_with("USER="))
+                variables.emplace_back(*variable);
         const ChainLine& after = *configuration_.after;
         std::optional<LinkErrors> errors;
         if (log_.uses_syslog()) errors.emplace(*this, login, after, no_passwords);
@@ -245,7 +248,8 @@ private:
     // ended is noticed at the next read.
     void send(const Answer& message) {
         const std::string_view bytes = message.view();
-        if (::send(network_end_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+        if (::send(network_end_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) <
+                0 &&
             errno == EAGAIN)
             violated();
     }

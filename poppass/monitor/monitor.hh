@@ -2,9 +2,9 @@
 // side must not be able to forge.
 #pragma once
 
+#include "base/fd.hh"
 #include "configuration/configuration.hh"
 #include "monitor/event_log.hh"
-#include "base/fd.hh"
 
 #include <optional>
 #include <string>

@@ -28,7 +28,8 @@ bool MonitorRules::begin_check() {
     return tries_left_ > 0;
 }
 
-MonitorRules::CheckDecision MonitorRules::end_check(ChainOutcome outcome, std::chrono::nanoseconds took) {
+MonitorRules::CheckDecision MonitorRules::end_check(ChainOutcome outcome,
+                                                    std::chrono::nanoseconds took) {
     if (outcome == ChainOutcome::accepted) {
         refusals_left_ = refusals_per_check;
         return {false, took};
@@ -36,7 +37,8 @@ MonitorRules::CheckDecision MonitorRules::end_check(ChainOutcome outcome, std::c
     tries_left_ = std::max(tries_left_ - 1, 0);
     if (delay_ == delay_.zero()) return {tries_left_ == 0, took};
     const std::chrono::nanoseconds delay = delay_;
-    const auto delays = std::max<std::chrono::nanoseconds::rep>((took + delay - std::chrono::nanoseconds{1}) / delay, 1);
+    const auto delays = std::max<std::chrono::nanoseconds::rep>(
+        (took + delay - std::chrono::nanoseconds{1}) / delay, 1);
     return {tries_left_ == 0, delays * delay};
 }
 

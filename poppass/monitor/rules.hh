@@ -26,12 +26,12 @@ public:
     [[nodiscard]] bool begin_check();
 
     struct CheckDecision {
-        bool last;                         // no other check may follow
+        bool last;                          // no other check may follow
         std::chrono::nanoseconds answer_at; // from the arrival of the request
     };
-    // `took`: from the arrival of the request to the end of the check. A check that was not accepted is
-    // answered at the first whole multiple of the delay that has not passed, so that its time tells
-    // nothing.
+    // `took`: from the arrival of the request to the end of the check. A check that was not
+    // accepted is answered at the first whole multiple of the delay that has not passed, so that
+    // its time tells nothing.
     CheckDecision end_check(ChainOutcome outcome, std::chrono::nanoseconds took);
 
     // Whether a change may be run now: only after an accepted check.

@@ -38,8 +38,14 @@ inline constexpr std::uint32_t filter_processor = AUDIT_ARCH_MIPSEL;
 // The last ones do the same as some of the first ones. A processor has those that its C library or
 // its kernel uses instead.
 inline constexpr std::uint32_t filter_calls[] = {
-    SYS_read,          SYS_write,           SYS_ppoll,        SYS_shutdown,
-    SYS_clock_gettime, SYS_restart_syscall, SYS_rt_sigreturn, SYS_exit_group,
+    SYS_read,
+    SYS_write,
+    SYS_ppoll,
+    SYS_shutdown,
+    SYS_clock_gettime,
+    SYS_restart_syscall,
+    SYS_rt_sigreturn,
+    SYS_exit_group,
 #ifdef SYS_poll
     SYS_poll,
 #endif

@@ -1,10 +1,10 @@
 #include "network/network_side.hh"
 
 #include "base/clock.hh"
+#include "network/sandbox.hh"
 #include "protocol/line_reader.hh"
 #include "protocol/monitor_message.hh"
 #include "protocol/reply.hh"
-#include "network/sandbox.hh"
 #include "protocol/session.hh"
 
 #include <algorithm>
@@ -33,7 +33,8 @@ int milliseconds_until(Clock::time_point then) {
 class NetworkSide {
 public:
     explicit NetworkSide(const Configuration& configuration)
-        : greeting_(Reply::greeting, configuration.host), line_timeout_(configuration.line_timeout) {}
+        : greeting_(Reply::greeting, configuration.host),
+          line_timeout_(configuration.line_timeout) {}
 
     [[noreturn]] void serve() {
         send(greeting_);
@@ -127,10 +128,9 @@ private:
             if (answer && std::holds_alternative<Verdict>(*answer))
                 return std::get<Verdict>(*answer);
             if (answer)
-                close(NetworkEnd::told,
-                      ReplyLine{std::get<Closing>(*answer) == Closing::time_is_up
-                                    ? Reply::session_timeout
-                                    : Reply::shutting_down});
+                close(NetworkEnd::told, ReplyLine{std::get<Closing>(*answer) == Closing::time_is_up
+                                                      ? Reply::session_timeout
+                                                      : Reply::shutting_down});
         }
         close(NetworkEnd::no_monitor, ReplyLine{Reply::server_trouble});
     }
@@ -191,7 +191,8 @@ void keep_only_our_descriptors(Fd monitor) {
 void run_network_side(const Configuration& configuration, Fd monitor) {
     ignore_signals();
     keep_only_our_descriptors(std::move(monitor));
-    NetworkSide network_side{configuration}; // it is never destroyed, because that would free memory
+    NetworkSide network_side{
+        configuration}; // it is never destroyed, because that would free memory
     if (const auto done = drop_privileges(configuration.identity); !done)
         network_side.fail_to_start(done.error().message());
     network_side.serve();

@@ -1,8 +1,8 @@
 // The network side: the process that reads the client's bytes and has no privileges.
 #pragma once
 
-#include "configuration/configuration.hh"
 #include "base/fd.hh"
+#include "configuration/configuration.hh"
 
 namespace poppass {
 

@@ -1,8 +1,8 @@
 #include "network/sandbox.hh"
 
-#include "process/become_user.hh"
 #include "base/fd.hh"
 #include "base/secret.hh"
+#include "process/become_user.hh"
 
 #include <csignal>
 #include <cstddef>

@@ -1,8 +1,8 @@
 // Drops privileges permanently.
 #pragma once
 
-#include "configuration/configuration.hh"
 #include "base/result.hh"
+#include "configuration/configuration.hh"
 
 #include <optional>
 

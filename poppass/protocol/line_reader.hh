@@ -2,8 +2,8 @@
 // with.
 #pragma once
 
-#include "protocol/command.hh"
 #include "base/secret.hh"
+#include "protocol/command.hh"
 
 #include <cstddef>
 #include <optional>

@@ -37,9 +37,7 @@ struct Maker {
 
 } // namespace
 
-bool make_request(Secret& into, const Request& request) {
-    return std::visit(Maker{into}, request);
-}
+bool make_request(Secret& into, const Request& request) { return std::visit(Maker{into}, request); }
 
 std::optional<Request> parse_request(std::string_view message) {
     if (message.empty() || message.size() > longest_request) return std::nullopt;

@@ -10,8 +10,8 @@
 // The monitor answers each check and each change with a verdict. It may say that it is closing.
 #pragma once
 
-#include "link/record.hh"
 #include "base/secret.hh"
+#include "link/record.hh"
 #include "protocol/verdict.hh"
 
 #include <array>

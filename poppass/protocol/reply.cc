@@ -22,7 +22,8 @@ Text text_of(Reply reply) {
     case Reply::changed: return {"200 Password changed, thank-you.", {}, {}};
     case Reply::bye: return {"200 Bye.", {}, {}};
     case Reply::expected_user: return {"500 Expected: user NAME.", {}, {}};
-    case Reply::expected_pass: return {"500 Expected: pass PASSWORD. Start again with user.", {}, {}};
+    case Reply::expected_pass:
+        return {"500 Expected: pass PASSWORD. Start again with user.", {}, {}};
     case Reply::expected_newpass:
         return {"500 Expected: newpass PASSWORD. Start again with user.", {}, {}};
     case Reply::unknown_command:
@@ -46,7 +47,8 @@ Text text_of(Reply reply) {
         return {"500 Temporary failure: ", "the password is not known to be changed.", {}};
     case Reply::change_misused:
         return {"500 Temporary failure: the service is not set up correctly. Nothing was changed.",
-                {}, {}};
+                {},
+                {}};
     case Reply::change_unknown:
         return {"500 Result unknown: try the new password, then the old one.", {}, {}};
     case Reply::line_timeout: return {"500 Waited too long for a command, good-bye.", {}, {}};

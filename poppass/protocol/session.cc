@@ -65,9 +65,7 @@ Step Session::check_answered(const Verdict& verdict) {
     if (state_ != State::checking) return SayAndClose{Reply::server_trouble};
     state_ = State::user;
     switch (verdict.outcome) {
-    case ChainOutcome::accepted:
-        state_ = State::newpass;
-        return Say{Reply::new_password_please};
+    case ChainOutcome::accepted: state_ = State::newpass; return Say{Reply::new_password_please};
     case ChainOutcome::rejected:
         if (verdict.last) return SayAndClose{Reply::too_many_tries};
         return Say{Reply::old_password_incorrect};

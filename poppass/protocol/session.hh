@@ -2,8 +2,8 @@
 // clock.
 #pragma once
 
-#include "protocol/command.hh"
 #include "link/record.hh"
+#include "protocol/command.hh"
 #include "protocol/monitor_message.hh"
 #include "protocol/reply.hh"
 #include "protocol/verdict.hh"

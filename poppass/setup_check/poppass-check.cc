@@ -1,5 +1,5 @@
-// poppass-check [--json] HOST CHECKPROGRAM [ARG...]: looks a set-up of poppass over, and changes nothing.
-// `poppass --check` runs it.
+// poppass-check [--json] HOST CHECKPROGRAM [ARG...]: looks a set-up of poppass over, and changes
+// nothing. `poppass --check` runs it.
 #include "base/fd.hh"
 #include "process/child.hh"
 #include "setup_check/setup_check.hh"
@@ -36,8 +36,8 @@ int main(int argc, char** argv) try {
     }
     prepare_for_children();
     const Report report = check_setup({argv + host, argv + argc}, own_directory());
-    const bool shown = static_cast<bool>(
-        write_whole(STDOUT_FILENO, json ? report.as_json() : report.as_text()));
+    const bool shown =
+        static_cast<bool>(write_whole(STDOUT_FILENO, json ? report.as_json() : report.as_text()));
     return shown ? report.exit_status() : static_cast<int>(ExitStatus::temporary);
 } catch (const std::exception&) {
     return static_cast<int>(ExitStatus::temporary);

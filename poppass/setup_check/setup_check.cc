@@ -117,7 +117,8 @@ private:
             return report_.warn(path, "cannot be read here, so it was not looked at");
         const auto got = read_whole(fd.get(), start);
         const std::string_view magic{start.data(), got ? *got : 0};
-        if (!magic.starts_with("#!") && magic != "\x7f" "ELF")
+        if (!magic.starts_with("#!") && magic != "\x7f"
+                                                 "ELF")
             report_.fail(path, "is no program (neither ELF nor #!): running it fails");
         else if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
             report_.fail(path, "can be written by others than its owner, who would learn every "
@@ -133,8 +134,7 @@ private:
         check_program(chain, *path);
         const KnownLink* const known = find_known_link(words.front());
         if (known == nullptr) {
-            if (words.size() > 1)
-                report_.ok(words.front(), "can be executed; not looked into");
+            if (words.size() > 1) report_.ok(words.front(), "can be executed; not looked into");
             return;
         }
         const auto link = take_apart(*known, words);
@@ -151,13 +151,14 @@ private:
         const Next kind = link.known.next;
         const bool either = kind == Next::either || kind == Next::guard;
         const bool told = either && environment("NATIVE_CHECKPASSWORD");
-        const bool native = told || kind == Next::native_needed || kind == Next::native_further ||
-                            link.native;
+        const bool native =
+            told || kind == Next::native_needed || kind == Next::native_further || link.native;
         const bool runs_true = !link.next.empty() && base_name(link.next.front()) == "true";
         if (native) {
             if (link.next.empty())
-                report_.fail(name, "wants a program to run for the user: /bin/true where it is only "
-                                   "to check");
+                report_.fail(name,
+                             "wants a program to run for the user: /bin/true where it is only "
+                             "to check");
             else if (base_name(link.next.back()) == "false")
                 report_.fail(name, told ? "is native, so that only this link is ever asked: unset "
                                           "NATIVE_CHECKPASSWORD, since the chain ends in false"
@@ -166,8 +167,9 @@ private:
             return;
         }
         if (runs_true)
-            report_.fail(name, "runs the next link for users that it does not know, and true accepts "
-                               "them all: end the chain in /bin/false");
+            report_.fail(name,
+                         "runs the next link for users that it does not know, and true accepts "
+                         "them all: end the chain in /bin/false");
         else if (link.next.empty() && kind == Next::fallback_needed)
             report_.fail(name, "wants a next link: /bin/false");
         else if (link.next.empty() && (kind == Next::filter || kind == Next::guard))
@@ -204,9 +206,9 @@ private:
     void check_power() {
         const auto uid = environment("UID");
         if (::geteuid() != 0)
-            return report_.warn("uid", "this is not root: only files of this account can be changed");
-        if (uid && *uid == "0")
-            report_.fail("UID", "0 is root: name an account that owns nothing");
+            return report_.warn("uid",
+                                "this is not root: only files of this account can be changed");
+        if (uid && *uid == "0") report_.fail("UID", "0 is root: name an account that owns nothing");
         const auto filter = kernel_has_filter();
         if (!filter)
             report_.warn("filter", "this build has no system call filter for the network side");
@@ -218,8 +220,9 @@ private:
     void check_address() {
         const auto address = service_address();
         if (!address)
-            report_.ok("address", "not seen from here: passwords cross it in clear, so it should be "
-                                  "loopback or behind TLS");
+            report_.ok("address",
+                       "not seen from here: passwords cross it in clear, so it should be "
+                       "loopback or behind TLS");
         else if (is_loopback(*address))
             report_.ok("address", *address + " is loopback");
         else if (environment("PROTO").value_or("") != "SSL")

@@ -8,9 +8,10 @@
 
 namespace poppass {
 
-// Looks over what `poppass HOST CHECKPROGRAM [ARG...]` would do in this environment, as the caller. Links of
-// ours are run with --check, to report on their own store; only those in the directory `own`, an absolute
-// path, are run. Of programs of others it is said that they can be executed, no more.
+// Looks over what `poppass HOST CHECKPROGRAM [ARG...]` would do in this environment, as the caller.
+// Links of ours are run with --check, to report on their own store; only those in the directory
+// `own`, an absolute path, are run. Of programs of others it is said that they can be executed, no
+// more.
 Report check_setup(const std::vector<std::string>& words, const std::string& own);
 
 } // namespace poppass

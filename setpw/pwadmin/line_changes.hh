@@ -1,8 +1,8 @@
 // Makes the changes that passwd(1)'s options ask for in a user's line, and the line of -S. Pure.
 #pragma once
 
-#include "credentials/entry.hh"
 #include "base/result.hh"
+#include "credentials/entry.hh"
 
 #include <optional>
 #include <string>

@@ -1,11 +1,11 @@
 // Gets the new password that pwadmin sets, and checks it.
 #pragma once
 
-#include "credentials/login_defs.hh"
-#include "pwadmin/password_gate.hh"
 #include "base/result.hh"
 #include "base/secret.hh"
 #include "base/terminal.hh"
+#include "credentials/login_defs.hh"
+#include "pwadmin/password_gate.hh"
 
 #include <string_view>
 

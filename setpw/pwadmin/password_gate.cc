@@ -70,8 +70,8 @@ Result<void> PasswordGate::generate(Secret&) const {
 #endif
 
 PasswordGate::PasswordGate(const LoginDefs& defs, std::unique_ptr<Policy> policy)
-    : shortest_(defs.number("PASS_MIN_LEN", 5)),
-      judged_(defs.enabled("OBSCURE_CHECKS_ENAB", true)), policy_(std::move(policy)) {}
+    : shortest_(defs.number("PASS_MIN_LEN", 5)), judged_(defs.enabled("OBSCURE_CHECKS_ENAB", true)),
+      policy_(std::move(policy)) {}
 
 PasswordGate::PasswordGate(PasswordGate&&) noexcept = default;
 PasswordGate::~PasswordGate() = default;

@@ -2,9 +2,9 @@
 // libpasswdqc as setpw-quality does. A build without libpasswdqc judges the length alone.
 #pragma once
 
-#include "credentials/login_defs.hh"
 #include "base/result.hh"
 #include "base/secret.hh"
+#include "credentials/login_defs.hh"
 
 #include <memory>
 #include <string>

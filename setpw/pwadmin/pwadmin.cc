@@ -2,13 +2,13 @@
 // caller may do.
 
 #include "account/accounts.hh"
-#include "credentials/change_policy.hh"
 #include "base/command_line.hh"
 #include "base/log.hh"
+#include "credentials/change_policy.hh"
 #include "credentials/new_hash.hh"
+#include "link/record.hh"
 #include "pwadmin/new_password.hh"
 #include "pwadmin/pwadmin_request.hh"
-#include "link/record.hh"
 
 #include <csignal>
 #include <exception>
@@ -112,18 +112,18 @@ Exit show_status(const PwadminRequest& request, const CredentialFile& file,
     }
     std::string lines;
     Exit exit = Exit::success;
-    const auto read = file.each([&](std::size_t, std::string_view line,
-                                    const std::optional<Entry>& entry) {
-        if (entry) {
-            lines += status_line(*entry) + "\n";
-            return;
-        }
-        const auto end = find_separator(line);
-        exit = fail(Exit::failure,
-                    end == line.npos
-                        ? "a line has no name"
-                        : "the line of " + std::string{line.substr(0, end)} + " is malformed");
-    });
+    const auto read =
+        file.each([&](std::size_t, std::string_view line, const std::optional<Entry>& entry) {
+            if (entry) {
+                lines += status_line(*entry) + "\n";
+                return;
+            }
+            const auto end = find_separator(line);
+            exit = fail(Exit::failure,
+                        end == line.npos
+                            ? "a line has no name"
+                            : "the line of " + std::string{line.substr(0, end)} + " is malformed");
+        });
     if (!read) return fail(read.error());
     const Exit written = write_out(lines);
     return exit == Exit::success ? written : exit;

@@ -1,9 +1,9 @@
 // The command line of pwadmin: the options of passwd(1), and its own.
 #pragma once
 
+#include "base/result.hh"
 #include "credentials/options.hh"
 #include "pwadmin/line_changes.hh"
-#include "base/result.hh"
 
 #include <string>
 

@@ -69,8 +69,7 @@ Result<std::string_view> PasswordQuality::weakness(const char* new_password,
                                                    const char* old_password,
                                                    const Person& person) const {
     const passwd entry = entry_of(person);
-    const char* const reason =
-        ::passwdqc_check(&policy_->qc, new_password, old_password, &entry);
+    const char* const reason = ::passwdqc_check(&policy_->qc, new_password, old_password, &entry);
     if (reason == nullptr) return std::string_view{};
     if (reason == check_failed) return trouble("judge the new password: " + std::string{reason});
     return std::string_view{reason};

@@ -70,7 +70,8 @@ TEST_CASE("Fd: moving leaves nothing behind and closes what was there") {
     CHECK_FALSE(is_open(number));
 }
 
-TEST_CASE("make_pipe: both ends are close-on-exec, and what is written to one is read from the other") {
+TEST_CASE(
+    "make_pipe: both ends are close-on-exec, and what is written to one is read from the other") {
     auto pipe = make_pipe();
     REQUIRE(pipe);
     CHECK(::fcntl(pipe->read_end.get(), F_GETFD) == FD_CLOEXEC);

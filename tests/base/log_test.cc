@@ -71,9 +71,8 @@ TEST_CASE("hostile values forge neither a line nor a key") {
 
 TEST_CASE("a long value is cut between escapes and ends in dots") {
     constexpr auto longest = LogLine::longest_value;
-    for (const std::size_t size :
-         {std::size_t{1}, longest - 3, longest - 2, longest - 1, longest, longest + 1,
-          std::size_t{5000}}) {
+    for (const std::size_t size : {std::size_t{1}, longest - 3, longest - 2, longest - 1, longest,
+                                   longest + 1, std::size_t{5000}}) {
         CAPTURE(size);
         LogLine line;
         line.add("k", std::string(size, 'x'));

@@ -58,7 +58,8 @@ TEST_CASE("the work is done once, with or without another processor") {
     CHECK(where_done() == (threads_are_placed() ? aside : here));
 }
 
-TEST_CASE("a task begins on another processor than its caller's, and the caller may still use all") {
+TEST_CASE(
+    "a task begins on another processor than its caller's, and the caller may still use all") {
     if (missing(threads_are_placed(), "a second processor")) return;
     const auto before = processors();
     cpu_set_t begun_on;

@@ -15,7 +15,8 @@ namespace {
 std::string encoded(unsigned code, std::size_t length) {
     if (length == 1) return {static_cast<char>(code)};
     std::string text(length, '\0');
-    for (std::size_t i = length; i-- > 1; code >>= 6u) text[i] = static_cast<char>(0x80 | (code & 0x3f));
+    for (std::size_t i = length; i-- > 1; code >>= 6u)
+        text[i] = static_cast<char>(0x80 | (code & 0x3f));
     text[0] = static_cast<char>((0xf0u << (4 - length) & 0xffu) | code);
     return text;
 }
@@ -45,8 +46,8 @@ TEST_CASE("bytes that are no whole sequence have no length") {
     CHECK(utf8_length(bytes("\0a")) == 1);
     CHECK(utf8_length("\xc3\xa4\xff") == 2);
     for (const std::string_view text :
-         {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xff",
-          "\xc3", "\xe2", "\xe2\x82", "\xf0\x9f", "\xf0\x9f\x94", "\xc3z", "\xe2\x82z",
+         {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80",
+          "\xff", "\xc3", "\xe2", "\xe2\x82", "\xf0\x9f", "\xf0\x9f\x94", "\xc3z", "\xe2\x82z",
           "\xf0\x9f\x94z", "\xe2z\xac"}) {
         CAPTURE(text);
         CHECK(utf8_length(text) == 0);

@@ -66,8 +66,10 @@ TEST_CASE("the defaults") {
 }
 
 TEST_CASE("values are taken up to their limits") {
-    const auto least = read({{"POPPASS_DELAY", "0"}, {"POPPASS_TRIES", "1"},
-                             {"POPPASS_TIMEOUT", "1"}, {"POPPASS_SESSION", "1"},
+    const auto least = read({{"POPPASS_DELAY", "0"},
+                             {"POPPASS_TRIES", "1"},
+                             {"POPPASS_TIMEOUT", "1"},
+                             {"POPPASS_SESSION", "1"},
                              {"POPPASS_RUN", "1"}});
     REQUIRE(least);
     CHECK(least->delay == seconds{0});
@@ -75,8 +77,10 @@ TEST_CASE("values are taken up to their limits") {
     CHECK(least->line_timeout == seconds{1});
     CHECK(least->session_limit == seconds{1});
     CHECK(least->chain_limit == seconds{1});
-    const auto most = read({{"POPPASS_DELAY", "86400"}, {"POPPASS_TRIES", "1000"},
-                            {"POPPASS_TIMEOUT", "86400"}, {"POPPASS_SESSION", "086400"},
+    const auto most = read({{"POPPASS_DELAY", "86400"},
+                            {"POPPASS_TRIES", "1000"},
+                            {"POPPASS_TIMEOUT", "86400"},
+                            {"POPPASS_SESSION", "086400"},
                             {"POPPASS_RUN", "86400"}});
     REQUIRE(most);
     CHECK(most->delay == seconds{86'400});
@@ -85,18 +89,18 @@ TEST_CASE("values are taken up to their limits") {
 }
 
 TEST_CASE("a bad number is an error that names its variable and what is allowed") {
-    for (const std::string name : {"POPPASS_DELAY", "POPPASS_TRIES", "POPPASS_TIMEOUT",
-                                   "POPPASS_SESSION", "POPPASS_RUN"})
-        for (const std::string value : {"", " ", "x", "-1", "1x", " 1", "1 ", "+1", "1.5", "1,5",
-                                        "0x1", "1e3", "86401", "4294967297",
-                                        "18446744073709551617", "99999999999999999999999"}) {
+    for (const std::string name :
+         {"POPPASS_DELAY", "POPPASS_TRIES", "POPPASS_TIMEOUT", "POPPASS_SESSION", "POPPASS_RUN"})
+        for (const std::string value :
+             {"", " ", "x", "-1", "1x", " 1", "1 ", "+1", "1.5", "1,5", "0x1", "1e3", "86401",
+              "4294967297", "18446744073709551617", "99999999999999999999999"}) {
             CAPTURE(name);
             CAPTURE(value);
             const auto error = error_of({{name, value}});
             CHECK(error.starts_with(name + " must be a number from "));
         }
-    for (const std::string name : {"POPPASS_TRIES", "POPPASS_TIMEOUT", "POPPASS_SESSION",
-                                   "POPPASS_RUN"})
+    for (const std::string name :
+         {"POPPASS_TRIES", "POPPASS_TIMEOUT", "POPPASS_SESSION", "POPPASS_RUN"})
         CHECK(error_of({{name, "0"}}).starts_with(name));
     CHECK(error_of({{"POPPASS_TRIES", "1001"}}).starts_with("POPPASS_TRIES"));
 }
@@ -123,18 +127,19 @@ TEST_CASE("both chains are split, and their programs are found") {
 TEST_CASE("a chain that cannot be run is an error that names its variable") {
     TemporaryDirectory directory;
     write_file(directory.file("plain"), "#!/bin/sh\n", 0644);
-    for (const std::string value : {"", "   ", "true", "/bin/true", "../bin/true x", "'true'",
-                                    "$SETPW", "cat $HOME", "cat 'open", "cat \"open", "cat \\",
-                                    "no-such-program-here", "/nonexistent/program", "/bin", "''",
-                                    "\"\" cat"}) {
+    for (const std::string value :
+         {"", "   ", "true", "/bin/true", "../bin/true x", "'true'", "$SETPW", "cat $HOME",
+          "cat 'open", "cat \"open", "cat \\", "no-such-program-here", "/nonexistent/program",
+          "/bin", "''", "\"\" cat"}) {
         CAPTURE(value);
         CHECK(error_of({{"PASSWORD_COMMAND", value}}).starts_with("PASSWORD_COMMAND"));
         CHECK(error_of({{"POPPASS_AFTER", value}}).starts_with("POPPASS_AFTER"));
     }
     CHECK(error_of({{"PASSWORD_COMMAND", std::nullopt}}) == "PASSWORD_COMMAND is not set");
-    CHECK(error_of({{"PASSWORD_COMMAND", directory.file("plain")}}).starts_with("PASSWORD_COMMAND"));
-    for (const std::string program : {"", "true", "/bin/true", "no-such-program-here", "/bin",
-                                      "/nonexistent/program"}) {
+    CHECK(
+        error_of({{"PASSWORD_COMMAND", directory.file("plain")}}).starts_with("PASSWORD_COMMAND"));
+    for (const std::string program :
+         {"", "true", "/bin/true", "no-such-program-here", "/bin", "/nonexistent/program"}) {
         CAPTURE(program);
         CHECK(error_of({}, {"host", program}).starts_with("CHECKPROGRAM"));
     }
@@ -147,17 +152,17 @@ TEST_CASE("a chain that cannot be run is an error that names its variable") {
 }
 
 TEST_CASE("HOST is shown to clients: printable, no spaces, up to 255 bytes") {
-    for (const std::string& host : {std::string{"h"}, std::string{"mail.example.org"},
-                                    std::string{"-"}, std::string{"[::1]:106"},
-                                    std::string(255, 'h')}) {
+    for (const std::string& host :
+         {std::string{"h"}, std::string{"mail.example.org"}, std::string{"-"},
+          std::string{"[::1]:106"}, std::string(255, 'h')}) {
         const auto configuration = read({}, {host, "/bin/cat"});
         REQUIRE(configuration);
         CHECK(configuration->host == host);
     }
-    for (const std::string& host : {std::string{}, std::string(256, 'h'), std::string{" "},
-                                    std::string{"a b"}, std::string{"a\nb"}, std::string{"a\r\nb"},
-                                    std::string{"a\t"}, std::string{"\x7f"}, std::string{"\x80"},
-                                    std::string{"h\xc3\xb6st"}, std::string{"\x1b[2J"}})
+    for (const std::string& host :
+         {std::string{}, std::string(256, 'h'), std::string{" "}, std::string{"a b"},
+          std::string{"a\nb"}, std::string{"a\r\nb"}, std::string{"a\t"}, std::string{"\x7f"},
+          std::string{"\x80"}, std::string{"h\xc3\xb6st"}, std::string{"\x1b[2J"}})
         CHECK(error_of({}, {host, "/bin/cat"}).starts_with("HOST"));
 }
 

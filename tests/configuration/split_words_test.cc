@@ -40,14 +40,17 @@ TEST_CASE("words, white space and quotes") {
         {"\\a \\' \\\" \\\\ \\$", {"a", "'", "\"", "\\", "$"}},
         {"'two\nlines' \"two\nlines\"", {"two\nlines", "two\nlines"}},
         // Nothing is expanded and nothing is special but white space, quotes and backslash.
-        {"a;b|c&d<e>f(g) * ? [x] ~ # {a,b} ! `id` =", {"a;b|c&d<e>f(g)", "*", "?", "[x]", "~", "#",
-                                                       "{a,b}", "!", "`id`", "="}},
+        {"a;b|c&d<e>f(g) * ? [x] ~ # {a,b} ! `id` =",
+         {"a;b|c&d<e>f(g)", "*", "?", "[x]", "~", "#", "{a,b}", "!", "`id`", "="}},
         {"# no comment", {"#", "no", "comment"}},
         {"A=1 setpw", {"A=1", "setpw"}},
         // A dollar that stands elsewhere, or is quoted, is itself.
         {"a$b a$ '$b' \"$b\" \\$b", {"a$b", "a$", "$b", "$b", "$b"}},
         {"\xc3\xa4 \xff\xfe \x01", {"\xc3\xa4", "\xff\xfe", "\x01"}},
-        {"\xc2\xa0" "a", {"\xc2\xa0" "a"}}, // a no-break space is no space
+        {"\xc2\xa0"
+         "a",
+         {"\xc2\xa0"
+          "a"}}, // a no-break space is no space
         {{"a\0b '\0'", 7}, {{"a\0b", 3}, {"\0", 1}}},
     };
     for (const auto& [text, words] : cases) {

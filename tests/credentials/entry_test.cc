@@ -94,7 +94,8 @@ TEST_CASE("what has the form of shadow(5), and what has not") {
 TEST_CASE("shadow lines that are malformed") {
     for (const std::string line :
          {"", "joe", "joe:x", ":x:::::::", "#joe:x:::::::", "+joe:x:::::::", "-joe:x:::::::",
-          "joe:x::::::", "joe:x:a::::::", "joe:x\r:::::::", "joe:x:::::::\r", "jo\te:x:::::::", "j|e:x:::::::"}) {
+          "joe:x::::::", "joe:x:a::::::", "joe:x\r:::::::", "joe:x:::::::\r",
+          "jo\te:x:::::::", "j|e:x:::::::"}) {
         CAPTURE(line);
         CHECK_FALSE(parse_entry(line, Format::shadow));
     }

@@ -3,8 +3,8 @@
 // line; the rest is an argument.
 #include "client/client_session.hh"
 
-#include "protocol/command.hh"
 #include "fuzz/target.hh"
+#include "protocol/command.hh"
 
 namespace poppass::fuzz {
 

@@ -2,8 +2,8 @@
 // of servers. Lines of the input: a list of URIs, a template; the rest is the login.
 #include "ldap/name.hh"
 
-#include "ldap/server_text.hh"
 #include "fuzz/target.hh"
+#include "ldap/server_text.hh"
 
 #include <cstdlib>
 #include <ldap.h>

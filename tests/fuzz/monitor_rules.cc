@@ -12,7 +12,7 @@ namespace {
 
 ChainOutcome any_outcome(char c) {
     return static_cast<ChainOutcome>(static_cast<unsigned char>(c) %
-                                (static_cast<unsigned>(ChainOutcome::unknown) + 1));
+                                     (static_cast<unsigned>(ChainOutcome::unknown) + 1));
 }
 
 void check_outcome(char how, char value) {

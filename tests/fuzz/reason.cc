@@ -2,9 +2,9 @@
 // session's passwords.
 #include "monitor/reason.hh"
 
+#include "fuzz/target.hh"
 #include "link/record.hh"
 #include "protocol/reply.hh"
-#include "fuzz/target.hh"
 
 #include <algorithm>
 #include <optional>

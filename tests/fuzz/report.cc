@@ -1,5 +1,5 @@
-// Reports of links. Lines of the input: how many bytes the subject has; then the subject and, up to the end, the
-// text of one finding. The whole input is tried as a report too.
+// Reports of links. Lines of the input: how many bytes the subject has; then the subject and, up to
+// the end, the text of one finding. The whole input is tried as a report too.
 #include "link/report.hh"
 
 #include "fuzz/target.hh"

@@ -3,9 +3,9 @@
 // reason that links give; the third is the number of tries.
 #include "protocol/session.hh"
 
-#include "protocol/monitor_message.hh"
-#include "monitor/rules.hh"
 #include "fuzz/target.hh"
+#include "monitor/rules.hh"
+#include "protocol/monitor_message.hh"
 
 #include <optional>
 #include <string>
@@ -128,18 +128,14 @@ private:
         const char c = ends_.empty() ? 'u' : ends_.front();
         ends_.remove_prefix(ends_.empty() ? 0 : 1);
         switch (c) {
-        case 'a':
-            return outcome_of({ChildEnd::How::exited, 0});
-        case 'r':
-            return outcome_of({ChildEnd::How::exited, 1});
-        case 'm':
-            return outcome_of({ChildEnd::How::exited, 2});
-        case 't':
-            return outcome_of({ChildEnd::How::exited, 111});
-        default:
-            break;
+        case 'a': return outcome_of({ChildEnd::How::exited, 0});
+        case 'r': return outcome_of({ChildEnd::How::exited, 1});
+        case 'm': return outcome_of({ChildEnd::How::exited, 2});
+        case 't': return outcome_of({ChildEnd::How::exited, 111});
+        default: break;
         }
-        const ChainOutcome other = outcome_of({ChildEnd::How::exited, static_cast<unsigned char>(c)});
+        const ChainOutcome other =
+            outcome_of({ChildEnd::How::exited, static_cast<unsigned char>(c)});
         must(other != ChainOutcome::accepted || c == '\0', "only the status 0 accepts");
         return other;
     }

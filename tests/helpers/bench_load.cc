@@ -1,9 +1,11 @@
-// The load of scripts/bench: clients of a poppassd service on loopback, and the starting of programs.
+// The load of scripts/bench: clients of a poppassd service on loopback, and the starting of
+// programs.
 //     bench_load sessions PORT COUNT AT-ONCE USER OLD NEW   whole sessions, each a change
-//     bench_load idle PORT COUNT                            connections that say nothing, until input ends
-//     bench_load run COUNT RECORD PROGRAM [ARG...]          COUNT runs, the file RECORD on descriptor 3
-// Prints the seconds that it took; `run` then the CPU seconds, and the peak memory of a run in kB. Any
-// reply but 200, and any status but 0, ends it.
+//     bench_load idle PORT COUNT                            connections that say nothing, until
+//     input ends bench_load run COUNT RECORD PROGRAM [ARG...]          COUNT runs, the file RECORD
+//     on descriptor 3
+// Prints the seconds that it took; `run` then the CPU seconds, and the peak memory of a run in kB.
+// Any reply but 200, and any status but 0, ends it.
 #include <arpa/inet.h>
 #include <chrono>
 #include <cstdio>
@@ -55,7 +57,8 @@ public:
 
     void say(const std::string& line) {
         const auto text = line + "\r\n";
-        if (::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size()))
+        if (::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) !=
+            static_cast<ssize_t>(text.size()))
             fail_errno("send");
         expect_200();
     }
@@ -78,7 +81,8 @@ private:
 int number(const char* text) { return std::atoi(text); }
 
 void run_sessions(char** argument) {
-    const int port = number(argument[0]), count = number(argument[1]), at_once = number(argument[2]);
+    const int port = number(argument[0]), count = number(argument[1]),
+              at_once = number(argument[2]);
     const std::string user = argument[3];
     for (int client = 0; client < at_once; ++client) {
         if (::fork() != 0) continue;
@@ -125,7 +129,8 @@ void run_programs(char** argument) {
             ::_exit(127);
         }
         int status = 0;
-        if (::waitpid(pid, &status, 0) != pid || status != 0) fail(std::string{argument[2]} + " failed");
+        if (::waitpid(pid, &status, 0) != pid || status != 0)
+            fail(std::string{argument[2]} + " failed");
     }
 }
 

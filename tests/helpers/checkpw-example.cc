@@ -1,5 +1,5 @@
-// checkpw-example: the smallest check link. Its store is one word of the command line, LOGIN:PASSWORD.
-// CONTRIBUTING shows it; the suite check_link runs it.
+// checkpw-example: the smallest check link. Its store is one word of the command line,
+// LOGIN:PASSWORD. CONTRIBUTING shows it; the suite check_link runs it.
 #include "base/command_line.hh"
 #include "link/check_link.hh"
 
@@ -34,9 +34,11 @@ private:
     std::string user_;
 };
 
-// In the suite this row stands in lib/link/link_table.cc, and main is one line: check_link<WordStore>.
+// In the suite this row stands in lib/link/link_table.cc, and main is one line:
+// check_link<WordStore>.
 constexpr option long_options[] = {{"native", no_argument, nullptr, native_option},
-                                   {"check", no_argument, nullptr, check_option}, {}};
+                                   {"check", no_argument, nullptr, check_option},
+                                   {}};
 constexpr KnownLink row{"checkpw-example", "-u LOGIN:PASSWORD [--native] [--] [PROG ARG...]",
                         KnownLink::Next::either, "+:u:hV", long_options};
 

@@ -1,5 +1,5 @@
-// A front end that greets and does no more. Started as root, it gives all its power away but what $KEEP
-// names, for harden-check to see; where that is `nothing at all`, not even a process.
+// A front end that greets and does no more. Started as root, it gives all its power away but what
+// $KEEP names, for harden-check to see; where that is `nothing at all`, not even a process.
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
@@ -75,7 +75,8 @@ int main(int, char** argv) {
     if (keep != "descriptors") ::close(2);
     give_power_away(keep);
     char greeting[64];
-    const int size = std::snprintf(greeting, sizeof greeting, "200 %s hello, who are you?\r\n", argv[1]);
+    const int size =
+        std::snprintf(greeting, sizeof greeting, "200 %s hello, who are you?\r\n", argv[1]);
     must(::write(1, greeting, static_cast<std::size_t>(size)) == size);
     char byte = 0;
     while (::read(0, &byte, 1) > 0 && byte != '\n') {}

@@ -63,7 +63,8 @@ std::string second_string() {
 void flood(int fd, long count) {
     const std::string block(4096, 'f');
     for (; count > 0; count -= 4096)
-        write_all(fd, std::string_view{block}.substr(0, static_cast<std::size_t>(std::min(count, 4096L))));
+        write_all(fd, std::string_view{block}.substr(
+                          0, static_cast<std::size_t>(std::min(count, 4096L))));
 }
 
 void leave(const char* path) {

@@ -6,9 +6,9 @@
 //           change is verified by the next check. All begin with the password `password`.
 //   guess   guesses at the passwords of user0, user1, ...
 //
-// After SECONDS what was begun is finished, and the figures are written, one `name=value` a line, then
-// the users, each with its password and the one before. The connections stay open until standard input
-// ends. Exits with 0 if all went as it should.
+// After SECONDS what was begun is finished, and the figures are written, one `name=value` a line,
+// then the users, each with its password and the one before. The connections stay open until
+// standard input ends. Exits with 0 if all went as it should.
 #include "base/fd.hh"
 
 #include <arpa/inet.h>
@@ -40,17 +40,15 @@ constexpr const char* kind_names[] = {"idle", "slow", "change", "guess"};
 struct Figures {
     long connections = 0;
     long changes = 0;
-    long verified = 0;   // the old password of the next change was accepted
-    long lost = 0;       // it was not
-    long refused = 0;    // changes that were not made
+    long verified = 0; // the old password of the next change was accepted
+    long lost = 0;     // it was not
+    long refused = 0;  // changes that were not made
     long guesses = 0;
     long right = 0;      // guesses that were accepted
     long dropped = 0;    // connections that ended before they should
     long nonsense = 0;   // replies that are none
     long unfinished = 0; // clients that were not done in time
-    bool good() const {
-        return lost + refused + right + dropped + nonsense + unfinished == 0;
-    }
+    bool good() const { return lost + refused + right + dropped + nonsense + unfinished == 0; }
 };
 
 sockaddr_in server;
@@ -166,7 +164,8 @@ private:
         say("user " + user_, Awaited::user);
     }
 
-    // Guessers are sent away after some tries, the others not before they quit; a slow one quits too.
+    // Guessers are sent away after some tries, the others not before they quit; a slow one quits
+    // too.
     void closed() {
         const bool expected = (kind_ == Kind::guess && changes_here_ > 0) ||
                               (kind_ == Kind::change && awaited_ == Awaited::last) ||
@@ -229,8 +228,8 @@ int main(int argc, char** argv) {
     for (int i = 3; i < argc; ++i) {
         const std::string word = argv[i];
         const auto equals = std::min(word.find('='), word.size() - 1);
-        const auto* const name = std::find(std::begin(kind_names), std::end(kind_names),
-                                           word.substr(0, equals));
+        const auto* const name =
+            std::find(std::begin(kind_names), std::end(kind_names), word.substr(0, equals));
         if (name == std::end(kind_names)) return 2;
         for (int number = 0; number < std::atoi(word.c_str() + equals + 1); ++number)
             clients.emplace_back(static_cast<Kind>(name - kind_names), number);
@@ -245,8 +244,8 @@ int main(int argc, char** argv) {
     std::printf("connections=%ld\nchanges=%ld\nverified=%ld\nlost=%ld\nrefused=%ld\nguesses=%ld\n"
                 "right=%ld\ndropped=%ld\nnonsense=%ld\nunfinished=%ld\n",
                 figures.connections, figures.changes, figures.verified, figures.lost,
-                figures.refused, figures.guesses, figures.right, figures.dropped,
-                figures.nonsense, figures.unfinished);
+                figures.refused, figures.guesses, figures.right, figures.dropped, figures.nonsense,
+                figures.unfinished);
     for (const Client& client : clients)
         if (!client.before().empty())
             std::printf("user %s %s %s\n", client.user().c_str(), client.password().c_str(),

@@ -1,6 +1,6 @@
-// poppass with a network side that was taken over: linked with poppass's main and monitor in the place
-// of the real one. It drops its privileges like that one, greets, and then does what its client says,
-// one line a deed:
+// poppass with a network side that was taken over: linked with poppass's main and monitor in the
+// place of the real one. It drops its privileges like that one, greets, and then does what its
+// client says, one line a deed:
 //
 //   send HEX      sends the bytes to the monitor
 //   flood HEX     sends them again and again, and nothing else any more
@@ -10,8 +10,8 @@
 //   exit STATUS
 //   fork          asks for a system call that it must not have
 #include "network/network_side.hh"
-#include "protocol/monitor_message.hh"
 #include "network/sandbox.hh"
+#include "protocol/monitor_message.hh"
 
 #include <algorithm>
 #include <array>

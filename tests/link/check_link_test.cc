@@ -13,7 +13,8 @@ Outcome check(const Words& words, const std::string& login, const std::string& p
     Program program{.argv = {built("checkpw-example"), "-u", "joe:secret"}};
     program.argv.insert(program.argv.end(), words.begin(), words.end());
     program.record = login + '\0' + password + '\0' + '\0';
-    program.environment = {{"NATIVE_CHECKPASSWORD", std::nullopt}, {"DOVECOT_VERSION", std::nullopt}};
+    program.environment = {{"NATIVE_CHECKPASSWORD", std::nullopt},
+                           {"DOVECOT_VERSION", std::nullopt}};
     return run(program);
 }
 
@@ -44,7 +45,8 @@ TEST_CASE("what the link says of itself") {
     program.argv = {built("checkpw-example"), "--check", "-u", "joe"};
     CHECK(run(program).status == 2);
     program.argv = {built("checkpw-example"), "-h"};
-    CHECK(run(program).out == "usage: checkpw-example -u LOGIN:PASSWORD [--native] [--] [PROG ARG...]\n");
+    CHECK(run(program).out ==
+          "usage: checkpw-example -u LOGIN:PASSWORD [--native] [--] [PROG ARG...]\n");
     program.argv = {built("checkpw-example"), "-x"};
     CHECK(run(program).err.find("no such option: -x; usage: checkpw-example") != std::string::npos);
 }

@@ -28,9 +28,9 @@ Split split(Words words) {
     const auto read = read_options(*link, {argv.data(), words.size()},
                                    [&](int option, std::string_view value) -> Result<void> {
                                        if (value == "bad") return misuse("a bad value");
-                                       std::string name = option < 256
-                                                              ? std::string(1, static_cast<char>(option))
-                                                              : std::to_string(option - 256);
+                                       std::string name =
+                                           option < 256 ? std::string(1, static_cast<char>(option))
+                                                        : std::to_string(option - 256);
                                        if (!value.empty()) name.append("=").append(value);
                                        split.options.push_back(name);
                                        return {};
@@ -59,13 +59,15 @@ TEST_CASE("options end where the link says") {
              Case{{"checkpw", "/bin/false"}, {}, {"/bin/false"}},
              Case{{"checkpw", "-f", "F", "/bin/false"}, {"f=F"}, {"/bin/false"}},
              Case{{"checkpw", "-fF", "-e", "--min-uid", "5", "--", "-x"},
-                  {"f=F", "e", min_uid + "=5"}, {"-x"}},
+                  {"f=F", "e", min_uid + "=5"},
+                  {"-x"}},
              Case{{"checkpw", "--min-uid=5", "x", "-y"}, {min_uid + "=5"}, {"x", "-y"}},
              Case{{"checkpw", "--min", "5", "x"}, {min_uid + "=5"}, {"x"}},
              Case{{"checkpw", "--noenv", "x"}, {"e"}, {"x"}},
              Case{{"checkpw", "-ef", "F", "x"}, {"e", "f=F"}, {"x"}},
              Case{{"setpw-quality", "min=8", "--", "setpw", "--", "/bin/false"},
-                  {}, {"setpw", "--", "/bin/false"}},
+                  {},
+                  {"setpw", "--", "/bin/false"}},
              Case{{"setpw-quality", "min=8"}, {}, {}},
              Case{{"checkpw-pam", "-s", "x", "--", "/bin/false"}, {"s=x"}, {"/bin/false"}},
              Case{{"checkpassword", "prog", "-x"}, {}, {"prog", "-x"}},
@@ -88,8 +90,10 @@ TEST_CASE("what a link is asked to do") {
 }
 
 TEST_CASE("options that the link does not have, and values that it refuses, are misuse") {
-    CHECK(split({"setpw", "--native", "x"}).error.starts_with("no such option: --native; usage: setpw "));
-    CHECK(split({"checkpw", "-f"}).error.starts_with("no value for the option -f; usage: checkpw "));
+    CHECK(split({"setpw", "--native", "x"})
+              .error.starts_with("no such option: --native; usage: setpw "));
+    CHECK(
+        split({"checkpw", "-f"}).error.starts_with("no value for the option -f; usage: checkpw "));
     CHECK(split({"checkpassword", "-x"}).error == "no such option: -x; usage: checkpassword");
     CHECK(split({"checkpw", "-f", "bad"}).error == "a bad value");
 }

@@ -55,7 +55,8 @@ TEST_CASE("the body's status is the link's, and nothing is said of it") {
 }
 
 TEST_CASE("its error is one line, and a status") {
-    auto end = run_body([](const KnownLink&, Chain) -> Result<ExitStatus> { return misuse("no\nsuch thing"); });
+    auto end = run_body(
+        [](const KnownLink&, Chain) -> Result<ExitStatus> { return misuse("no\nsuch thing"); });
     CHECK(end.status == 2);
     CHECK(end.err == "setpw: no\\x0asuch thing\n");
     end = run_body([](const KnownLink&, Chain) -> Result<ExitStatus> {
@@ -68,10 +69,13 @@ TEST_CASE("its error is one line, and a status") {
 }
 
 TEST_CASE("an exception is temporary trouble") {
-    auto end = run_body([](const KnownLink&, Chain) -> Result<ExitStatus> { throw std::bad_alloc{}; });
+    auto end =
+        run_body([](const KnownLink&, Chain) -> Result<ExitStatus> { throw std::bad_alloc{}; });
     CHECK(end.status == 111);
     CHECK(end.err == "setpw: std::bad_alloc\n");
-    end = run_body([](const KnownLink&, Chain) -> Result<ExitStatus> { throw std::length_error{"too\tlong"}; });
+    end = run_body([](const KnownLink&, Chain) -> Result<ExitStatus> {
+        throw std::length_error{"too\tlong"};
+    });
     CHECK(end.status == 111);
     CHECK(end.err == "setpw: too\\x09long\n");
 }
@@ -144,11 +148,13 @@ TEST_CASE("a look-over is a report on descriptor 1, an error a line of it") {
         });
     });
     CHECK(end.status == 1);
-    CHECK(end.out == "[\n  {\"level\": \"warning\", \"subject\": \"file\", \"text\": \"is old\"}\n]\n");
+    CHECK(end.out ==
+          "[\n  {\"level\": \"warning\", \"subject\": \"file\", \"text\": \"is old\"}\n]\n");
     end = run_body([](const KnownLink& link, Chain) -> Result<ExitStatus> {
         return look_over(link, [](Report&) -> Result<void> { return trouble("no file"); });
     });
     CHECK(end.status == 2);
-    CHECK(end.out == "[\n  {\"level\": \"error\", \"subject\": \"setpw\", \"text\": \"no file\"}\n]\n");
+    CHECK(end.out ==
+          "[\n  {\"level\": \"error\", \"subject\": \"setpw\", \"text\": \"no file\"}\n]\n");
     CHECK(end.err == "");
 }

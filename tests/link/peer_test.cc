@@ -148,7 +148,8 @@ TEST_CASE("is_loopback_address: this machine's own addresses") {
         CAPTURE(text);
         CHECK(is_loopback_address(text));
     }
-    for (const std::string_view text : {"128.0.0.1", "12.7.0.1", "192.0.2.127", "::", "::11", "fe80::1"}) {
+    for (const std::string_view text :
+         {"128.0.0.1", "12.7.0.1", "192.0.2.127", "::", "::11", "fe80::1"}) {
         CAPTURE(text);
         CHECK_FALSE(is_loopback_address(text));
     }

@@ -18,7 +18,9 @@ TEST_CASE("a report as JSON: UTF-8 as it is, and nothing else above ASCII") {
     report.fail("a\"b\\c", "caf\xc3\xa9 \xf0\x9f\x98\x80 \xff\xc0\xaf\xed\xa0\x80\n\x7f\xc2\x85");
     CHECK(report.as_json() ==
           "[\n  {\"level\": \"error\", \"subject\": \"a\\\"b\\\\c\", \"text\": \"caf\xc3\xa9 "
-          "\xf0\x9f\x98\x80 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\\u000a\\u007f\\u0085\"}\n]\n");
+          "\xf0\x9f\x98\x80 "
+          "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\\u000a\\u007f\\"
+          "u0085\"}\n]\n");
 }
 
 TEST_CASE("the status is that of the worst line") {
@@ -54,10 +56,11 @@ TEST_CASE("what is no report adds nothing") {
         CHECK_FALSE(report.add_json(json.substr(0, size)));
         CHECK(report.lines().empty());
     }
-    for (const std::string& bad : {json + " ", "x" + json, std::string{"[\n  {\"level\": \"odd\", "
-                                   "\"subject\": \"\", \"text\": \"\"}\n]\n"},
+    for (const std::string& bad : {json + " ", "x" + json,
+                                   std::string{"[\n  {\"level\": \"odd\", "
+                                               "\"subject\": \"\", \"text\": \"\"}\n]\n"},
                                    std::string{"[\n  {\"level\": \"ok\", \"subject\": \"\\u00zz\", "
-                                   "\"text\": \"\"}\n]\n"}}) {
+                                               "\"text\": \"\"}\n]\n"}}) {
         CAPTURE(bad);
         Report report;
         CHECK_FALSE(report.add_json(bad));

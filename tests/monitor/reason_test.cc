@@ -13,8 +13,9 @@ using namespace poppass::test;
 
 namespace {
 
-std::string reason_of(std::string_view output, std::initializer_list<std::string_view> passwords = {},
-                     std::size_t piece = 4096) {
+std::string reason_of(std::string_view output,
+                      std::initializer_list<std::string_view> passwords = {},
+                      std::size_t piece = 4096) {
     ReasonReader reader;
     while (!output.empty()) {
         reader.take(output.substr(0, piece));
@@ -103,7 +104,9 @@ TEST_CASE("the first line with a reply code of 4xx or 5xx, without its code and 
 }
 
 TEST_CASE("control bytes are removed") {
-    CHECK(reason_of("553 a\tb\x01" "c\x7f" "d\r\x1b[31me\b\n") == "abcd[31me");
+    CHECK(reason_of("553 a\tb\x01"
+                    "c\x7f"
+                    "d\r\x1b[31me\b\n") == "abcd[31me");
     CHECK(reason_of(bytes("553 \0a\0b\0\n")) == "ab");
     CHECK(reason_of("553 \x01 a \x02 (#5.7.1)\x03\r\r\n") == "a");
     std::string all = "553 ";
@@ -167,10 +170,17 @@ TEST_CASE("a reason that holds a password is dropped, and no other line takes it
 }
 
 TEST_CASE("control bytes do not hide a password, in the reason or in the password") {
-    CHECK(reason_of("553 bad: se\x01" "cret\n", {"secret"}) == "");
-    CHECK(reason_of("553 bad: se\x01" "cret\n", {"se\x01" "cret"}) == "");
-    CHECK(reason_of("553 bad: secret\n", {"se\x01" "cret"}) == "");
-    CHECK(reason_of("553 bad: s\te\tc\tret\n", {"se\x01" "cret\x7f"}) == "");
+    CHECK(reason_of("553 bad: se\x01"
+                    "cret\n",
+                    {"secret"}) == "");
+    CHECK(reason_of("553 bad: se\x01"
+                    "cret\n",
+                    {"se\x01"
+                     "cret"}) == "");
+    CHECK(reason_of("553 bad: secret\n", {"se\x01"
+                                          "cret"}) == "");
+    CHECK(reason_of("553 bad: s\te\tc\tret\n", {"se\x01"
+                                                "cret\x7f"}) == "");
     CHECK(reason_of("553 bad: \x01\x02\n", {"\x01\x02"}) == "bad:"); // nothing of it is left
     CHECK(reason_of(bytes("553 bad: s\0e\0c\0r\0e\0t\0\n"), {"secret"}) == "");
     // However many of them, or of spaces, stand before it.

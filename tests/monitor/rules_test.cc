@@ -51,12 +51,14 @@ TEST_CASE("a failed check is answered at a whole multiple of the delay") {
         nanoseconds answer_at;
     };
     const Case cases[] = {
-        {5s, 0ns, 5s},       {5s, 1ns, 5s},           {5s, 4'999ms, 5s},
-        {5s, 5s, 5s},        {5s, 5s + 1ns, 10s},     {5s, 10s, 10s},
-        {5s, 10s + 1ns, 15s}, {5s, 60s, 60s},         {5s, 61s, 65s},
-        {1s, 0ns, 1s},       {1s, 999'999'999ns, 1s}, {1s, 1'000'000'001ns, 2s},
-        {0s, 0ns, 0ns},      {0s, 17ms, 17ms},        {86'400s, 1s, 86'400s},
-        {86'400s, 86'401s, 172'800s},
+        {5s, 0ns, 5s},           {5s, 1ns, 5s},
+        {5s, 4'999ms, 5s},       {5s, 5s, 5s},
+        {5s, 5s + 1ns, 10s},     {5s, 10s, 10s},
+        {5s, 10s + 1ns, 15s},    {5s, 60s, 60s},
+        {5s, 61s, 65s},          {1s, 0ns, 1s},
+        {1s, 999'999'999ns, 1s}, {1s, 1'000'000'001ns, 2s},
+        {0s, 0ns, 0ns},          {0s, 17ms, 17ms},
+        {86'400s, 1s, 86'400s},  {86'400s, 86'401s, 172'800s},
     };
     for (const auto& [delay, took, answer_at] : cases)
         for (const auto outcome : outcomes) {

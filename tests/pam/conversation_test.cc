@@ -147,8 +147,8 @@ TEST_CASE("a change: the old password is checked against PAM's") {
     }
     SUBCASE("no module asked for it: the second prompt repeats the first one") {
         for (const auto* const prompt :
-             {"Retype new password: ", "RE-TYPE", "Reenter it", "Re-enter it", "Once again: ",
-              "Verify New Password :", "Confirm: ", "Repeat: "}) {
+             {"Retype new password: ", "RE-TYPE", "Reenter it", "Re-enter it",
+              "Once again: ", "Verify New Password :", "Confirm: ", "Repeat: "}) {
             auto rules = in(PamPhase::change);
             CHECK(take(rules, hidden, "New password: ") == PamAnswer::old_password);
             CHECK(take(rules, hidden, prompt) == PamAnswer::end);
@@ -319,8 +319,8 @@ TEST_CASE("what PAM's codes mean") {
         CHECK(account(code) == refused);
         CHECK(change(code) == refused);
     }
-    for (const int code : {PAM_PERM_DENIED, PAM_MAXTRIES, PAM_ACCT_EXPIRED, PAM_AUTHTOK_EXPIRED,
-                           PAM_CRED_EXPIRED}) {
+    for (const int code :
+         {PAM_PERM_DENIED, PAM_MAXTRIES, PAM_ACCT_EXPIRED, PAM_AUTHTOK_EXPIRED, PAM_CRED_EXPIRED}) {
         CHECK(authenticate(code) == refused);
         CHECK(account(code) == refused);
         CHECK(change(code) == refused);
@@ -328,8 +328,7 @@ TEST_CASE("what PAM's codes mean") {
     CHECK(authenticate(PAM_NEW_AUTHTOK_REQD) == refused);
     CHECK(account(PAM_NEW_AUTHTOK_REQD) == must_change);
     CHECK(change(PAM_NEW_AUTHTOK_REQD) == refused);
-    for (const int code :
-         {PAM_AUTHTOK_ERR, PAM_AUTHTOK_RECOVERY_ERR, PAM_AUTHTOK_DISABLE_AGING}) {
+    for (const int code : {PAM_AUTHTOK_ERR, PAM_AUTHTOK_RECOVERY_ERR, PAM_AUTHTOK_DISABLE_AGING}) {
         CHECK_FALSE(authenticate(code));
         CHECK_FALSE(account(code));
         CHECK(change(code) == refused);
@@ -342,11 +341,10 @@ TEST_CASE("what PAM's codes mean") {
             if (judge(phase, code) == done) CHECK(code == PAM_SUCCESS);
         }
     CHECK(yes == 3);
-    for (const int code :
-         {PAM_OPEN_ERR, PAM_SYMBOL_ERR, PAM_SERVICE_ERR, PAM_SYSTEM_ERR, PAM_BUF_ERR,
-          PAM_CRED_INSUFFICIENT, PAM_AUTHINFO_UNAVAIL, PAM_CONV_ERR, PAM_AUTHTOK_LOCK_BUSY,
-          PAM_TRY_AGAIN, PAM_ABORT, PAM_MODULE_UNKNOWN, PAM_BAD_ITEM, PAM_CONV_AGAIN,
-          PAM_INCOMPLETE})
+    for (const int code : {PAM_OPEN_ERR, PAM_SYMBOL_ERR, PAM_SERVICE_ERR, PAM_SYSTEM_ERR,
+                           PAM_BUF_ERR, PAM_CRED_INSUFFICIENT, PAM_AUTHINFO_UNAVAIL, PAM_CONV_ERR,
+                           PAM_AUTHTOK_LOCK_BUSY, PAM_TRY_AGAIN, PAM_ABORT, PAM_MODULE_UNKNOWN,
+                           PAM_BAD_ITEM, PAM_CONV_AGAIN, PAM_INCOMPLETE})
         for (const auto phase : {PamPhase::authenticate, PamPhase::account, PamPhase::change})
             CHECK_FALSE(judge(phase, code));
 }

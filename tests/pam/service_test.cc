@@ -116,8 +116,7 @@ TEST_CASE("files that are included count") {
 
 TEST_CASE("where libpam looks") {
     const TemporaryDirectory first, second;
-    const char* const directories[] = {"/nonexistent", first.path().c_str(),
-                                       second.path().c_str()};
+    const char* const directories[] = {"/nonexistent", first.path().c_str(), second.path().c_str()};
     CHECK(check(to_check, directories) == "PAM service s: there is no file /nonexistent/s");
     write_file(second.file("s"), "auth required x\naccount required x\n");
     CHECK(check(to_check, directories) == "");

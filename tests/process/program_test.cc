@@ -60,7 +60,8 @@ TEST_CASE("a name without a slash is looked for in PATH, in order") {
     CHECK(found("link") == tree.top.file("a/link"));
 }
 
-TEST_CASE("a file that is missing, not regular or not executable is not found, and that is misuse") {
+TEST_CASE(
+    "a file that is missing, not regular or not executable is not found, and that is misuse") {
     const Tree tree;
     const ScopedVariable path{"PATH", tree.path()};
     for (const std::string name : {"nothing", "text", "folder", "fifo", "broken", ".", "..",

@@ -128,8 +128,8 @@ TEST_CASE("options") {
         is(run(program), 0);
         program.environment["TCPREMOTEIP"] = "no address";
         is(run(program), 0);
-        CHECK(checker.told() == "ask ?=old\n" + items("joe", "2001:db8::7") + "ask ?=old\n" +
-                                    items("joe", "(none)"));
+        CHECK(checker.told() ==
+              "ask ?=old\n" + items("joe", "2001:db8::7") + "ask ?=old\n" + items("joe", "(none)"));
         // libpam takes names in lower case.
         program.environment["PAM_SERVICE"] = "none-such";
         program.argv = {built("checkpw-pam"), "--service", checker.service.name()};
@@ -144,9 +144,9 @@ TEST_CASE("options") {
     SUBCASE("command lines of checkpassword-pam and pam-checkpwd") {
         is(checker.check({"--debug", "--stdout", "--noenv", "--no-chdir-home", "--"}), 0,
            "checkpw-pam: hidden prompt \"?\": the old password\n");
-        const auto end = checker.check({"-e", "-H", "-i", "imap", "--", built("next-link"), "3",
-                                        "/usr/bin/false"},
-                                       record_of("root"));
+        const auto end = checker.check(
+            {"-e", "-H", "-i", "imap", "--", built("next-link"), "3", "/usr/bin/false"},
+            record_of("root"));
         CHECK(end.status == 3);
         CHECK(parse_next_link(end.out).environment.at("AUTHSERVICE") == "imap");
     }
@@ -352,8 +352,8 @@ TEST_CASE("a native chain: the program runs as the user, and for no other") {
         CHECK_FALSE(seen.environment.contains("HOME"));
     }
     SUBCASE("-e: nothing is become, USER is set") {
-        auto program = checker.program({"--native", "-e", built("next-link")},
-                                       record_of(account.name()));
+        auto program =
+            checker.program({"--native", "-e", built("next-link")}, record_of(account.name()));
         program.environment["HOME"] = "/before";
         program.directory = "/tmp";
         const auto seen = parse_next_link(run(program).out);
@@ -363,8 +363,8 @@ TEST_CASE("a native chain: the program runs as the user, and for no other") {
         CHECK(seen.directory == "/tmp");
     }
     SUBCASE("root is never become") {
-        const auto refused = checker.check({"--native", "--min-uid", "0", built("next-link")},
-                                           record_of("root"));
+        const auto refused =
+            checker.check({"--native", "--min-uid", "0", built("next-link")}, record_of("root"));
         is(refused, 111, "checkpw-pam: become uid 0: not allowed\n");
     }
     SUBCASE("a login that the modules map to an account") {

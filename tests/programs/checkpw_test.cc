@@ -105,7 +105,8 @@ TEST_CASE("an entry that is refused is so with the right and the wrong password"
 TEST_CASE("dates that no longer count because of CR LF let nobody in") {
     const Users users{"joe:" + hash + ":19000:0:99999:7::1:\r\n"};
     check_silent(run(checkpw(users, record("joe", "old"))), 1);
-    check_silent(run(checkpw(users, record("joe", "old"), {"--native", built("next-link"), "0"})), 1);
+    check_silent(run(checkpw(users, record("joe", "old"), {"--native", built("next-link"), "0"})),
+                 1);
 }
 
 TEST_CASE("a password that must be changed is good only for a password change service") {

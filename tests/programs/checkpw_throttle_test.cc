@@ -1,5 +1,5 @@
-#include "throttle/native_chain.hh"
 #include "support/program.hh"
+#include "throttle/native_chain.hh"
 #include "throttle/throttle_state.hh"
 
 #include <algorithm>

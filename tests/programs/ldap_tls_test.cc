@@ -14,9 +14,7 @@ namespace {
 
 bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
-bool cannot_run() {
-    return missing(have_slapd(), "slapd") || missing(have_openssl(), "openssl");
-}
+bool cannot_run() { return missing(have_slapd(), "slapd") || missing(have_openssl(), "openssl"); }
 
 struct TlsServer {
     LdapServer server;
@@ -107,10 +105,9 @@ TEST_CASE("who trusts a file without certificates trusts nobody, and the log say
     Certificates certificates;
     const auto ca = certificates.authority("ca");
     const TlsServer tls{certificates.server(ca, "IP:127.0.0.1")};
-    const std::string says =
-        LDAP_VENDOR_VERSION < 20600 // begins the handshake
-            ? "the server's certificate: no trusted authority issued it (--ca)"
-            : "libldap cannot use the certificates of /dev/null";
+    const std::string says = LDAP_VENDOR_VERSION < 20600 // begins the handshake
+                                 ? "the server's certificate: no trusted authority issued it (--ca)"
+                                 : "libldap cannot use the certificates of /dev/null";
     for (const auto& way : tls.ways()) {
         const auto outcome = check(way, "/dev/null", hostile(ca));
         CAPTURE(way[1]);

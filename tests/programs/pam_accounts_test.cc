@@ -290,10 +290,11 @@ TEST_CASE("whom the check refuses cannot be told apart, by text or time") {
     const std::string tally = " dir=" + tallies.path() + " deny=2 unlock_time=600\n";
     const PamService service{"auth required pam_faillock.so preauth" + tally +
                              "auth [success=1 default=ignore] pam_unix.so nullok\n"
-                             "auth [default=die] pam_faillock.so authfail" + tally +
+                             "auth [default=die] pam_faillock.so authfail" +
+                             tally +
                              "auth required pam_permit.so\n"
-                             "account required pam_faillock.so" + tally +
-                             "account required pam_unix.so\n" + unix_change};
+                             "account required pam_faillock.so" +
+                             tally + "account required pam_unix.so\n" + unix_change};
     const SystemAccount usable{old_password}, locked{old_password}, expired{old_password},
         inactive{old_password}, empty{""}, failed{old_password};
     const SystemAccount low{old_password, {"--system"}};
@@ -312,11 +313,11 @@ TEST_CASE("whom the check refuses cannot be told apart, by text or time") {
         std::string name, password;
     };
     const std::vector<Attempt> attempts{
-        {usable.name(), "wrong"},         {"no-such-user", old_password},
-        {locked.name(), old_password},    {expired.name(), old_password},
-        {inactive.name(), old_password},  {low.name(), old_password},
-        {"root", old_password},           {failed.name(), old_password},
-        {empty.name(), "anything"},       {"", old_password}};
+        {usable.name(), "wrong"},        {"no-such-user", old_password},
+        {locked.name(), old_password},   {expired.name(), old_password},
+        {inactive.name(), old_password}, {low.name(), old_password},
+        {"root", old_password},          {failed.name(), old_password},
+        {empty.name(), "anything"},      {"", old_password}};
     std::vector<std::unique_ptr<Client>> clients;
     for (const auto& [name, password] : attempts) {
         if (name.empty()) continue;
@@ -434,10 +435,9 @@ TEST_CASE("neither the user, nor the network side's account, nor others reach th
     if (lacks({"pam_unix"})) return;
     const TemporaryDirectory directory;
     const auto go = directory.file("go"), told = directory.file("told");
-    const PamService service{unix_check +
-                             fixture_rule("password required",
-                                          "into=" + told + " update ids await=" + go) +
-                             unix_change};
+    const PamService service{
+        unix_check + fixture_rule("password required", "into=" + told + " update ids await=" + go) +
+        unix_change};
     const Server server{service.name()};
     const SystemAccount account{old_password};
     Client client{server};
@@ -463,7 +463,6 @@ TEST_CASE("neither the user, nor the network side's account, nor others reach th
     CHECK(account.has_password(new_password));
 }
 
-
 TEST_CASE("virtual users first, system accounts second, a policy in front of both") {
     if (lacks({"pam_unix"})) return;
     const PamService service{unix_check + unix_change};
@@ -474,10 +473,10 @@ TEST_CASE("virtual users first, system accounts second, a policy in front of bot
                           .input = old_password + "\n"});
     CAPTURE(add.err);
     REQUIRE(add.status == 0);
-    const Server server{service.name(),
-                        {.before_check = {built("checkpw"), "-f", users, "--allow-expired"},
-                         .before_change = {built("setpw-quality"), "--", built("setpw"), "-f",
-                                           users}}};
+    const Server server{
+        service.name(),
+        {.before_check = {built("checkpw"), "-f", users, "--allow-expired"},
+         .before_change = {built("setpw-quality"), "--", built("setpw"), "-f", users}}};
     for (const auto& name : {std::string{"virtual"}, account.name()}) {
         Client client{server};
         CHECK(client.log_in(name, "wrong") == refused);

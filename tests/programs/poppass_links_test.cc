@@ -26,8 +26,7 @@ const std::string failed = "500 Password change failed.";
 const std::string not_known = "500 Temporary failure: the password is not known to be changed.";
 const std::string change_misused =
     "500 Temporary failure: the service is not set up correctly. Nothing was changed.";
-const std::string result_unknown =
-    "500 Result unknown: try the new password, then the old one.";
+const std::string result_unknown = "500 Result unknown: try the new password, then the old one.";
 
 Service with_check(Words deeds) { return {.check = fixture(std::move(deeds))}; }
 Service with_change(Words deeds) { return {.change = quoted(fixture(std::move(deeds)))}; }
@@ -66,9 +65,7 @@ std::string event_line(const std::string& log, const std::string& event) {
     return begin == log.npos ? "" : log.substr(begin, log.find('\n', begin) - begin);
 }
 
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != text.npos;
-}
+bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
 } // namespace
 
@@ -158,12 +155,15 @@ TEST_CASE("a set link's words are the text of the reply") {
         // Neither password is ever told.
         {"553 do not use s3cret-new\n554 x\n", failed, not_known},
         {"553 you had s3cret-old\n", failed, not_known},
-        {"553 s3cr\x01" "et-old\n", failed, not_known},
+        {"553 s3cr\x01"
+         "et-old\n",
+         failed, not_known},
         {"553 s3cret\n", "500 s3cret", "500 Temporary failure: s3cret"},
     };
     for (const auto& [said, refused, temporary] : cases) {
         CAPTURE(said);
-        auto told = change_reply(with_change({"say", said, "exit", "1"}), "s3cret-old", "s3cret-new");
+        auto told =
+            change_reply(with_change({"say", said, "exit", "1"}), "s3cret-old", "s3cret-new");
         CHECK(told.reply == refused);
         CHECK_FALSE(has(told.log, "s3cret-"));
         if (refused != failed) CHECK(has(event_line(told.log, "change"), " words="));
@@ -191,14 +191,16 @@ TEST_CASE("a check link's words are for temporary trouble; of a refusal they go 
     CHECK(check_reply(with_check({"say", "454-it was old\n", "exit", "111"})).reply == try_later);
     Service service = with_check({"say", "454-No disk (#4.3.0)\r\n", "exit", "111"});
     service.environment["POPPASS_TRIES"] = "1";
-    CHECK(check_reply(service).reply ==
-          "500 Temporary failure: No disk Too many tries, good-bye.");
+    CHECK(check_reply(service).reply == "500 Temporary failure: No disk Too many tries, good-bye.");
 }
 
 TEST_CASE("a refusal at the check looks the same, whatever the link knows") {
-    const Words ends[] = {{"exit", "1"}, {"exit", "3"}, {"exit", "100"},
+    const Words ends[] = {{"exit", "1"},
+                          {"exit", "3"},
+                          {"exit", "100"},
                           {"say", "553-locked\n", "exit", "1"},
-                          {"say", "454-later\n", "exit", "1"}, {"flood", "100000", "exit", "1"}};
+                          {"say", "454-later\n", "exit", "1"},
+                          {"flood", "100000", "exit", "1"}};
     for (const auto& end : ends) CHECK(check_reply(with_check(end)).reply == incorrect);
 }
 
@@ -255,7 +257,9 @@ TEST_CASE("its memory does not grow with what a link writes") {
 }
 
 TEST_CASE("links that close 3 unread, or 0, 1 and 2, or everything") {
-    for (const Words& manners : {Words{"close", "3"}, {"close", "1"}, {"close", "0", "close", "1"},
+    for (const Words& manners : {Words{"close", "3"},
+                                 {"close", "1"},
+                                 {"close", "0", "close", "1"},
                                  {"close", "0", "close", "1", "close", "2", "close", "3"}}) {
         Words good = manners, bad = manners;
         good.insert(good.end(), {"sleep", "20", "exit", "0"});
@@ -365,9 +369,10 @@ TEST_CASE("what a link gets: its words, its record, four descriptors and nothing
 
 TEST_CASE("descriptor 0 of a link is /dev/null, and 1 is no way to the client") {
     for (const bool check : {true, false}) {
-        const Words shell{"/bin/sh", "-c", "test /proc/self/fd/0 -ef /dev/null && "
-                                           "test -p /proc/self/fd/1 && test -p /proc/self/fd/3 && "
-                                           "! read x && echo 200 to the client"};
+        const Words shell{"/bin/sh", "-c",
+                          "test /proc/self/fd/0 -ef /dev/null && "
+                          "test -p /proc/self/fd/1 && test -p /proc/self/fd/3 && "
+                          "! read x && echo 200 to the client"};
         Service service;
         if (check)
             service.check = shell;
@@ -409,8 +414,8 @@ TEST_CASE("a link's environment: ours, without what would make it believe in Dov
             CAPTURE(name);
             CHECK_FALSE(link.environment.contains(name));
         }
-        for (const std::string name : {"POPPASS_FILE", "PAM_SERVICE", "NATIVE_CHECKPASSWORD",
-                                       "SOMETHING_ELSE"}) {
+        for (const std::string name :
+             {"POPPASS_FILE", "PAM_SERVICE", "NATIVE_CHECKPASSWORD", "SOMETHING_ELSE"}) {
             CAPTURE(name);
             REQUIRE(link.environment.contains(name));
             CHECK(link.environment.at(name) == service.environment.at(name));
@@ -474,7 +479,8 @@ TEST_CASE("the log: one line an event, nothing of a client that could forge or b
     const std::string odd = "a b=c\"d\\e\x01\x1b[2J\xc3\xa4 event=check";
     const auto told = check_reply(service, "old", odd);
     const auto line = event_line(told.log, "check");
-    CHECK(has(line, " user=a\\x20b\\x3dc\\x22d\\x5ce\\x01\\x1b[2J\\xc3\\xa4\\x20event\\x3dcheck ip="));
+    CHECK(has(line,
+              " user=a\\x20b\\x3dc\\x22d\\x5ce\\x01\\x1b[2J\\xc3\\xa4\\x20event\\x3dcheck ip="));
     for (const char c : told.log) CHECK((c == '\n' || (c >= 0x20 && c < 0x7f)));
     // However long the login, the rest of the line stands.
     const auto longest = check_reply(service, "old", std::string(504, '\xff'));
@@ -504,8 +510,8 @@ TEST_CASE("a password is in no log, whatever becomes of it") {
     const std::string old = "0ld-Pa55-xyzzy", fresh = "n3w-Pa55-plugh";
     for (const std::string status : {"0", "1", "2", "111", "255"}) {
         const Words words{"say", "553 " + old + fresh + "\n", "exit", status};
-        for (const auto& told : {check_reply(with_check(words), old),
-                                 change_reply(with_change(words), old, fresh)}) {
+        for (const auto& told :
+             {check_reply(with_check(words), old), change_reply(with_change(words), old, fresh)}) {
             CHECK_FALSE(has(told.log, old));
             CHECK_FALSE(has(told.log, fresh));
             CHECK_FALSE(has(told.reply, old));
@@ -617,8 +623,8 @@ TEST_CASE("POPPASS_AFTER: not run unless a change was made, and its failure is f
     CHECK(::access(reachable.file.c_str(), F_OK) != 0);
 
     service.change = quoted(fixture());
-    service.environment["POPPASS_AFTER"] =
-        quoted({link, "say", "200 to the client\n", "flood", "100000", "mark", reachable.file, "exit", "1"});
+    service.environment["POPPASS_AFTER"] = quoted({link, "say", "200 to the client\n", "flood",
+                                                   "100000", "mark", reachable.file, "exit", "1"});
     told = change_reply(service);
     CHECK(told.reply == changed);
     CHECK(has(event_line(told.log, "after"), "result=failed "));
@@ -664,10 +670,13 @@ TEST_CASE("POPPASS_STRIP: the domain is gone before any link sees the login") {
         const char* seen;
     };
     const Case cases[] = {
-        {"example.org", "joe@example.org", "joe"},   {"example.org", "joe@EXAMPLE.ORG", "joe"},
+        {"example.org", "joe@example.org", "joe"},
+        {"example.org", "joe@EXAMPLE.ORG", "joe"},
         {"example.org", "joe@example.net", "joe@example.net"},
-        {"example.org", "joe", "joe"},               {"*", "joe@example.net", "joe"},
-        {"*", "a@b@c", "a@b"},                       {"*", "@example.net", "@example.net"},
+        {"example.org", "joe", "joe"},
+        {"*", "joe@example.net", "joe"},
+        {"*", "a@b@c", "a@b"},
+        {"*", "@example.net", "@example.net"},
     };
     for (const auto& [strip, typed, seen] : cases) {
         CAPTURE(std::string{typed});

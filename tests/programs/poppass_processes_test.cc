@@ -1,8 +1,8 @@
-// The two processes of a live session, as the system shows them: what privileges they have left, what their
-// memory holds, and how each takes signals and the other's end.
+// The two processes of a live session, as the system shows them: what privileges they have left,
+// what their memory holds, and how each takes signals and the other's end.
+#include "network/sandbox.hh"
 #include "support/conversation.hh"
 #include "support/program.hh"
-#include "network/sandbox.hh"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -98,7 +98,8 @@ void converse(Conversation& client) {
     CHECK(client.rest() == Words{});
 }
 
-// The monitor's descriptors, once it has left the client's: that takes a moment beside the greeting.
+// The monitor's descriptors, once it has left the client's: that takes a moment beside the
+// greeting.
 std::map<int, std::string> monitors_descriptors(const Conversation& client, std::set<int> null) {
     for (int i = 0;; ++i) {
         auto descriptors = descriptors_of(client.monitor());
@@ -215,8 +216,7 @@ TEST_CASE("as root, where /run cannot be written: another empty directory") {
     if (missing(can_mount(), "root with mounts of its own")) return;
     Service service;
     service.before_exec = [] {
-        if (!own_mounts() ||
-            ::mount("/run", "/run", nullptr, MS_BIND, nullptr) != 0 ||
+        if (!own_mounts() || ::mount("/run", "/run", nullptr, MS_BIND, nullptr) != 0 ||
             ::mount("none", "/run", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) != 0)
             ::_exit(126);
     };
@@ -281,42 +281,49 @@ TEST_CASE("as an ordinary user: no new privileges and the filter; nobody looks i
 TEST_CASE("a kernel that has no filter is told in words, and nothing goes on") {
     if (missing(hardened, "a build with the filter")) return;
     // As under qemu-user, and on kernels built without it.
-    CHECK(in_child([] {
-              constexpr unsigned first_argument =
-                  offsetof(seccomp_data, args) + (std::endian::native == std::endian::big ? 4 : 0);
-              sock_filter program[] = {
-                  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-                  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
-                  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, first_argument),
-                  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 1),
-                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-                  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-              const sock_fprog filter{std::size(program), program};
-              if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 97;
-              if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) return 98;
-              const auto done = poppass::drop_privileges(std::nullopt);
-              if (done || done.error().status != poppass::ExitStatus::temporary) return 99;
-              return done.error().message() ==
-                             "this kernel has no system call filter (seccomp): run one that has it, "
-                             "or build with -Dposix_only=true, which leaves the filter out"
-                         ? 0
-                         : 1;
-          }) == 0);
+    CHECK(
+        in_child([] {
+            constexpr unsigned first_argument =
+                offsetof(seccomp_data, args) + (std::endian::native == std::endian::big ? 4 : 0);
+            sock_filter program[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+                                     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, first_argument),
+                                     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 1),
+                                     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+                                     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+            const sock_fprog filter{std::size(program), program};
+            if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 97;
+            if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) return 98;
+            const auto done = poppass::drop_privileges(std::nullopt);
+            if (done || done.error().status != poppass::ExitStatus::temporary) return 99;
+            return done.error().message() ==
+                           "this kernel has no system call filter (seccomp): run one that has it, "
+                           "or build with -Dposix_only=true, which leaves the filter out"
+                       ? 0
+                       : 1;
+        }) == 0);
 }
 
 TEST_CASE("the filter leaves nine calls, and any other is death") {
     if (missing(hardened, "a build with the filter")) return;
-    const std::set<long> allowed{SYS_read,          SYS_write,           SYS_ppoll,
-                                 SYS_shutdown,      SYS_clock_gettime,   SYS_restart_syscall,
-                                 SYS_rt_sigreturn,  SYS_exit_group,
+    const std::set<long> allowed{
+        SYS_read,
+        SYS_write,
+        SYS_ppoll,
+        SYS_shutdown,
+        SYS_clock_gettime,
+        SYS_restart_syscall,
+        SYS_rt_sigreturn,
+        SYS_exit_group,
 #ifdef SYS_poll
-                                 SYS_poll,
+        SYS_poll,
 #endif
 #ifdef SYS_sigreturn // s390x, and 32-bit systems: for handlers that take the signal's number alone
-                                 SYS_sigreturn,
+        SYS_sigreturn,
 #endif
 #ifdef SYS_clock_gettime64 // 32-bit systems
-                                 SYS_clock_gettime64, SYS_ppoll_time64,
+        SYS_clock_gettime64,
+        SYS_ppoll_time64,
 #endif
     };
 #ifdef __NR_Linux // MIPS
@@ -342,7 +349,8 @@ TEST_CASE("the filter leaves nine calls, and any other is death") {
         CAPTURE(number);
         const int ended = call(number);
 #ifdef __x86_64__
-        // uretprobe and uprobe: new kernels show them to no filter, and only kernel code may call them.
+        // uretprobe and uprobe: new kernels show them to no filter, and only kernel code may call
+        // them.
         if (number == 335 || number == 336) continue;
 #endif
         REQUIRE(ended == (allowed.contains(number) ? 0 : -SIGSYS));
@@ -387,8 +395,8 @@ std::string memory_of(pid_t pid) {
         while (readable == 'r' && begin < end) {
             const auto before = all.size();
             all.resize(before + (end - begin));
-            const auto n = ::pread(memory.get(), all.data() + before, end - begin,
-                                   static_cast<off_t>(begin));
+            const auto n =
+                ::pread(memory.get(), all.data() + before, end - begin, static_cast<off_t>(begin));
             all.resize(before + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
             begin += n > 0 ? static_cast<unsigned long>(n) : page;
         }
@@ -398,7 +406,8 @@ std::string memory_of(pid_t pid) {
 
 constexpr std::size_t trace = 8; // so many bytes of a password in a row are one too many
 
-// Which of the passwords have left a trace in the memory. Plain arrays, for there is much to look at.
+// Which of the passwords have left a trace in the memory. Plain arrays, for there is much to look
+// at.
 std::set<std::string> traces(const std::string& memory, const Words& passwords) {
     static std::array<unsigned char, 1 << 16> begins; // pairs of bytes that a part begins with
     begins.fill(0);
@@ -553,14 +562,15 @@ TEST_CASE("secrets: a password that a link offers is in no log, and in no memory
     const auto offer = random_password(40);
     const auto link = directory.file("offer");
     write_file(link, "#!/bin/sh\n[ -e \"$0.made\" ] && exit 0\n>\"$0.made\"\n"
-                     "echo '553 Weak password: too short; \"" + offer + "\" would do (#5.7.1)'\n"
-                     "exit 1\n");
+                     "echo '553 Weak password: too short; \"" +
+                         offer +
+                         "\" would do (#5.7.1)'\n"
+                         "exit 1\n");
     std::filesystem::permissions(link, std::filesystem::perms{0755});
     Conversation client{Service{.change = quoted({link})}};
     CHECK(client.ask("user joe") == password_please);
     CHECK(client.ask("pass old") == new_password_please);
-    CHECK(client.ask("newpass new") ==
-          "500 Weak password: too short; \"" + offer + "\" would do");
+    CHECK(client.ask("newpass new") == "500 Weak password: too short; \"" + offer + "\" would do");
     CHECK(client.ask("newpass " + offer) == changed);
     REQUIRE(no_traces(client, {offer}));
     CHECK(client.ask("quit") == "200 Bye.");
@@ -580,7 +590,8 @@ TEST_CASE("secrets: as kept pages, where the limits allow") {
     Service poor;
     poor.before_exec = [] {
         const rlimit none{0, 0};
-        if (::setrlimit(RLIMIT_MEMLOCK, &none) != 0 || ::prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0) != 0)
+        if (::setrlimit(RLIMIT_MEMLOCK, &none) != 0 ||
+            ::prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0) != 0)
             ::_exit(126);
     };
     Conversation other{poor};
@@ -886,8 +897,7 @@ struct PrivateLog {
     // In the child.
     void enter() const {
         const auto null = directory.file("null");
-        if (!own_mounts() ||
-            ::mount("/dev/null", null.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
+        if (!own_mounts() || ::mount("/dev/null", null.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
             ::mount(directory.path().c_str(), "/dev", nullptr, MS_BIND | MS_REC, nullptr) != 0)
             ::_exit(126);
     }
@@ -936,8 +946,8 @@ TEST_CASE("descriptor 2 is the client: events and links' errors go to syslog, li
     if (missing(can_mount(), "root with mounts of its own")) return;
     const PrivateLog log;
     Service service{.check = fixture({"complain", "first\nsecond \x01 line\nthird"}),
-                    .change = quoted(fixture({"tell", "2", "told ", "complain",
-                                              "not to be told\n", "exit", "1"}))};
+                    .change = quoted(fixture(
+                        {"tell", "2", "told ", "complain", "not to be told\n", "exit", "1"}))};
     service.log_here = true;
     service.before_exec = [&log] { log.enter(); };
     Conversation client{service};

@@ -94,9 +94,9 @@ TEST_CASE("a conversation: the record of each link, each reply, the end") {
 
 TEST_CASE("LF and CR LF, and command words in any case") {
     for (const std::string end : {"\n", "\r\n"})
-        for (const Words& words : {Words{"user", "pass", "newpass", "quit"},
-                                   Words{"USER", "PASS", "NEWPASS", "QUIT"},
-                                   Words{"UsEr", "pAss", "NewPass", "qUIT"}}) {
+        for (const Words& words :
+             {Words{"user", "pass", "newpass", "quit"}, Words{"USER", "PASS", "NEWPASS", "QUIT"},
+              Words{"UsEr", "pAss", "NewPass", "qUIT"}}) {
             Kept kept;
             Conversation client{kept.service};
             client.send(words[0] + " Joe" + end);
@@ -130,7 +130,8 @@ TEST_CASE("a whole session in one write, one byte at a time, and with a half clo
             }
             CHECK(client.rest() == good_session);
         }
-        // What stands before the end of file is answered; nothing more is said to a client that left.
+        // What stands before the end of file is answered; nothing more is said to a client that
+        // left.
         {
             Conversation client{kept.service};
             client.send(session);
@@ -180,9 +181,30 @@ TEST_CASE("a line that the end of file cuts short is no command") {
 
 TEST_CASE("arguments arrive as they were sent: spaces, 8-bit bytes, control bytes, quotes") {
     const Words odd{
-        " joe", "joe ", "  ", " ", "\t", "j\xc3\xb6rg", "\x80\xff\xfe", "\x01\x02\x1b[2J\x7f",
-        "\"quoted\"", "'", "\\", "$HOME", "`id`", "$(id)", "%s%n", "--help", "-f", "user joe",
-        "a=b", "joe@example.org", "../../etc/passwd", "#joe", "joe:x:0:0", "quit",
+        " joe",
+        "joe ",
+        "  ",
+        " ",
+        "\t",
+        "j\xc3\xb6rg",
+        "\x80\xff\xfe",
+        "\x01\x02\x1b[2J\x7f",
+        "\"quoted\"",
+        "'",
+        "\\",
+        "$HOME",
+        "`id`",
+        "$(id)",
+        "%s%n",
+        "--help",
+        "-f",
+        "user joe",
+        "a=b",
+        "joe@example.org",
+        "../../etc/passwd",
+        "#joe",
+        "joe:x:0:0",
+        "quit",
     };
     for (const auto& argument : odd) {
         CAPTURE(argument);
@@ -253,8 +275,9 @@ TEST_CASE("commands in and out of turn, malformed ones and unknown ones, in ever
         {"QUIT ", bye, bye, bye},
     };
     for (const auto& row : cases)
-        for (const auto& [state, wanted] : {std::pair{"user", row.user}, std::pair{"pass", row.pass},
-                                            std::pair{"newpass", row.newpass}}) {
+        for (const auto& [state, wanted] :
+             {std::pair{"user", row.user}, std::pair{"pass", row.pass},
+              std::pair{"newpass", row.newpass}}) {
             CAPTURE(row.line.substr(0, 40));
             CAPTURE(state);
             Conversation client{Service{}};
@@ -567,8 +590,12 @@ TEST_CASE("a client that vanishes is waited for until the delay is over") {
 }
 
 TEST_CASE("a client may vanish at any point, and a change that was begun is finished") {
-    const std::string lines[] = {"", "us", "user joe\n", "user joe\npass old\n",
-                                 "user joe\npass wrong\n", "user joe\npass old\nnewpass new\n",
+    const std::string lines[] = {"",
+                                 "us",
+                                 "user joe\n",
+                                 "user joe\npass old\n",
+                                 "user joe\npass wrong\n",
+                                 "user joe\npass old\nnewpass new\n",
                                  "user joe\npass old\nnewpass new\nquit\n"};
     for (const auto& sent : lines)
         for (const bool greeted : {false, true}) {
@@ -656,13 +683,13 @@ TEST_CASE("a setting that is wrong is named in the log, and the client is told o
         {"PASSWORD_COMMAND", "/"},
         {"PASSWORD_COMMAND", "''"},
     };
-    for (const std::string name : {"POPPASS_DELAY", "POPPASS_TRIES", "POPPASS_TIMEOUT",
-                                   "POPPASS_SESSION", "POPPASS_RUN"})
+    for (const std::string name :
+         {"POPPASS_DELAY", "POPPASS_TRIES", "POPPASS_TIMEOUT", "POPPASS_SESSION", "POPPASS_RUN"})
         for (const std::string value : {"", "x", "-1", "1x", " 1", "1 ", "+1", "1.5", "0x1", "1e3",
                                         "86401", "99999999999999999999"})
             cases.push_back({name, value});
-    for (const std::string name : {"POPPASS_TRIES", "POPPASS_TIMEOUT", "POPPASS_SESSION",
-                                   "POPPASS_RUN"})
+    for (const std::string name :
+         {"POPPASS_TRIES", "POPPASS_TIMEOUT", "POPPASS_SESSION", "POPPASS_RUN"})
         cases.push_back({name, "0"});
     cases.push_back({"POPPASS_TRIES", "1001"});
     if (::geteuid() == 0)
@@ -688,9 +715,9 @@ TEST_CASE("a setting that is wrong is named in the log, and the client is told o
 }
 
 TEST_CASE("the check program and HOST are looked at before the greeting") {
-    for (const std::string program : {"true", "/bin/true", "/usr/bin/../bin/true", "",
-                                      "no-such-program-here", "/nonexistent/program", "/etc/passwd",
-                                      "/tmp"}) {
+    for (const std::string program :
+         {"true", "/bin/true", "/usr/bin/../bin/true", "", "no-such-program-here",
+          "/nonexistent/program", "/etc/passwd", "/tmp"}) {
         CAPTURE(program);
         Conversation client{Service{.check = {program}}, false};
         CHECK(client.rest() == Words{"500 Temporary failure: server trouble, good-bye."});
@@ -699,7 +726,7 @@ TEST_CASE("the check program and HOST are looked at before the greeting") {
         CHECK(ended.err.find("words=CHECKPROGRAM") != std::string::npos);
     }
     for (const auto& host : {std::string{}, std::string{"two words"}, std::string{"a\r\nb"},
-                                   std::string{"h\xc3\xb6st"}, std::string(256, 'h')}) {
+                             std::string{"h\xc3\xb6st"}, std::string(256, 'h')}) {
         CAPTURE(host);
         Conversation client{Service{.host = host}, false};
         CHECK(client.rest() == Words{"500 Temporary failure: server trouble, good-bye."});
@@ -741,8 +768,13 @@ TEST_CASE("programs are found in absolute entries of PATH only") {
 }
 
 TEST_CASE("usage") {
-    for (const Words& words : {Words{}, {"host"}, {"--"}, {"--", "host"}, {"--nonsense"},
-                               {"-x", "host", "cat"}, {"--nonsense", "host", "cat"}}) {
+    for (const Words& words : {Words{},
+                               {"host"},
+                               {"--"},
+                               {"--", "host"},
+                               {"--nonsense"},
+                               {"-x", "host", "cat"},
+                               {"--nonsense", "host", "cat"}}) {
         Program program{.argv = {built("poppass")}, .environment = {{"PASSWORD_COMMAND", "cat"}}};
         program.argv.insert(program.argv.end(), words.begin(), words.end());
         const auto ended = run(program);

@@ -29,8 +29,8 @@ struct AtShell : UsersFile {
 
     std::string line() const { return program + " -f " + path + " -m sha256crypt -c 1000 joe"; }
     void play(const Events& events) const {
-        std::vector<std::string> argv{"expect", "-f", beside_tests("system/fixtures/pwadmin.exp"), "run",
-                                      line()};
+        std::vector<std::string> argv{"expect", "-f", beside_tests("system/fixtures/pwadmin.exp"),
+                                      "run", line()};
         argv.insert(argv.end(), events.begin(), events.end());
         const auto end = run({.argv = argv, .timeout = milliseconds{60'000}});
         INFO(end.out);
@@ -59,10 +59,19 @@ TEST_CASE("a change: echo is off for each password, and on again") {
 TEST_CASE("a mismatch and an empty one: it asks again") {
     if (cannot_run) return;
     const AtShell shell;
-    shell.play({"shows", "New password: ", "type", strong, "shows", "again: ", "type", other,
-                "shows", "the two passwords differ; try again", "shows", "New password: ", "type",
-                "", "shows", "the password is empty; try again", "shows", "New password: ", "type",
-                other, "shows", "again: ", "type", other, "ends", "0"});
+    shell.play({"shows", "New password: ",
+                "type",  strong,
+                "shows", "again: ",
+                "type",  other,
+                "shows", "the two passwords differ; try again",
+                "shows", "New password: ",
+                "type",  "",
+                "shows", "the password is empty; try again",
+                "shows", "New password: ",
+                "type",  other,
+                "shows", "again: ",
+                "type",  other,
+                "ends",  "0"});
     CHECK(shell.is_password(other));
 }
 
@@ -71,9 +80,8 @@ TEST_CASE("too many tries") {
     const AtShell shell;
     Events events;
     for (int i = 0; i < 5; ++i) {
-        const Events once{"shows", "New password: ", "type",   strong,
-                          "shows", "again: ",        "type",   other,
-                          "shows", "the two passwords differ"};
+        const Events once{"shows",   "New password: ", "type", strong,  "shows",
+                          "again: ", "type",           other,  "shows", "the two passwords differ"};
         events.insert(events.end(), once.begin(), once.end());
     }
     events.insert(events.end(), {"shows", "too many tries", "ends", "1"});
@@ -97,10 +105,9 @@ TEST_CASE("^C, ^\\ and ^D at either prompt: nothing is done, and echo is on agai
 TEST_CASE("^Z: echo is on at the shell, and off again after fg") {
     if (cannot_run) return;
     const AtShell shell;
-    shell.play({"shows", "New password: ", "key",  ctrl_z,  "ends", "148",
-                "run",   "fg",             "shows", "New password: ", "type", strong,
-                "shows", "again: ",        "type", strong,  "shows", "password changed",
-                "ends",  "0"});
+    shell.play({"shows", "New password: ",   "key",  ctrl_z, "ends",  "148",     "run",  "fg",
+                "shows", "New password: ",   "type", strong, "shows", "again: ", "type", strong,
+                "shows", "password changed", "ends", "0"});
     CHECK(shell.is_password(strong));
 }
 
@@ -112,11 +119,27 @@ TEST_CASE("^C while the old password is asked for") {
         "setpriv --reuid=64001 --regid=64001 --clear-groups --inh-caps=+dac_override "
         "--ambient-caps=+dac_override " +
         shell.line();
-    const auto end =
-        run({.argv = {"expect", "-f", beside_tests("system/fixtures/pwadmin.exp"), "run", as_user, "shows",
-                      "Old password: ", "key", ctrl_c, "ends", "130", "run", as_user, "shows",
-                      "Old password: ", "type", "wrong", "shows", "the old password is incorrect",
-                      "ends", "1"}});
+    const auto end = run({.argv = {"expect",
+                                   "-f",
+                                   beside_tests("system/fixtures/pwadmin.exp"),
+                                   "run",
+                                   as_user,
+                                   "shows",
+                                   "Old password: ",
+                                   "key",
+                                   ctrl_c,
+                                   "ends",
+                                   "130",
+                                   "run",
+                                   as_user,
+                                   "shows",
+                                   "Old password: ",
+                                   "type",
+                                   "wrong",
+                                   "shows",
+                                   "the old password is incorrect",
+                                   "ends",
+                                   "1"}});
     INFO(end.out);
     CHECK(end.status == 0);
     CHECK(shell.unchanged());

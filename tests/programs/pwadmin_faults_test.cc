@@ -108,9 +108,8 @@ TEST_CASE("a disk that is full") {
     if (missing(::geteuid() == 0, "root")) return;
     const int status = in_child([] {
         const TemporaryDirectory directory;
-        const bool mounted =
-            own_mounts() && ::mount("none", directory.path().c_str(), "tmpfs", 0,
-                                      "size=64k,mode=700") == 0;
+        const bool mounted = own_mounts() && ::mount("none", directory.path().c_str(), "tmpfs", 0,
+                                                     "size=64k,mode=700") == 0;
         if (!mounted) return 77;
         const auto path = directory.file("users");
         // Over half of the space: a second one does not fit.

@@ -341,11 +341,10 @@ TEST_CASE("a passphrase is generated, and told once") {
     CHECK(one_line(users, "bob").ends_with(":0:0:99999:7:::"));
     // Who closed standard output keeps the old one; who cannot be told is told that.
     const auto before = users.content();
-    const auto closed = run(
-        {.argv = {built("pwadmin"), "-f", users.path, "--generate", "joe"}, .closed = {1}});
+    const auto closed =
+        run({.argv = {built("pwadmin"), "-f", users.path, "--generate", "joe"}, .closed = {1}});
     CHECK(closed.status == 3);
-    CHECK(closed.err ==
-          "pwadmin: standard output is closed: nobody would see the new password\n");
+    CHECK(closed.err == "pwadmin: standard output is closed: nobody would see the new password\n");
     CHECK(users.content() == before);
     const auto full = run({.argv = {"sh", "-c", R"("$0" -f "$1" --generate joe >/dev/full)",
                                     built("pwadmin"), users.path}});

@@ -174,8 +174,7 @@ TEST_CASE("the formats of files and of new lines") {
     CHECK(mailserver.pwadmin({"--add", "--stdin", "joe@example.org"}, "new\n").status == 0);
     CHECK(mailserver.content().find("\njoe@example.org|{CRYPT}$5$") != std::string::npos);
     const Users empty{""};
-    CHECK(empty.pwadmin({"-F", "passwd-file", "--add", "--stdin", "joe"}, "new\n").status ==
-          0);
+    CHECK(empty.pwadmin({"-F", "passwd-file", "--add", "--stdin", "joe"}, "new\n").status == 0);
     CHECK(empty.content().starts_with("joe:{CRYPT}$5$"));
 }
 
@@ -190,9 +189,9 @@ TEST_CASE("what cannot be changed is said") {
     CHECK(broken.pwadmin({"--remove", "bob"}).status == 0);
     CHECK(broken.content() == joe);
     CHECK(users.content() == before);
-    const auto cut = run({.argv = {built("pwadmin"), "-f", users.path, "-m", "bcrypt", "-c", "4",
-                                   "--stdin", "bob"},
-                          .input = std::string(73, 'x')});
+    const auto cut = run(
+        {.argv = {built("pwadmin"), "-f", users.path, "-m", "bcrypt", "-c", "4", "--stdin", "bob"},
+         .input = std::string(73, 'x')});
     CHECK(cut.status == 3);
     CHECK(cut.err.ends_with("pwadmin: your new password is longer than 72 bytes\n"));
     CHECK(users.content() == before);

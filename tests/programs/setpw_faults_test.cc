@@ -1,7 +1,7 @@
 // setpw is killed at, and fails at, every single system call that it makes. Afterwards the file is
 // the old one or the new one, whole; the words are true; and the next change works at once.
-#include "credentials/file.hh"
 #include "credentials/crypt_hash.hh"
+#include "credentials/file.hh"
 #include "support/strace.hh"
 #include "support/users_file.hh"
 

@@ -274,16 +274,15 @@ TEST_CASE("the real uid during the change is nobody's, and TERM, INT and HUP wai
 TEST_CASE("only root and the real uid can signal a change that runs") {
     if (no_root()) return;
     const TemporaryDirectory directory;
-    const Setter setter{Rules{.change = "ask=? update ids ask=? ask=? await=" +
-                                        directory.file("go")}};
+    const Setter setter{
+        Rules{.change = "ask=? update ids ask=? ask=? await=" + directory.file("go")}};
     const SystemAccount account{"old"};
     auto program = setter.program();
     program.record = account.name() + bytes("\0old\0\0new\0");
     Process process{program};
     for (int i = 0; i < 1000 && setter.told().find("pid ") == std::string::npos; ++i)
         ::usleep(10'000);
-    REQUIRE(setter.told().find("pid " + std::to_string(process.pid()) + "\n") !=
-            std::string::npos);
+    REQUIRE(setter.told().find("pid " + std::to_string(process.pid()) + "\n") != std::string::npos);
     const auto signal_as = [&](uid_t uid, int number) {
         return in_child([&] {
             if (::setresgid(uid, uid, uid) != 0 || ::setresuid(uid, uid, uid) != 0) return 100;
@@ -316,8 +315,7 @@ TEST_CASE("success of modules that never asked for the new password is none") {
     const TemporaryDirectory directory;
     const PamService permit{fixture_rule("auth required", "ask=?") +
                             "account required pam_permit.so\npassword required pam_permit.so\n"};
-    const auto end =
-        run({.argv = {built("setpw-pam"), "-s", permit.name()}, .record = record});
+    const auto end = run({.argv = {built("setpw-pam"), "-s", permit.name()}, .record = record});
     CHECK(end.status == 111);
     CHECK(end.out == trouble);
 }
@@ -375,8 +373,8 @@ TEST_CASE("a refused new password: the first error message is the reason, and no
     }
     SUBCASE("no words") {
         for (const int code : {6, 7, 10, 11, 13, 20, 21, 23, 27}) {
-            const Setter setter{Rules{.change = "ask=? update ask=? ask=? return=" +
-                                                std::to_string(code)}};
+            const Setter setter{
+                Rules{.change = "ask=? update ask=? ask=? return=" + std::to_string(code)}};
             const auto end = setter.set();
             CHECK(end.status == 1);
             CHECK(end.out == "553 Sorry, the new password was refused (#5.7.1)\n");
@@ -495,8 +493,8 @@ TEST_CASE("services that are not there, or not whole, are the server's fault") {
     end = end_of(module.name());
     CHECK(end.status == 111);
     CHECK(end.out == trouble);
-    CHECK(end.err == "setpw-pam: PAM service " + module.name() +
-                         ", authentication: Module is unknown\n");
+    CHECK(end.err ==
+          "setpw-pam: PAM service " + module.name() + ", authentication: Module is unknown\n");
 }
 
 TEST_CASE("without root nothing begins") {

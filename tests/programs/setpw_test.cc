@@ -217,9 +217,11 @@ TEST_CASE("with memory for one hash at a time, or one processor, a change is mad
         },
     };
     for (const auto& limit : narrow) {
-        const Users users{"$y$j9T$s2cFbZkPcx0yNIZCfSDW./$/gof5QP9KhEuicTaIZvH/aLiYAKzLMDXlBFHnAB4Ab0"
-                          ":19000:0:99999:7:::"};
-        auto program = setpw(users.path, record("joe", "old", "new"), {"-m", "yescrypt", "-c", "5"});
+        const Users users{
+            "$y$j9T$s2cFbZkPcx0yNIZCfSDW./$/gof5QP9KhEuicTaIZvH/aLiYAKzLMDXlBFHnAB4Ab0"
+            ":19000:0:99999:7:::"};
+        auto program =
+            setpw(users.path, record("joe", "old", "new"), {"-m", "yescrypt", "-c", "5"});
         program.before_exec = limit;
         const auto outcome = run(program);
         CHECK(outcome.err == "");

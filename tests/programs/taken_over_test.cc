@@ -1,7 +1,7 @@
-// A network side that was taken over does everything wrong: the monitor gives it nothing that an honest
-// client would not get, ends within its limits, and logs what was so.
-#include "support/conversation.hh"
+// A network side that was taken over does everything wrong: the monitor gives it nothing that an
+// honest client would not get, ends within its limits, and logs what was so.
 #include "protocol/monitor_message.hh"
+#include "support/conversation.hh"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -62,8 +62,8 @@ class TakenOver {
 public:
     explicit TakenOver(Environment environment = {}, Words check_deeds = {"password", "old"},
                        Words change_deeds = {})
-        : client_{service(std::move(environment), std::move(check_deeds),
-                          std::move(change_deeds))} {}
+        : client_{
+              service(std::move(environment), std::move(check_deeds), std::move(change_deeds))} {}
 
     void send(std::string_view deeds) { client_.send(deeds); }
     std::string take() { return client_.ask("take"); }
@@ -136,7 +136,7 @@ TEST_CASE("in whatever order it asks: three tries, and changes for whom was chec
     for (int order = 0; order < deeds * deeds * deeds * deeds; ++order) {
         CAPTURE(order);
         std::string sent, checks, changes;
-        std::string login;  // whose password was right
+        std::string login; // whose password was right
         std::string end;
         int tries = 3;
         for (int i = 0, rest = order; i < 4 && end.empty(); ++i, rest /= deeds) {
@@ -234,8 +234,9 @@ TEST_CASE("a change that trouble befell is not tried again") {
 
 TEST_CASE("messages too long, cut short, or of no kind: no chain runs, and that is the end") {
     std::vector<std::string> messages{
-        bytes("n\0"),      bytes("nnew"), bytes("nnew\0\0"), bytes("c\0old\0"), bytes("cjoe\0\0"),
-        bytes("cjoe\0old"), bytes("cjoe\0old\0more\0"),      bytes("x\0"),      bytes("f\0")};
+        bytes("n\0"),      bytes("nnew"),      bytes("nnew\0\0"),          bytes("c\0old\0"),
+        bytes("cjoe\0\0"), bytes("cjoe\0old"), bytes("cjoe\0old\0more\0"), bytes("x\0"),
+        bytes("f\0")};
     for (int byte = 0; byte < 256; ++byte) {
         const std::string mark(1, static_cast<char>(byte));
         messages.push_back(mark);
@@ -274,8 +275,8 @@ TEST_CASE("a message that fits, for a record that does not") {
     side.ends(violation);
     CHECK(side.checks().empty());
     TakenOver other;
-    other.send(ask(check(std::string(200, 'l'), "old")) +
-               send("n" + std::string(350, 'p') + '\0') + "hang\n");
+    other.send(ask(check(std::string(200, 'l'), "old")) + send("n" + std::string(350, 'p') + '\0') +
+               "hang\n");
     other.ends(violation);
     CHECK(other.changes().empty());
 }
@@ -298,7 +299,8 @@ TEST_CASE("floods: it ends, with the session at the latest, and takes a signal m
 }
 
 TEST_CASE("silence: the session's end is the end") {
-    // Nothing said; half a message before, which ends it at once; a right password before; the pair shut.
+    // Nothing said; half a message before, which ends it at once; a right password before; the pair
+    // shut.
     TakenOver mute{{{"POPPASS_SESSION", "1"}}}, checked{{{"POPPASS_SESSION", "1"}}}, half, gone;
     mute.send("hang\n");
     half.send(send(good.substr(0, 6)) + "hang\n");

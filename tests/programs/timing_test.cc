@@ -16,10 +16,10 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-// The rank test is Mann and Whitney's: z is how far the sum of the ranks of one kind is from what chance
-// would make it, in standard deviations. As the order is random and each session has as many of either
-// kind, chance alone, whatever the machine is busy with, goes beyond 4.3 in less than one of 20 000
-// runs; the two such tests below raise a false alarm in less than one of 10 000.
+// The rank test is Mann and Whitney's: z is how far the sum of the ranks of one kind is from what
+// chance would make it, in standard deviations. As the order is random and each session has as many
+// of either kind, chance alone, whatever the machine is busy with, goes beyond 4.3 in less than one
+// of 20 000 runs; the two such tests below raise a false alarm in less than one of 10 000.
 constexpr double bound = 4.3;
 
 constexpr const char* known = "joe";
@@ -54,8 +54,8 @@ double median(const Samples& samples, bool of_known) {
     return times[times.size() / 2];
 }
 
-// One session: so many refusals of either kind. It begins after some time, for checks that all run at
-// once could cost more than the delay, and beyond that nothing is promised.
+// One session: so many refusals of either kind. It begins after some time, for checks that all run
+// at once could cost more than the delay, and beyond that nothing is promised.
 Samples refusals(Conversation& client, milliseconds later, int of_each) {
     std::this_thread::sleep_for(later);
     std::vector<bool> order(static_cast<std::size_t>(2 * of_each));
@@ -129,9 +129,9 @@ TEST_CASE("the time of a refusal does not tell whether there is such a user") {
         return fixture({"login", known, "sleep", ms, "exit", "1"});
     };
     // All at the same time, for each waits most of its time.
-    auto file_check = std::async(std::launch::async, measure,
-                                 Words{built("checkpw"), "-f", file, "--allow-expired", "/bin/false"},
-                                 "1", 16, 10);
+    auto file_check = std::async(
+        std::launch::async, measure,
+        Words{built("checkpw"), "-f", file, "--allow-expired", "/bin/false"}, "1", 16, 10);
     auto within_delay = std::async(std::launch::async, measure, slow("200"), "1", 40, 5);
     auto beyond_delay = std::async(std::launch::async, measure, slow("1200"), "1", 8, 4);
     auto no_delay = std::async(std::launch::async, measure, slow("100"), "0", 8, 4);

@@ -40,8 +40,8 @@ struct Report {
 bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 // Runs a program, and all that its process becomes or makes but /bin/false and /bin/true, under
-// valgrind, which writes to descriptor 2. It cannot execute a set-group-ID program: unix_chkpwd, which
-// pam_unix runs since PAM 1.7 for root, too.
+// valgrind, which writes to descriptor 2. It cannot execute a set-group-ID program: unix_chkpwd,
+// which pam_unix runs since PAM 1.7 for root, too.
 Report under_valgrind(Program program) {
     const Words valgrind{"valgrind",
                          "--error-exitcode=99",

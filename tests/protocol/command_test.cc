@@ -29,9 +29,9 @@ void check(const Case& wanted, bool cut = false) {
 } // namespace
 
 TEST_CASE("command words in any case") {
-    for (const auto& [word, verb] : {std::pair{"user", Verb::user}, std::pair{"pass", Verb::pass},
-                                     std::pair{"newpass", Verb::newpass},
-                                     std::pair{"quit", Verb::quit}}) {
+    for (const auto& [word, verb] :
+         {std::pair{"user", Verb::user}, std::pair{"pass", Verb::pass},
+          std::pair{"newpass", Verb::newpass}, std::pair{"quit", Verb::quit}}) {
         const std::string lower{word};
         for (unsigned bits = 0; bits < 1u << lower.size(); ++bits) {
             std::string typed = lower;
@@ -44,10 +44,12 @@ TEST_CASE("command words in any case") {
 }
 
 TEST_CASE("words that only look like commands are unknown") {
-    for (const std::string word :
-         {"", "use", "users", "userjoe", "pas", "passs", "newpas", "newpasss", "new", "qui",
-          "quit.", "quitting", "help", "list", "stat", "\tuser", "user\tjoe", "\"user\"", "us er",
-          "USER\xc2\xa0joe", "\xff", "@ser", "`ser", "us\rer", "user\v", "{uit", "\x15ser"}) {
+    for (const std::string word : {"",       "use",       "users",    "userjoe", "pas",
+                                   "passs",  "newpas",    "newpasss", "new",     "qui",
+                                   "quit.",  "quitting",  "help",     "list",    "stat",
+                                   "\tuser", "user\tjoe", "\"user\"", "us er",   "USER\xc2\xa0joe",
+                                   "\xff",   "@ser",      "`ser",     "us\rer",  "user\v",
+                                   "{uit",   "\x15ser"}) {
         CAPTURE(word);
         CHECK(parse_command(word, false).verb == Verb::unknown);
         if (word != "us er") CHECK(parse_command(word + " joe", false).verb == Verb::unknown);

@@ -24,8 +24,8 @@ std::vector<Seen> lines_of(std::string_view stream) {
     for (;;) {
         const auto end = stream.find('\n');
         if (end == stream.npos) return lines;
-        lines.push_back({std::string{stream.substr(0, std::min(end, longest_line))},
-                         end > longest_line});
+        lines.push_back(
+            {std::string{stream.substr(0, std::min(end, longest_line))}, end > longest_line});
         stream.remove_prefix(end + 1);
     }
 }
@@ -97,8 +97,8 @@ TEST_CASE("lines are the same for random streams in random pieces") {
     for (int round = 0; round < 3'000; ++round) {
         std::string stream;
         for (auto n = random() % 12; n > 0; --n) {
-            const std::size_t sizes[] = {0, 1, 10, 500, longest_line - 1, longest_line,
-                                         longest_line + 1, 2000, 4096, 9000};
+            const std::size_t sizes[] = {
+                0, 1, 10, 500, longest_line - 1, longest_line, longest_line + 1, 2000, 4096, 9000};
             stream += std::string(sizes[random() % std::size(sizes)], "abc\0\r"[random() % 5]);
             if (random() % 8 != 0) stream += '\n';
         }

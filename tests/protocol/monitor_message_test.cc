@@ -43,9 +43,11 @@ TEST_CASE("requests arrive as they were sent") {
         {ChangeRequest{"new"}, "change new"},
         {ChangeRequest{odd}, "change " + odd},
         {ForgetRequest{}, "forget"},
-        {StartFailure{"chroot: Operation not permitted"}, "failure chroot: Operation not permitted"},
+        {StartFailure{"chroot: Operation not permitted"},
+         "failure chroot: Operation not permitted"},
     };
-    for (const auto& [request, seen] : cases) CHECK(kind_of(parse_request(message_of(request))) == seen);
+    for (const auto& [request, seen] : cases)
+        CHECK(kind_of(parse_request(message_of(request))) == seen);
 }
 
 TEST_CASE("whatever fits a record fits a message") {
@@ -72,8 +74,9 @@ TEST_CASE("what does not fit leaves nothing behind") {
 }
 
 TEST_CASE("a request that is cut or longer, or of another kind, does not parse") {
-    for (const Request& request : {Request{CheckRequest{"joe", "secret"}}, Request{ChangeRequest{"new"}},
-                                   Request{StartFailure{"why"}}, Request{ForgetRequest{}}}) {
+    for (const Request& request :
+         {Request{CheckRequest{"joe", "secret"}}, Request{ChangeRequest{"new"}},
+          Request{StartFailure{"why"}}, Request{ForgetRequest{}}}) {
         const std::string good = message_of(request);
         for (std::size_t size = 0; size < good.size(); ++size) {
             CAPTURE(size);
@@ -86,17 +89,38 @@ TEST_CASE("a request that is cut or longer, or of another kind, does not parse")
 
 TEST_CASE("malformed requests") {
     const std::string cases[] = {
-        "", "c", "n", "f\0", "x", "v", "C", "N", "?", bytes("\0"), bytes("c\0"), bytes("c\0\0"),
-        bytes("cjoe\0\0"),        // an empty password
-        bytes("c\0secret\0"),     // an empty login
-        bytes("cjoe\0secret"),    // no last NUL
-        bytes("cjoe\0a\0b\0"),    // three strings
-        bytes("cjoe\0"),          // one
-        bytes("n\0"), bytes("nnew"), bytes("na\0b\0"), bytes("f\0"), bytes("ff"), bytes("fjoe\0"),
-        bytes("x\0"), bytes("xa\0b\0"), bytes("ga\0"), bytes("\xff""a\0"),
+        "",
+        "c",
+        "n",
+        "f\0",
+        "x",
+        "v",
+        "C",
+        "N",
+        "?",
+        bytes("\0"),
+        bytes("c\0"),
+        bytes("c\0\0"),
+        bytes("cjoe\0\0"),     // an empty password
+        bytes("c\0secret\0"),  // an empty login
+        bytes("cjoe\0secret"), // no last NUL
+        bytes("cjoe\0a\0b\0"), // three strings
+        bytes("cjoe\0"),       // one
+        bytes("n\0"),
+        bytes("nnew"),
+        bytes("na\0b\0"),
+        bytes("f\0"),
+        bytes("ff"),
+        bytes("fjoe\0"),
+        bytes("x\0"),
+        bytes("xa\0b\0"),
+        bytes("ga\0"),
+        bytes("\xff"
+              "a\0"),
         "n" + std::string(longest_request, 'n') + bytes("\0"),
         "n" + std::string(longest_request - 1, 'n') + bytes("\0"),
-        std::string(longest_request + 1, 'f'), std::string(100'000, 'c'),
+        std::string(longest_request + 1, 'f'),
+        std::string(100'000, 'c'),
         "c" + std::string(600, 'j') + bytes("\0p\0"),
     };
     for (const auto& message : cases) {
@@ -126,11 +150,13 @@ TEST_CASE("whatever parses has whole strings without NULs, and is made again fro
 }
 
 TEST_CASE("verdicts arrive as they were sent") {
-    for (const auto outcome : {ChainOutcome::accepted, ChainOutcome::rejected, ChainOutcome::misused,
-                               ChainOutcome::temporary, ChainOutcome::unknown})
+    for (const auto outcome :
+         {ChainOutcome::accepted, ChainOutcome::rejected, ChainOutcome::misused,
+          ChainOutcome::temporary, ChainOutcome::unknown})
         for (const bool last : {false, true})
-            for (const std::string& reason : {std::string{}, std::string{"Sorry"},
-                                             std::string(longest_reason, 'w'), std::string{"\xff"}}) {
+            for (const std::string& reason :
+                 {std::string{}, std::string{"Sorry"}, std::string(longest_reason, 'w'),
+                  std::string{"\xff"}}) {
                 const Answer answer{Verdict{outcome, last, reason}};
                 const auto parsed = parse_answer(answer.view());
                 REQUIRE(parsed);

@@ -62,7 +62,8 @@ TEST_CASE("every command in every state") {
     };
     using R = Reply;
     const Case cases[] = {
-        {Verb::user, Argument::good, "joe", R::password_please, R::expected_pass, R::expected_newpass},
+        {Verb::user, Argument::good, "joe", R::password_please, R::expected_pass,
+         R::expected_newpass},
         {Verb::user, Argument::empty, "", R::empty_argument, R::expected_pass, R::expected_newpass},
         {Verb::user, Argument::forbidden, "j\r", R::forbidden_argument, R::expected_pass,
          R::expected_newpass},
@@ -100,8 +101,11 @@ TEST_CASE("every command in every state") {
 
 TEST_CASE("only quit closes, and whatever else goes wrong leads back to user") {
     const Command wrong[] = {
-        line(Verb::user, "joe"), {Verb::pass, Argument::empty, ""}, {Verb::unknown, Argument::good, "x"},
-        line(Verb::newpass, "new"), {Verb::pass, Argument::too_long, "x"},
+        line(Verb::user, "joe"),
+        {Verb::pass, Argument::empty, ""},
+        {Verb::unknown, Argument::good, "x"},
+        line(Verb::newpass, "new"),
+        {Verb::pass, Argument::too_long, "x"},
     };
     for (const auto& command : wrong) {
         Session session = at_pass();
@@ -170,12 +174,14 @@ TEST_CASE("the reason is the link's for temporary trouble and refused changes on
         for (const auto outcome : outcomes) {
             Session session = at_pass();
             (void)session.command(line(Verb::pass, "old"));
-            const bool temporary = outcome == ChainOutcome::temporary || outcome == ChainOutcome::unknown;
+            const bool temporary =
+                outcome == ChainOutcome::temporary || outcome == ChainOutcome::unknown;
             CHECK(reason_of(session.check_answered({outcome, last, "reason"})) ==
                   (temporary ? "reason" : ""));
             session = at_newpass();
             (void)session.command(line(Verb::newpass, "new"));
-            const bool shown = outcome == ChainOutcome::temporary || outcome == ChainOutcome::rejected;
+            const bool shown =
+                outcome == ChainOutcome::temporary || outcome == ChainOutcome::rejected;
             CHECK(reason_of(session.change_answered({outcome, last, "reason"})) ==
                   (shown ? "reason" : ""));
         }
@@ -227,8 +233,13 @@ TEST_CASE("a request that just fits a record is made, and a longer one is refuse
     CHECK(reply_of(at_user().command(line(Verb::user, std::string(509, 'n')))) == Reply::too_long);
     CHECK(reply_of(at_user().command(line(Verb::user, std::string(1019, 'n')))) == Reply::too_long);
     // A change: login, old and new password.
-    for (const auto& [login, old] : {std::pair<std::size_t, std::size_t>{1, 1}, {1, 506}, {3, 3},
-                                     {254, 253}, {506, 1}, {1, 507}, {507, 1}}) {
+    for (const auto& [login, old] : {std::pair<std::size_t, std::size_t>{1, 1},
+                                     {1, 506},
+                                     {3, 3},
+                                     {254, 253},
+                                     {506, 1},
+                                     {1, 507},
+                                     {507, 1}}) {
         CAPTURE(login);
         CAPTURE(old);
         const std::string name(login, 'n'), word(old, 'o');
@@ -323,9 +334,9 @@ struct World {
     Session session;
     MonitorRules rules;
     int tries;
-    std::string_view login = {};    // of the last `user` that was answered with 200
-    bool pass_next = false;         // nothing has come between it and now
-    bool checked = false;           // a check was accepted and still counts
+    std::string_view login = {};     // of the last `user` that was answered with 200
+    bool pass_next = false;          // nothing has come between it and now
+    bool checked = false;            // a check was accepted and still counts
     std::string_view asked_for = {}; // the login of the last check: the monitor's
     std::size_t old_size = 0;
     int refusals = 0;
@@ -352,7 +363,8 @@ void said(Walk& walk, World world, const Step& answer, int left, bool checked_af
     must(world.rules.begin_change() == world.checked, "the monitor believes what was checked");
     if (std::holds_alternative<SayAndClose>(answer)) return;
     Session probe = world.session;
-    const bool would = std::holds_alternative<ChangeRequest>(probe.command(line(Verb::newpass, "w")));
+    const bool would =
+        std::holds_alternative<ChangeRequest>(probe.command(line(Verb::newpass, "w")));
     const bool fits = world.asked_for.size() + world.old_size + 1 + 4 <= 512;
     must(would == (world.checked && fits), "the session asks where the monitor allows it");
     step(walk, world, left);

@@ -41,15 +41,28 @@ TEST_CASE("words of pam_passwdqc") {
     const auto list = directory.file("list"), conf = directory.file("conf");
     write_file(list, "something\n");
     write_file(conf, "# a comment\nmin=8,8,8,8,8\n\nretry=2\n");
-    for (const auto& word :
-         {std::string{"min=disabled,24,11,8,7"}, std::string{"max=40"}, std::string{"passphrase=4"},
-          std::string{"match=4"}, std::string{"similar=permit"}, std::string{"similar=deny"},
-          "wordlist=" + list, "denylist=" + list, std::string{"random=0"},
-          std::string{"random=136"}, std::string{"enforce=none"}, std::string{"enforce=users"},
-          std::string{"enforce=everyone"}, std::string{"non-unix"}, std::string{"retry=1"},
-          std::string{"ask_oldauthtok"}, std::string{"ask_oldauthtok=update"},
-          std::string{"check_oldauthtok"}, std::string{"use_first_pass"},
-          std::string{"use_authtok"}, std::string{"noaudit"}, "config=" + conf}) {
+    for (const auto& word : {std::string{"min=disabled,24,11,8,7"},
+                             std::string{"max=40"},
+                             std::string{"passphrase=4"},
+                             std::string{"match=4"},
+                             std::string{"similar=permit"},
+                             std::string{"similar=deny"},
+                             "wordlist=" + list,
+                             "denylist=" + list,
+                             std::string{"random=0"},
+                             std::string{"random=136"},
+                             std::string{"enforce=none"},
+                             std::string{"enforce=users"},
+                             std::string{"enforce=everyone"},
+                             std::string{"non-unix"},
+                             std::string{"retry=1"},
+                             std::string{"ask_oldauthtok"},
+                             std::string{"ask_oldauthtok=update"},
+                             std::string{"check_oldauthtok"},
+                             std::string{"use_first_pass"},
+                             std::string{"use_authtok"},
+                             std::string{"noaudit"},
+                             "config=" + conf}) {
         CAPTURE(word);
         CHECK(parse({word}));
     }
@@ -202,9 +215,11 @@ TEST_CASE("what is generated would be accepted, and is never the same") {
     Secret offer{256};
     CHECK_FALSE(parse({})->generate(offer, nullptr, nobody)); // not asked for
     CHECK_FALSE(parse({"random=0"})->generate(offer, nullptr, nobody));
-    for (const auto& policy :
-         {std::vector<std::string>{"random=24"}, {"random=47"}, {"random=64"}, {"random=136"},
-          {"random=64", "min=disabled,disabled,20,20,20"}}) {
+    for (const auto& policy : {std::vector<std::string>{"random=24"},
+                               {"random=47"},
+                               {"random=64"},
+                               {"random=136"},
+                               {"random=64", "min=disabled,disabled,20,20,20"}}) {
         const auto quality = parse(policy);
         REQUIRE(quality);
         std::vector<std::string> seen;

@@ -30,9 +30,12 @@ struct Setup {
         program.argv.insert(program.argv.end(), options.begin(), options.end());
         program.argv.push_back("mail.example");
         program.argv.insert(program.argv.end(), check.begin(), check.end());
-        program.environment = {{"PASSWORD_COMMAND", change}, {"POPPASS_FILE", std::nullopt},
-                               {"NATIVE_CHECKPASSWORD", std::nullopt}, {"TCPLOCALIP", "127.0.0.1"},
-                               {"UID", std::nullopt}, {"GID", std::nullopt}};
+        program.environment = {{"PASSWORD_COMMAND", change},
+                               {"POPPASS_FILE", std::nullopt},
+                               {"NATIVE_CHECKPASSWORD", std::nullopt},
+                               {"TCPLOCALIP", "127.0.0.1"},
+                               {"UID", std::nullopt},
+                               {"GID", std::nullopt}};
         for (const auto& [name, value] : environment) program.environment[name] = value;
         return test::run(program);
     }
@@ -90,8 +93,10 @@ TEST_CASE("a set-up that is as it should be") {
 
 TEST_CASE("every setting that is wrong is named, not the first alone") {
     Setup setup;
-    setup.environment = {{"POPPASS_DELAY", "-1"}, {"POPPASS_TRIES", "many"},
-                         {"POPPASS_STRIP", "@example.org"}, {"POPPASS_AFTER", "/nonexistent/after"}};
+    setup.environment = {{"POPPASS_DELAY", "-1"},
+                         {"POPPASS_TRIES", "many"},
+                         {"POPPASS_STRIP", "@example.org"},
+                         {"POPPASS_AFTER", "/nonexistent/after"}};
     const auto outcome = setup.run();
     CAPTURE(outcome.out);
     CHECK(outcome.status == 2);
@@ -127,80 +132,97 @@ TEST_CASE("native chains that are as they should be") {
 }
 
 TEST_CASE("errors end in 2 and name the place") {
-    check_each({
-        {"no PASSWORD_COMMAND", [](Setup& s) { s.change.reset(); }, "PASSWORD_COMMAND is not set"},
-        {"an open quote", [](Setup& s) { s.change = "setpw 'a"; }, "PASSWORD_COMMAND: a quote"},
-        {"a variable", [](Setup& s) { s.change = "$SETPW"; }, "variables are not expanded"},
-        {"no such program", [](Setup& s) { s.check = {"/nonexistent/link"}; }, "/nonexistent/link"},
-        {"no program",
-         [](Setup& s) {
-             write_file(s.directory.file("text"), "hello\n", 0755);
-             s.check = {s.directory.file("text")};
-         },
-         "is no program"},
-        {"a program that others can write",
-         [](Setup& s) {
-             write_file(s.directory.file("link"), "#!/bin/sh\n", 0755);
-             ::chmod(s.directory.file("link").c_str(), 0777);
-             s.check = {s.directory.file("link")};
-         },
-         "can be written by others"},
-        {"true after one of ours", [](Setup& s) { s.check.back() = "/bin/true"; },
-         "true accepts them all"},
-        {"a program after one of ours", [](Setup& s) { s.check.back() = "/bin/cat"; },
-         "cannot tell when to run"},
-        {"native without a program",
-         [](Setup& s) { s.check = {built("checkpw"), "--native", "-f", s.file}; },
-         "wants a program to run"},
-        {"native with false",
-         [](Setup& s) { s.check = {built("checkpw"), "--native", "-f", s.file, "/bin/false"}; },
-         "false refuses them all"},
-        {"native declared for a fallback chain",
-         [](Setup& s) { s.environment["NATIVE_CHECKPASSWORD"] = "1"; },
-         "only this link is ever asked: unset NATIVE_CHECKPASSWORD"},
-        {"a guard of a native chain, without a word of that",
-         [](Setup& s) { s.check = {built("checkpw-throttle"), s.directory.file("checkpassword"),
-                                   "/bin/true"}; },
-         "cannot tell when to run"},
-        {"a guard of nothing", [](Setup& s) { s.check = {built("checkpw-throttle")}; },
-         "wants the rest of a chain to run"},
-        {"no file", [](Setup& s) { ::unlink(s.file.c_str()); }, "pwadmin --add"},
-        {"a file that everybody can write", [](Setup& s) { ::chmod(s.file.c_str(), 0606); },
-         "can be written by everybody"},
-        {"a file with two names",
-         [](Setup& s) { REQUIRE(::link(s.file.c_str(), s.directory.file("b").c_str()) == 0); },
-         "more than one name"},
-        {"a directory that others can write",
-         [](Setup& s) { ::chmod(s.directory.path().c_str(), 0777); }, "can be written by others than its owner"},
-        {"a setting", [](Setup& s) { s.environment["POPPASS_TRIES"] = "0"; }, "POPPASS_TRIES"},
-        {"an option that no link has", [](Setup& s) { s.check[1] = "--frobnicate"; },
-         "no such option: --frobnicate"},
-        {"a misspelt option at the change",
-         [](Setup& s) { s.change = built("setpw") + " --min-uids 5 /bin/false"; },
-         "no such option: --min-uids"},
-        {"a value that is none",
-         [](Setup& s) { s.change = built("setpw") + " -f " + s.file + " -m rot13 /bin/false"; },
-         "-m: no such method"},
-    }, 2, "error    ");
+    check_each(
+        {
+            {"no PASSWORD_COMMAND", [](Setup& s) { s.change.reset(); },
+             "PASSWORD_COMMAND is not set"},
+            {"an open quote", [](Setup& s) { s.change = "setpw 'a"; }, "PASSWORD_COMMAND: a quote"},
+            {"a variable", [](Setup& s) { s.change = "$SETPW"; }, "variables are not expanded"},
+            {"no such program", [](Setup& s) { s.check = {"/nonexistent/link"}; },
+             "/nonexistent/link"},
+            {"no program",
+             [](Setup& s) {
+                 write_file(s.directory.file("text"), "hello\n", 0755);
+                 s.check = {s.directory.file("text")};
+             },
+             "is no program"},
+            {"a program that others can write",
+             [](Setup& s) {
+                 write_file(s.directory.file("link"), "#!/bin/sh\n", 0755);
+                 ::chmod(s.directory.file("link").c_str(), 0777);
+                 s.check = {s.directory.file("link")};
+             },
+             "can be written by others"},
+            {"true after one of ours", [](Setup& s) { s.check.back() = "/bin/true"; },
+             "true accepts them all"},
+            {"a program after one of ours", [](Setup& s) { s.check.back() = "/bin/cat"; },
+             "cannot tell when to run"},
+            {"native without a program",
+             [](Setup& s) {
+                 s.check = {built("checkpw"), "--native", "-f", s.file};
+             },
+             "wants a program to run"},
+            {"native with false",
+             [](Setup& s) {
+                 s.check = {built("checkpw"), "--native", "-f", s.file, "/bin/false"};
+             },
+             "false refuses them all"},
+            {"native declared for a fallback chain",
+             [](Setup& s) { s.environment["NATIVE_CHECKPASSWORD"] = "1"; },
+             "only this link is ever asked: unset NATIVE_CHECKPASSWORD"},
+            {"a guard of a native chain, without a word of that",
+             [](Setup& s) {
+                 s.check = {built("checkpw-throttle"), s.directory.file("checkpassword"),
+                            "/bin/true"};
+             },
+             "cannot tell when to run"},
+            {"a guard of nothing", [](Setup& s) { s.check = {built("checkpw-throttle")}; },
+             "wants the rest of a chain to run"},
+            {"no file", [](Setup& s) { ::unlink(s.file.c_str()); }, "pwadmin --add"},
+            {"a file that everybody can write", [](Setup& s) { ::chmod(s.file.c_str(), 0606); },
+             "can be written by everybody"},
+            {"a file with two names",
+             [](Setup& s) { REQUIRE(::link(s.file.c_str(), s.directory.file("b").c_str()) == 0); },
+             "more than one name"},
+            {"a directory that others can write",
+             [](Setup& s) { ::chmod(s.directory.path().c_str(), 0777); },
+             "can be written by others than its owner"},
+            {"a setting", [](Setup& s) { s.environment["POPPASS_TRIES"] = "0"; }, "POPPASS_TRIES"},
+            {"an option that no link has", [](Setup& s) { s.check[1] = "--frobnicate"; },
+             "no such option: --frobnicate"},
+            {"a misspelt option at the change",
+             [](Setup& s) { s.change = built("setpw") + " --min-uids 5 /bin/false"; },
+             "no such option: --min-uids"},
+            {"a value that is none",
+             [](Setup& s) { s.change = built("setpw") + " -f " + s.file + " -m rot13 /bin/false"; },
+             "-m: no such method"},
+        },
+        2, "error    ");
 }
 
 TEST_CASE("warnings end in 1") {
     if (missing(::geteuid() == 0, "root")) return;
-    check_each({
-        {"a file that everybody can read", [](Setup& s) { ::chmod(s.file.c_str(), 0644); },
-         "can be read by everybody"},
-        {"broken lines",
-         [](Setup& s) { write_file(s.file, "joe:$6$a$b:1:::::::\njim\n\n#\nx:*:a:::::::\n"
-                                           "good:*:1::::::\n"); },
-         "count for nobody: 1, 2, 5"},
-        {"weak hashes",
-         [](Setup& s) { write_file(s.file, "a:$1$salt$hash:1::::::\nb:abJnggxhB/yWI:1::::::\n"); },
-         "1 of its hashes are md5crypt"},
-        {"any domain", [](Setup& s) { s.environment["POPPASS_STRIP"] = "*"; }, "POPPASS_STRIP"},
-        {"no delay", [](Setup& s) { s.environment["POPPASS_DELAY"] = "0"; }, "POPPASS_DELAY"},
-        {"clear text", [](Setup& s) { s.environment["TCPLOCALIP"] = "192.0.2.1"; },
-         "192.0.2.1 is not loopback"},
-    }, 1, "warning  ");
+    check_each(
+        {
+            {"a file that everybody can read", [](Setup& s) { ::chmod(s.file.c_str(), 0644); },
+             "can be read by everybody"},
+            {"broken lines",
+             [](Setup& s) {
+                 write_file(s.file, "joe:$6$a$b:1:::::::\njim\n\n#\nx:*:a:::::::\n"
+                                    "good:*:1::::::\n");
+             },
+             "count for nobody: 1, 2, 5"},
+            {"weak hashes",
+             [](Setup& s) {
+                 write_file(s.file, "a:$1$salt$hash:1::::::\nb:abJnggxhB/yWI:1::::::\n");
+             },
+             "1 of its hashes are md5crypt"},
+            {"any domain", [](Setup& s) { s.environment["POPPASS_STRIP"] = "*"; }, "POPPASS_STRIP"},
+            {"no delay", [](Setup& s) { s.environment["POPPASS_DELAY"] = "0"; }, "POPPASS_DELAY"},
+            {"clear text", [](Setup& s) { s.environment["TCPLOCALIP"] = "192.0.2.1"; },
+             "192.0.2.1 is not loopback"},
+        },
+        1, "warning  ");
 }
 
 TEST_CASE("JSON: the same findings, every byte safe") {
@@ -228,7 +250,8 @@ TEST_CASE("an option may be cut short, as getopt_long allows") {
     check_good(setup.run());
 }
 
-TEST_CASE("only links beside poppass-check are run, of others it is said that they can be executed") {
+TEST_CASE(
+    "only links beside poppass-check are run, of others it is said that they can be executed") {
     if (missing(::geteuid() == 0, "root")) return;
     Setup setup;
     const std::string touched = setup.directory.file("touched");
@@ -244,7 +267,8 @@ TEST_CASE("only links beside poppass-check are run, of others it is said that th
 TEST_CASE("poppass --check without poppass-check beside it") {
     const TemporaryDirectory directory;
     std::filesystem::copy_file(built("poppass"), directory.file("poppass"));
-    const auto outcome = run({.argv = {directory.file("poppass"), "--check", "host", "/bin/false"}});
+    const auto outcome =
+        run({.argv = {directory.file("poppass"), "--check", "host", "/bin/false"}});
     CHECK(outcome.status == 2);
     CHECK(has(outcome.err, directory.file("poppass-check") + ": No such file or directory"));
     CHECK(has(outcome.err, "package poppass"));

@@ -26,7 +26,7 @@ std::string process_status(pid_t pid, std::string_view name);
 // that this process's own environment says of peers, ids or settings reaches it.
 struct Service {
     std::string front_end = built("poppass");
-    Words check = fixture();                     // the words after HOST
+    Words check = fixture();                               // the words after HOST
     std::optional<std::string> change = quoted(fixture()); // PASSWORD_COMMAND
     Environment environment = {};
     std::string host = "test.example";

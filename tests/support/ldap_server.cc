@@ -9,8 +9,8 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <thread>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace poppass::test {
@@ -221,8 +221,7 @@ bool Proxy::spoil(const Fd& client, const Fd& server, std::string_view request) 
     return true;
 }
 
-LdapServer::LdapServer()
-    : port_(std::stoi(free_port())), tls_port_(std::stoi(free_port())) {}
+LdapServer::LdapServer() : port_(std::stoi(free_port())), tls_port_(std::stoi(free_port())) {}
 
 std::string LdapServer::socket_uri() const {
     std::string path = directory_.file("socket");
@@ -352,10 +351,12 @@ std::string Certificates::server(const std::string& authority, const std::string
                                    ".list\nnew_certs_dir = " + directory.path() +
                                    "\ndefault_md = sha256\nrand_serial = yes\n[any]\n"
                                    "commonName = supplied\n");
-    must({.argv = {"openssl", "ca", "-batch", "-notext", "-config", file + ".conf", "-cert",
-                   authority, "-keyfile", authority + ".key", "-startdate", "20200101000000Z",
-                   "-enddate", end, "-extfile", file + ".names", "-in", file + ".csr", "-out",
-                   file}});
+    must(
+        {.argv = {
+             "openssl",  "ca",      "-batch",   "-notext",          "-config",    file + ".conf",
+             "-cert",    authority, "-keyfile", authority + ".key", "-startdate", "20200101000000Z",
+             "-enddate", end,       "-extfile", file + ".names",    "-in",        file + ".csr",
+             "-out",     file}});
     return "TLSCACertificateFile " + authority + "\nTLSCertificateFile " + file +
            "\nTLSCertificateKeyFile " + file + ".key\n";
 }

@@ -144,8 +144,8 @@ struct Certificates {
     TemporaryDirectory directory;
 
     std::string authority(const std::string& name); // its file
-    // `names`: as openssl's subjectAltName; `end`: of its validity, which began in 2020. Options for
-    // LdapServerPlan::global.
+    // `names`: as openssl's subjectAltName; `end`: of its validity, which began in 2020. Options
+    // for LdapServerPlan::global.
     std::string server(const std::string& authority, const std::string& names,
                        const std::string& end = "20491231235959Z");
 

@@ -122,10 +122,9 @@ std::string PamLink::rule(const std::string& type, const std::string& words) con
 Program PamLink::program(const std::vector<std::string>& words) const {
     Program program{.argv = {built(name), "-s", service.name()}, .record = record};
     program.argv.insert(program.argv.end(), words.begin(), words.end());
-    for (const auto* const variable :
-         {"PAM_SERVICE", "TCPREMOTEIP", "PROTO", "UID", "AUTHSERVICE", "NATIVE_CHECKPASSWORD",
-          "DOVECOT_VERSION", "AUTHORIZED", "CREDENTIALS_LOOKUP", "EXTRA", "userdb_uid",
-          "userdb_gid"})
+    for (const auto* const variable : {"PAM_SERVICE", "TCPREMOTEIP", "PROTO", "UID", "AUTHSERVICE",
+                                       "NATIVE_CHECKPASSWORD", "DOVECOT_VERSION", "AUTHORIZED",
+                                       "CREDENTIALS_LOOKUP", "EXTRA", "userdb_uid", "userdb_gid"})
         program.environment[variable] = std::nullopt;
     return program;
 }

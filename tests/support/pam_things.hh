@@ -27,8 +27,8 @@ private:
     std::string name_;
 };
 
-// What the module of pam-fixture.cc does at each step; as it stands, what pam_unix does. Parts can be
-// replaced.
+// What the module of pam-fixture.cc does at each step; as it stands, what pam_unix does. Parts can
+// be replaced.
 struct PamRules {
     std::string authenticate = "ask=Password: want=old";
     std::string account = "";

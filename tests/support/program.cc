@@ -415,7 +415,8 @@ std::string free_port() {
         address.sin_port = htons(static_cast<std::uint16_t>(port));
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         const Fd trial{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-        if (::bind(trial.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) continue;
+        if (::bind(trial.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+            continue;
         reservations.push_back(std::move(reservation));
         return number;
     }

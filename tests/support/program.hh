@@ -109,8 +109,8 @@ Outcome run(const Program& program);
 // answer, or minus the signal that ended it.
 int in_child(const std::function<int()>& deed);
 
-// In a child: gives it a view of the file system of its own. Without root, and in a plain chroot, where
-// / is no mount point, there is none to be had: false.
+// In a child: gives it a view of the file system of its own. Without root, and in a plain chroot,
+// where / is no mount point, there is none to be had: false.
 bool own_mounts();
 // Whether children can have that.
 bool can_mount();
@@ -171,8 +171,8 @@ void write_file(const std::string& path, std::string_view bytes, mode_t mode = 0
 // reach the build. Its path.
 std::string reachable(std::string_view name, const TemporaryDirectory& directory);
 
-// A TCP port of the loopback interface that nobody listens at. It is kept from other suites while this
-// one runs, and lies below those that systems give to clients.
+// A TCP port of the loopback interface that nobody listens at. It is kept from other suites while
+// this one runs, and lies below those that systems give to clients.
 std::string free_port();
 
 // Sets a variable of our own environment, or unsets it, and puts the old value back.

@@ -24,8 +24,8 @@ std::string save(const LiveService& service, const std::string& old_password,
                  const std::string& new_password, const std::string& user = "joe") {
     const auto folder = net_socket().substr(0, net_socket().rfind("/Net/"));
     const auto end = run({.argv = {"php", "-n", "-d", "include_path=" + folder + ":/usr/share/php",
-                                   beside_tests("system/fixtures/roundcube.php"), driver(), "127.0.0.1",
-                                   service.port(), user},
+                                   beside_tests("system/fixtures/roundcube.php"), driver(),
+                                   "127.0.0.1", service.port(), user},
                           .input = old_password + "\n" + new_password + "\n"});
     CHECK(end.status == 0);
     return end.out;

@@ -19,22 +19,28 @@ public:
         put("lib/meson.build", "subdir('base')\n");
         put("poppass/meson.build",
             "front_end_dep = declare_dependency(dependencies: [monitor_dep, network_dep])\n");
-        for (const auto& [room, named] :
-             {std::pair{"lib/base", ""}, {"lib/process", "base_dep"}, {"lib/link", "process_dep"},
-              {"lib/pam", "link_dep"}, {"lib/ldap", "link_dep"}, {"poppass/protocol", "link_dep"},
-              {"poppass/monitor", "protocol_dep"}, {"poppass/network", "protocol_dep"},
-              {"checkpw/throttle", "link_dep"}})
+        for (const auto& [room, named] : {std::pair{"lib/base", ""},
+                                          {"lib/process", "base_dep"},
+                                          {"lib/link", "process_dep"},
+                                          {"lib/pam", "link_dep"},
+                                          {"lib/ldap", "link_dep"},
+                                          {"poppass/protocol", "link_dep"},
+                                          {"poppass/monitor", "protocol_dep"},
+                                          {"poppass/network", "protocol_dep"},
+                                          {"checkpw/throttle", "link_dep"}})
             put(std::string{room} + "/meson.build",
                 fs::path{room}.filename().string() + "_dep = declare_dependency(dependencies: [" +
                     named + "])\n");
         put("checkpw/meson.build", "subdir('throttle')\n");
         put("setpw/meson.build", "");
-        put("bin/meson.build", "programs = {\n  'poppass': ['../poppass/poppass.cc', front_end_dep],\n"
-                               "  'setpw-pam': ['../setpw/setpw-pam.cc', pam_dep],\n}\n");
+        put("bin/meson.build",
+            "programs = {\n  'poppass': ['../poppass/poppass.cc', front_end_dep],\n"
+            "  'setpw-pam': ['../setpw/setpw-pam.cc', pam_dep],\n}\n");
         for (const char* const name :
-             {"lib/base/fd", "lib/base/secret", "lib/process/child", "lib/link/record", "lib/pam/user",
-              "lib/ldap/session", "poppass/protocol/session", "poppass/protocol/reply",
-              "poppass/monitor/monitor", "poppass/network/network_side", "checkpw/throttle/guard"}) {
+             {"lib/base/fd", "lib/base/secret", "lib/process/child", "lib/link/record",
+              "lib/pam/user", "lib/ldap/session", "poppass/protocol/session",
+              "poppass/protocol/reply", "poppass/monitor/monitor", "poppass/network/network_side",
+              "checkpw/throttle/guard"}) {
             const std::string file{name};
             put(file + ".hh", "#pragma once\n");
             put(file + ".cc", "#include \"" + file.substr(file.find('/') + 1) + ".hh\"\n");
@@ -86,24 +92,17 @@ TEST_CASE("check-includes: every rule names the line that breaks it") {
                   "poppass/network/network_side.hh:1:"},
              Case{"poppass/poppass.cc", "\n\n#  include \"pam/user.hh\"\n",
                   "poppass/poppass.cc:3:"},
-             Case{"setpw/setpw-pam.cc", "#include \"ldap/session.hh\"\n",
-                  "setpw/setpw-pam.cc:1:"},
+             Case{"setpw/setpw-pam.cc", "#include \"ldap/session.hh\"\n", "setpw/setpw-pam.cc:1:"},
              Case{"setpw/setpw-pam.cc", "#include \"../checkpw/throttle/guard.hh\"\n",
                   "setpw/setpw-pam.cc:1:"},
-             Case{"setpw/new.cc", "",
-                  "setpw/new.cc: neither"},
-             Case{"lib/base/fd.cc", "#include \"link/record.hh\"\n",
-                  "lib/base/fd.cc:1:"},
-             Case{"lib/base/fd.hh", "#include \"process/child.hh\"\n",
-                  "lib/base/fd.hh:1:"},
-             Case{"lib/base/fd.cc", "#include \"fd.hh\"\n",
-                  "lib/base/fd.cc:1:"},
+             Case{"setpw/new.cc", "", "setpw/new.cc: neither"},
+             Case{"lib/base/fd.cc", "#include \"link/record.hh\"\n", "lib/base/fd.cc:1:"},
+             Case{"lib/base/fd.hh", "#include \"process/child.hh\"\n", "lib/base/fd.hh:1:"},
+             Case{"lib/base/fd.cc", "#include \"fd.hh\"\n", "lib/base/fd.cc:1:"},
              Case{"lib/base/fd.cc", "#include \"../../tests/support/program.hh\"\n",
                   "lib/base/fd.cc:1:"},
-             Case{"lib/pam/user.cc", "#include \"ldap/session.hh\"\n",
-                  "lib/pam/user.cc:1:"},
-             Case{"lib/ldap/session.cc", "#include \"pam/user.hh\"\n",
-                  "lib/ldap/session.cc:1:"},
+             Case{"lib/pam/user.cc", "#include \"ldap/session.hh\"\n", "lib/pam/user.cc:1:"},
+             Case{"lib/ldap/session.cc", "#include \"pam/user.hh\"\n", "lib/ldap/session.cc:1:"},
              Case{"poppass/protocol/session.cc", "#include \"base/fd.hh\"\n",
                   "poppass/protocol/session.cc:1:"},
              Case{"poppass/protocol/session.hh", "#include <chrono>\n",
@@ -127,7 +126,8 @@ TEST_CASE("check-includes: what is forbidden is so at second hand too") {
     tree.put("poppass/protocol/reply.hh", "#include <ctime>\n");
     const auto end = tree.check();
     CHECK(end.status == 1);
-    CHECK(end.out.starts_with("poppass/protocol/reply.hh:1: includes <ctime>: session knows neither"));
+    CHECK(end.out.starts_with(
+        "poppass/protocol/reply.hh:1: includes <ctime>: session knows neither"));
 }
 
 TEST_CASE("check-includes: a tree it does not understand fails") {

@@ -61,8 +61,9 @@ std::string read_until(const poppass::Fd& fd, const std::string& text) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
     std::string all;
     while (text.empty() || all.find(text) == all.npos) {
-        const auto left = std::chrono::duration_cast<milliseconds>(
-                              deadline - std::chrono::steady_clock::now()).count();
+        const auto left =
+            std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now())
+                .count();
         pollfd in{fd.get(), POLLIN, 0};
         if (left <= 0 || ::poll(&in, 1, static_cast<int>(left)) != 1) return all + "(too late)";
         char block[4096];
@@ -92,7 +93,8 @@ public:
     }
     long count(const std::string& text) const {
         long found = 0;
-        for (std::size_t at = 0; (at = log().find(text, at)) != std::string::npos; at += text.size())
+        for (std::size_t at = 0; (at = log().find(text, at)) != std::string::npos;
+             at += text.size())
             ++found;
         return found;
     }
@@ -107,8 +109,10 @@ private:
         Program program{.argv = {"tcpserver", "-1HRl0", "-c100", "-b100", "127.0.0.1", "0",
                                  built("poppass"), service.host}};
         program.argv.insert(program.argv.end(), service.check.begin(), service.check.end());
-        program.environment = {{"PASSWORD_COMMAND", service.change}, {"POPPASS_DELAY", "0"},
-                               {"UID", std::nullopt}, {"GID", std::nullopt}};
+        program.environment = {{"PASSWORD_COMMAND", service.change},
+                               {"POPPASS_DELAY", "0"},
+                               {"UID", std::nullopt},
+                               {"GID", std::nullopt}};
         for (const auto& [name, value] : service.environment) program.environment[name] = value;
         program.timeout = milliseconds{60'000};
         return program;
@@ -141,15 +145,18 @@ TEST_CASE("tcpserver: a whole conversation, and the log") {
     CHECK(server.count("event=check result=accepted user=joe ip=127.0.0.1 ") == 1);
     CHECK(server.count("event=change result=changed user=joe ip=127.0.0.1 ") == 1);
     CHECK(server.count("s3cret") == 0);
-    CHECK(read_file(directory.file("checks")) == bytes("joe\0" "0ld-s3cret\0\0\0"));
-    CHECK(read_file(directory.file("changes")) == bytes("joe\0" "0ld-s3cret\0\0n3w-s3cret\0"));
+    CHECK(read_file(directory.file("checks")) == bytes("joe\0"
+                                                       "0ld-s3cret\0\0\0"));
+    CHECK(read_file(directory.file("changes")) == bytes("joe\0"
+                                                        "0ld-s3cret\0\0n3w-s3cret\0"));
 }
 
 TEST_CASE("tcpserver: 50 sessions at once, each with its own records") {
     if (missing(has_tcpserver(), "tcpserver (Debian: ucspi-tcp)")) return;
     TemporaryDirectory directory;
-    Server server{{.check = fixture({"sleep", "50", "record", directory.file("checks")}),
-                   .change = quoted(fixture({"sleep", "50", "record", directory.file("changes")}))}};
+    Server server{
+        {.check = fixture({"sleep", "50", "record", directory.file("checks")}),
+         .change = quoted(fixture({"sleep", "50", "record", directory.file("changes")}))}};
     constexpr int many = 50;
     std::deque<poppass::Fd> clients;
     for (int i = 0; i < many; ++i) {
@@ -160,10 +167,9 @@ TEST_CASE("tcpserver: 50 sessions at once, each with its own records") {
     for (const auto& client : clients) CHECK(read_until(client, "\n") == greeting);
     const auto name = [](int i) { return "user-" + std::to_string(1000 + i); };
     for (int i = 0; i < many; ++i)
-        send(clients[static_cast<std::size_t>(i)], "user " + name(i) + "\npass old-" + name(i) +
-                                                       "\nnewpass new-" + name(i) + "\nquit\n");
-    for (const auto& client : clients)
-        CHECK(greeting + read_until(client, "") == good_session);
+        send(clients[static_cast<std::size_t>(i)],
+             "user " + name(i) + "\npass old-" + name(i) + "\nnewpass new-" + name(i) + "\nquit\n");
+    for (const auto& client : clients) CHECK(greeting + read_until(client, "") == good_session);
     clients.clear();
     CHECK(server.log_has("event=end result=quit ip=127.0.0.1 ", many));
     const auto checks = read_file(directory.file("checks"));
@@ -171,8 +177,7 @@ TEST_CASE("tcpserver: 50 sessions at once, each with its own records") {
     for (int i = 0; i < many; ++i) {
         CAPTURE(i);
         CHECK(server.count("event=change result=changed user=" + name(i) + " ip=127.0.0.1 ") == 1);
-        CHECK(checks.find(name(i) + bytes("\0old-") + name(i) + bytes("\0\0\0")) !=
-              checks.npos);
+        CHECK(checks.find(name(i) + bytes("\0old-") + name(i) + bytes("\0\0\0")) != checks.npos);
         CHECK(changes.find(name(i) + bytes("\0old-") + name(i) + bytes("\0\0new-") + name(i) +
                            bytes("\0")) != changes.npos);
     }
@@ -245,8 +250,8 @@ TEST_CASE("without a super-server's word, the peer is the socket's, over IPv4 an
         Environment environment{{"PASSWORD_COMMAND", quoted(fixture())},
                                 {"NEXT_LINK_OUT", directory.file("report")},
                                 {"POPPASS_DELAY", "0"}};
-        for (const char* const name : {"PROTO", "TCPREMOTEIP", "REMOTE_HOST", "REMOTE_ADDR",
-                                       "SOCAT_PEERADDR", "UID", "GID"})
+        for (const char* const name :
+             {"PROTO", "TCPREMOTEIP", "REMOTE_HOST", "REMOTE_ADDR", "SOCAT_PEERADDR", "UID", "GID"})
             environment[name] = std::nullopt;
         Process process{{.argv = {built("poppass"), "test.example", built("next-link"), "0"},
                          .environment = environment,

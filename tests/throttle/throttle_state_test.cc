@@ -1,7 +1,7 @@
 #include "throttle/throttle_state.hh"
 
-#include "throttle/charged_attempt.hh"
 #include "support/program.hh"
+#include "throttle/charged_attempt.hh"
 
 #include <csignal>
 #include <doctest/doctest.h>
@@ -120,7 +120,9 @@ TEST_CASE("the file has the same bytes on every processor") {
     const Place place;
     fail_once(place.directory);
     write_file(place.file, undump(before));
-    const auto attempt = [](std::string_view login) { return make_attempt(login, "192.0.2.1", {}); };
+    const auto attempt = [](std::string_view login) {
+        return make_attempt(login, "192.0.2.1", {});
+    };
     {
         auto state = ThrottleState::open(place.directory);
         REQUIRE(state);
@@ -139,7 +141,8 @@ TEST_CASE("the file has the same bytes on every processor") {
         throttle.charge(attempt("ann"), 102'100);
         throttle.succeed(attempt("eve"), throttle.charge(attempt("eve"), 102'101), 102'102);
     }
-    CHECK(dump(read_file(place.file)) == read_file(beside_tests("throttle/fixtures/throttle-state-later")));
+    CHECK(dump(read_file(place.file)) ==
+          read_file(beside_tests("throttle/fixtures/throttle-state-later")));
 }
 
 TEST_CASE("a torn or foreign file is made anew") {
