@@ -41,7 +41,8 @@ constexpr option checkpw_pam[] = {service,
                                   noenv,
                                   no_chdir_home,
                                   debug,
-                                  // checkpassword-pam has it; nothing is ever written there
+                                  // an option of checkpassword-pam; it has no effect, because
+                                  // nothing is ever written there
                                   {"stdout", no_argument, nullptr, stdout_option},
                                   check,
                                   help,

@@ -59,7 +59,7 @@ bool take(std::string_view& text, std::string_view wanted) {
     return true;
 }
 
-// Takes what follows `\u00` off the front: the two digits of a control character.
+// Removes the two digits that follow `\u00` from the front. Returns their control character.
 std::optional<std::string> take_control(std::string_view& text) {
     constexpr std::string_view digits = "0123456789abcdef";
     if (text.size() < 2) return std::nullopt;
@@ -72,7 +72,7 @@ std::optional<std::string> take_control(std::string_view& text) {
     return character;
 }
 
-// Takes a string as shown() writes it off the front, its quotes included.
+// Removes a string, as shown() writes it with its quotes, from the front. Returns its text.
 std::optional<std::string> take_string(std::string_view& text) {
     if (!take(text, "\"")) return std::nullopt;
     std::string out;
