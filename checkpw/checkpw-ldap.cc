@@ -30,7 +30,7 @@ public:
     void look_over(Report& report) override { directory_.look_over(report); }
 
 private:
-    // What the first server that is fit to answer says: `ask` asks one.
+    // Returns what the first server says that is able to answer: `ask` asks one server.
     template <class Ask> auto ask_in_turn(const Ask& ask) -> decltype(ask(LdapUri{}, {})) {
         for (const LdapUri& server : options_.servers) {
             auto answer = ask(server, Clock::now() + options_.limit);
@@ -56,7 +56,7 @@ private:
     }
 
     Result<Answer> look_up(const Question& question) {
-        // Whether somebody may log in without a password, no server says without one.
+        // No server tells whether a user may log in without a password.
         if (question.ask == Ask::credentials_lookup) return Answer{Finding::refused};
         const auto found = ask_in_turn([&](const LdapUri& server, Clock::time_point deadline) {
             return directory_.has_user(server, question.login, deadline);
@@ -65,8 +65,9 @@ private:
         return Answer{*found ? Finding::right : Finding::unknown};
     }
 
-    // Whom the program of a native chain runs for: /etc/passwd says it, and a name that is not
-    // there is a virtual user. An account of the system itself is nobody's in a directory.
+    // The user for whom a native chain runs its program. /etc/passwd tells the user's ids; a name
+    // that is not there is a virtual user. A user of the directory must not become an account of
+    // the system.
     Result<Answer> find_person(std::string_view login) {
         constexpr uid_t first_person = 1000;
         const auto account = find_account(login);

@@ -20,7 +20,7 @@ Finding find_out(PamOutcome outcome, bool allow_expired) {
     return Finding::refused;
 }
 
-// Whom the program of a native chain runs for.
+// The user for whom a native chain runs its program.
 Result<StoredUser> find_person(const PamUser& user) {
     StoredUser person{.name = user.name()};
     const auto& account = user.account();
@@ -53,7 +53,7 @@ public:
         if (options_.debug) trace = [](std::string_view line) { complain(name, line); };
         PamUser user{options_, question.login, question.password, {}, trace};
         const auto peer = find_peer(-1);
-        // Mail still comes in for a user who may not log in.
+        // A user who may not log in still receives mail.
         const auto outcome = question.ask == Ask::password
                                  ? user.check(peer, delay_)
                                  : user.look_up(peer, question.ask == Ask::credentials_lookup);

@@ -1,5 +1,6 @@
-// checkpw-throttle: a guard before any checkpassword chain. Counts an attempt as a failure first,
-// then runs the chain, so that a crash buys no free guess; takes it back where the chain says so.
+// checkpw-throttle: a guard before any checkpassword chain. It counts the attempt as a failure
+// first, and runs the chain then, so that a crash does not give a free guess. It takes the count
+// back if the chain's answer says so.
 
 #include "base/log.hh"
 #include "base/settings.hh"
@@ -67,22 +68,23 @@ Result<void> take_option(Options& options, int c, std::string_view value) {
     return {};
 }
 
-// Over the limit. In a native chain descriptor 1 is the client, who speaks another protocol.
+// Refuses an attempt over the limit. In a native chain descriptor 1 is the client, who speaks
+// another protocol: nothing is written there.
 ExitStatus refuse(const Attempt& attempt, Seconds wait, Convention convention) {
     if (convention == Convention::native) {
         LogLine line;
         line.add("user", attempt.login).add("ip", attempt.address).add("wait", wait);
         complain(program, "too many attempts: " + std::string{line.text()});
     } else {
-        std::signal(SIGPIPE, SIG_IGN); // nobody may be listening; the status says it all the same
+        std::signal(SIGPIPE, SIG_IGN); // if nobody reads, the status still tells the result
         (void)write_whole(STDOUT_FILENO, "454-Too many attempts, try again in " +
                                              std::to_string(wait) + " seconds (#4.7.0)\r\n");
     }
     return ExitStatus::temporary;
 }
 
-// Runs the rest as a child, in our process group, and hands on the signals that would have been
-// its. Its exit status; nothing where a signal ended it.
+// Runs the rest of the chain as a child in our process group, and passes on to it the signals that
+// we get. Returns the child's exit status; empty if a signal ended it.
 Result<std::optional<int>> run_rest(Chain next) {
     sigset_t before;
     ::sigprocmask(SIG_BLOCK, nullptr, &before);
@@ -116,7 +118,7 @@ Result<std::optional<int>> run_rest(Chain next) {
     }
 }
 
-// A fallback chain's outcome is its exit status.
+// The exit status of a fallback chain is its outcome.
 Result<ExitStatus> guard_fallback(Chain next, const ChargedAttempt& attempt) {
     const auto status = run_rest(next);
     if (!status) {
@@ -131,7 +133,7 @@ Result<ExitStatus> guard_fallback(Chain next, const ChargedAttempt& attempt) {
     return exit;
 }
 
-// In a native chain the outcome is known only to what runs last: it says so to the holder.
+// In a native chain only the program that runs last knows the outcome. It tells the holder.
 Result<ExitStatus> guard_native(MarkedChain& marked, const ChargedAttempt& attempt) {
     auto end = start_holder([&] { attempt.settle(Outcome::right); });
     const Error error = end ? run_next(marked.with_number(end->get())) : end.error();
@@ -139,7 +141,8 @@ Result<ExitStatus> guard_native(MarkedChain& marked, const ChargedAttempt& attem
     return error;
 }
 
-// Links run us again, as the user and elsewhere: by a path that does not depend on where.
+// Links run this program again, as another user and in another directory. So its path must be
+// absolute.
 Result<std::string> own_path(const char* name) {
     const auto found = find_program(name);
     if (!found) return found.error();
@@ -172,7 +175,7 @@ Result<ExitStatus> guard(const KnownLink& link, const Options& options, Chain ne
                            make_attempt(record->login, find_peer(STDIN_FILENO), options.spared)};
     const bool is_lookup = asked && record->password.empty();
     if (auto done = put_record(bytes); !done) return done.error();
-    if (is_lookup) return run_next(next); // no password, no guess
+    if (is_lookup) return run_next(next); // without a password it is not a guess
 
     const auto wait = attempt.charge();
     if (!wait) return wait.error();

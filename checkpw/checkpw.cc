@@ -9,7 +9,7 @@ using namespace poppass;
 
 namespace {
 
-// Whether the entry is refused, whatever the password is.
+// Whether policy refuses the entry, whatever the password is.
 bool is_refused(const Entry& entry, bool allow_expired) {
     switch (standing(entry, today())) {
     case Standing::usable: return false;
@@ -21,7 +21,7 @@ bool is_refused(const Entry& entry, bool allow_expired) {
     return true;
 }
 
-// Computes one hash, whether there is such a user or not.
+// Computes one hash, whether the user exists or not.
 Result<Finding> judge_password(const Question& question, const Found& found,
                                const std::optional<Entry>& entry) {
     const auto right = verify_hash(question.password, hash_to_verify(entry), found.usual);
@@ -33,21 +33,21 @@ Result<Finding> judge_password(const Question& question, const Found& found,
 
 Finding look_up(const Question& question, const std::optional<Entry>& entry) {
     if (!entry) return Finding::unknown;
-    // Mail still comes in for a user who may not log in.
+    // A user who may not log in still receives mail.
     const bool refused =
         question.ask == Ask::credentials_lookup && is_refused(*entry, question.allow_expired);
     return refused ? Finding::refused : Finding::right;
 }
 
-// Whom the program of a native chain runs for: shadow(5) leaves that to /etc/passwd; a passwd-file
-// may say it itself, but is believed only if root wrote it.
+// The user for whom a native chain runs its program. For shadow(5) /etc/passwd tells the user's
+// ids. A passwd-file may contain them, but they count only if root owns the file.
 Result<StoredUser> find_user(const CredentialFile& file, const Entry& entry) {
     StoredUser user{.name = std::string{entry.name}};
     if (entry.format == Format::shadow) {
         const auto account = find_account(entry.name);
         if (!account) return account.error();
         if (!*account) return user;
-        // Whoever may write the file could add any account's name.
+        // Anybody who may write the file could add the name of any account.
         if (file.owner() != 0 && file.owner() != (*account)->uid)
             return trouble("become " + user.name + ": " + file.path() +
                            " belongs neither to root nor to that account");
@@ -79,7 +79,7 @@ public:
         auto where = options_.choose_file();
         if (!where) return where.error();
         where_ = std::move(*where);
-        where_.become_owner = !native; // it takes root to become the user
+        where_.become_owner = !native; // only root can become the user
         return {};
     }
 

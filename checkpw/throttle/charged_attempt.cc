@@ -18,7 +18,7 @@ Result<Seconds> ChargedAttempt::charge() {
 void ChargedAttempt::settle(Outcome outcome) const {
     auto state = ThrottleState::open(directory_);
     if (!state) return complain("checkpw-throttle", state.error().message());
-    if (state->key() != key_) return; // a new file, without our charge
+    if (state->key() != key_) return; // the file is new, and our charge is not in it
     Throttle throttle = state->throttle(limits_);
     switch (outcome) {
     case Outcome::right: return throttle.succeed(who_, charge_, state->now());

@@ -12,8 +12,8 @@ public:
     ChargedAttempt(const std::string& directory, ThrottleLimits limits, Attempt who)
         : directory_(directory), limits_(limits), who_(std::move(who)) {}
 
-    // Charges the attempt and returns 0. If the attempt has to wait, it charges nothing and returns
-    // how long.
+    // Charges the attempt and returns 0. If the attempt has to wait, charges nothing and returns
+    // for how long.
     Result<Seconds> charge();
 
     enum class Outcome {

@@ -9,10 +9,10 @@
 
 namespace poppass {
 
-// Starts a holder. It calls `passed` when the byte comes, and ends without that at end of file or
-// after ten minutes. It is not a child of the chain, so that the chain gets no SIGCHLD. It has a
-// session of its own, and of our descriptors it keeps only 2. Returns the other end, which stays
-// open across exec and is above 4, because 3 and 4 mean something to links.
+// Starts a holder. It calls `passed` when the byte comes. At end of file or after ten minutes it
+// ends without that. It is not a child of the chain, so that the chain gets no SIGCHLD. It has a
+// session of its own, and keeps only descriptor 2 of ours. Returns the other end, which stays open
+// across exec and is above 4, because 3 and 4 have a meaning for links.
 Result<Fd> start_holder(const std::function<void()>& passed);
 
 // Sends the byte and closes the descriptor. Waits up to two seconds until `passed` has returned, so

@@ -14,8 +14,8 @@ Error unclear(std::string_view why) {
                   "; put `checkpw-throttle --passed 9` before it");
 }
 
-// Which word is PROG: where a link that is known can run a native chain, the first one after its
-// options.
+// The position of PROG in the chain: the first word after the options of a known link that can run
+// a native chain.
 Result<std::size_t> find_program_word(Chain chain) {
     const KnownLink* const link = find_known_link(chain.front());
     if (link == nullptr ||
@@ -27,7 +27,7 @@ Result<std::size_t> find_program_word(Chain chain) {
     return chain.size() - read->next.size();
 }
 
-// Which word of the chain is a mark's number; 0: there is no mark.
+// The position of the number in a mark; 0: there is no mark.
 std::size_t find_mark(Chain chain) {
     for (std::size_t i = 1; i + 2 < chain.size(); ++i)
         if (base_name(chain[i]) == guard_name && std::string_view{chain[i + 1]} == "--passed")

@@ -1,5 +1,5 @@
-// SipHash-2-4 (Aumasson and Bernstein) makes a number of a short string. Without the key nobody can
-// foresee the numbers, or find two strings with the same one.
+// SipHash-2-4 (Aumasson and Bernstein) turns a short string into a number. Without the key nobody
+// can predict the numbers, or find two strings with the same number.
 #pragma once
 
 #include <array>

@@ -27,7 +27,7 @@ std::uint32_t limit(Kind kind, const ThrottleLimits& limits) {
 
 std::uint32_t total(const Counter& counter) { return std::uint32_t{counter.now} + counter.before; }
 
-// The counter as of now. If it starts in the future, it comes from before a reboot.
+// The counter as it is now. If it starts in the future, it is from before a reboot.
 Counter aged(const Counter& counter, Seconds now, Seconds half) {
     const Seconds age = now - counter.started;
     if (total(counter) == 0 || counter.started > now || age >= 2 * half) return {now, 0, 0, 0};
@@ -41,7 +41,7 @@ void count_one(Counter& counter, Seconds now) {
     counter.last = now;
 }
 
-// The wait that an aged counter asks for.
+// The wait after the failures of an aged counter.
 Seconds counter_wait(const Counter& counter, Kind kind, const ThrottleLimits& limits, Seconds now) {
     const std::uint32_t free = limit(kind, limits);
     if (total(counter) < free) return 0;
@@ -53,7 +53,7 @@ Seconds counter_wait(const Counter& counter, Kind kind, const ThrottleLimits& li
     return until > now ? until - now : 0;
 }
 
-// Only the case of ASCII letters: about other letters stores do not agree.
+// Changes only the case of ASCII letters, because stores do not agree about other letters.
 std::string normalised(std::string_view login) {
     const auto is_blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
     while (!login.empty() && is_blank(login.front())) login.remove_prefix(1);
@@ -61,7 +61,7 @@ std::string normalised(std::string_view login) {
     return lower(login);
 }
 
-// Whether the waiter is one, and is as we write it: the file may be damaged.
+// Whether the waiter is in use and as we write it: the file may be damaged.
 bool is_good(const Waiter& waiter) {
     return waiter.tries >= 1 && waiter.tries <= most_tries && waiter.window >= least_window &&
            waiter.window <= most_window && waiter.kind <= Kind::login &&

@@ -1,10 +1,10 @@
 // The counting rule of the guard. Pure: table, key and time are arguments.
 //
 // Failures are counted in count-min sketches, which have a fixed size. A name has one counter in
-// each of the `depth` rows of a sketch, at places that only the key tells. Names share counters,
-// and the least of its counters is the estimate of a name's failures. So an estimate is never too
-// low, and seldom too high. A success clears a name: it subtracts the estimate from each of its
-// counters. If others had added to all of them, they lose as much.
+// each of the `depth` rows of a sketch, and the key determines which. Names share counters. The
+// estimate of a name's failures is the least of its counters, so it is never too low, and seldom
+// too high. A success clears a name: it subtracts the estimate from each of its counters. Other
+// names lose as much, but only if they had added to all of these counters.
 #pragma once
 
 #include "throttle/address_range.hh"
@@ -34,7 +34,7 @@ inline constexpr std::uint32_t most_tries = 1000;
 inline constexpr Seconds least_window = 2;
 inline constexpr Seconds most_window = 604'800;
 
-// An address has several users, and a login may be guessed at from everywhere. Their limits are
+// An address has several users, and a login can be attacked from many addresses. Their limits are
 // `tries` times these.
 inline constexpr std::uint32_t address_factor = 4;
 inline constexpr std::uint32_t login_factor = 10;
@@ -54,10 +54,10 @@ inline constexpr std::size_t kinds = 3;
 
 // One counter of a sketch, in two halves of the window.
 struct Counter {
-    LittleEndian<Seconds> started; // of the present half
-    LittleEndian<Seconds> last;    // failure
+    LittleEndian<Seconds> started; // the start of the present half
+    LittleEndian<Seconds> last;    // the time of the last failure
     LittleEndian<std::uint16_t> now;
-    LittleEndian<std::uint16_t> before; // in the half before
+    LittleEndian<std::uint16_t> before; // the count of the half before
     bool operator==(const Counter&) const = default;
 };
 
@@ -80,17 +80,17 @@ struct ThrottleTable {
     std::array<std::array<Counter, pair_width>, depth> pairs;
     std::array<std::array<Counter, width>, depth> addresses;
     std::array<std::array<Counter, width>, depth> logins;
-    // A Bloom filter of the pairs that have succeeded; in the place of bits it has the times of the
-    // last successes.
+    // A Bloom filter of the pairs that have succeeded. It has the time of the last success where
+    // other such filters have a bit.
     std::array<std::array<LittleEndian<Seconds>, success_width>, depth> successes;
     std::array<Waiter, 1024> waiters;
 };
 
-// Who tries.
+// Who makes an attempt.
 struct Attempt {
     std::string login;   // in lower case, without blanks around it
-    std::string address; // as it is counted; "-" where none is known
-    bool address_counts; // by itself
+    std::string address; // as it is counted; "-" if it is not known
+    bool address_counts; // whether failures of the address are counted by themselves
 };
 
 // `peer` as parse_address gives it. Loopback addresses and those in `spared` are not counted by
@@ -98,7 +98,7 @@ struct Attempt {
 Attempt make_attempt(std::string_view login, const std::optional<std::string>& peer,
                      std::span<const AddressRange> spared);
 
-// What an attempt was charged, so that it can be taken back.
+// What was charged for an attempt, so that the charge can be taken back.
 struct Charge {
     struct Change {
         Counter before;
@@ -112,7 +112,7 @@ public:
     Throttle(ThrottleTable& table, const SipKey& key, ThrottleLimits limits)
         : table_(table), key_(key), limits_(limits) {}
 
-    // How long the attempt has to wait; 0: it may go on.
+    // How long the attempt has to wait; 0: it need not wait.
     Seconds wait(const Attempt& attempt, Seconds now) const;
 
     // The estimate of the failures for such an attempt.
@@ -135,8 +135,8 @@ public:
         std::uint32_t failures;
         Seconds wait;
     };
-    // Who has to wait. Only about the last 1024 pairs, addresses and logins that had to wait are
-    // known.
+    // Everybody who has to wait. Only about the last 1024 pairs, addresses and logins that had to
+    // wait are known.
     std::vector<Waiting> list(Seconds now) const;
 
     // Clears the login and the address of that name, and the pairs of the list that contain it.

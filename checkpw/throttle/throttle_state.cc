@@ -42,13 +42,13 @@ Result<Fd> open_directory(const std::string& path) {
     return fd;
 }
 
-// Whether nobody else can read or write the file, now or by another name.
+// Whether only we can read and write the file, and it has no other name.
 bool is_ours(const struct stat& file) {
     return S_ISREG(file.st_mode) && file.st_uid == ::geteuid() && file.st_nlink == 1 &&
            (file.st_mode & (S_IRWXG | S_IRWXO)) == 0;
 }
 
-// Opens the file in `directory`, which must be ours, and locks it. Its content is not looked at
+// Opens the file in `directory`, which must be ours, and locks it. Does not look at its content
 // yet.
 Result<Fd> open_locked(int directory, const std::string& path) {
     for (int tries = 0; tries < 100; ++tries) {
