@@ -1,4 +1,4 @@
-// setpw-ldap: changes a password in a directory, as the user whose it is.
+// setpw-ldap: changes a password in a directory, logged in as the user whose password it is.
 
 #include "base/log.hh"
 #include "base/signals.hh"
@@ -16,7 +16,7 @@ using How = Changed::How;
 
 constexpr std::string_view program = "setpw-ldap";
 
-// One change, at one server or more.
+// One change, at one server or several.
 class DirectoryChange {
 public:
     DirectoryChange(const LdapOptions& options, const LdapDirectory& directory,
@@ -25,9 +25,9 @@ public:
         for (std::size_t i = 0; i < options.servers.size(); ++i) left_.push_back(i);
     }
 
-    // Asks one server after the other, until one has changed the password or refused to. Only one
-    // that says so has done nothing with the request; after any other the question is settled, not
-    // asked again elsewhere.
+    // Asks one server after the other until one has changed the password or refused to. It goes on
+    // to the next server only if a server says that it has not made the change. After any other
+    // failure it finds out whether the change was made, and does not request it again elsewhere.
     Result<Changed> run() {
         while (!left_.empty()) {
             const std::size_t server = left_.front();
@@ -43,7 +43,7 @@ public:
             }
             if (login->bound.standing == LdapStanding::not_known) return Changed{How::wrong};
             if (login->bound.standing == LdapStanding::refused) {
-                // Whether the password was right, it does not say.
+                // The server does not say whether the password was right.
                 return Changed{How::refused, "old password is incorrect",
                                "refused: " + login->bound.words};
             }
@@ -55,8 +55,8 @@ public:
 private:
     static Error nobody_did() { return trouble("no server of the directory made the change"); }
 
-    // Nothing where this server has not done it, and another one may. Signals wait until it is
-    // known what became of the change, and told.
+    // Returns nothing if this server has not made the change and another server may. Signals are
+    // blocked until the result of the change is known and reported.
     std::optional<Result<Changed>> change(LdapSession session, std::size_t server) {
         const sigset_t signals = hold_signals();
         const auto change = session.change_password(request_.old_password, request_.new_password,
@@ -77,7 +77,7 @@ private:
         return std::nullopt;
     }
 
-    // A server that changes nothing names those that do: they are asked next, if they are ours.
+    // A server that makes no changes names servers that do. Those of our list are asked next.
     void follow(const std::string& name, const std::vector<std::string>& referrals) {
         std::string others;
         for (const auto& url : referrals) {
@@ -91,7 +91,7 @@ private:
                               (others.empty() ? "" : ", which -H does not name:" + others));
     }
 
-    // Whether a server takes a password for the user's; nothing where that cannot be told.
+    // Whether the server accepts the password as the user's; empty if that is not known.
     std::optional<bool> works(std::size_t server, std::string_view password,
                               Clock::time_point end) const {
         const auto login = directory_.log_in(options_.servers[server], request_.login, password,
@@ -106,8 +106,8 @@ private:
 
     enum class Password { fresh, old, neither };
 
-    // Which one a server takes. The new one is tried first, and the old one at once after it, which
-    // lets the server forget that one failed.
+    // Finds out which password the server accepts. The new one is tried first. The old one follows
+    // at once, so that the server forgets the failed attempt with the new one.
     Password find_password(std::size_t server, Clock::time_point end) const {
         const auto fresh = works(server, request_.new_password, end);
         if (fresh == true) return Password::fresh;
@@ -116,14 +116,15 @@ private:
         return Password::neither;
     }
 
-    // Where the new password works the change is done, and replication brings it everywhere. That
-    // it is not done, only the server that was asked can tell, for it may come back with a change
-    // that no other one saw; and it can tell only while the request is not `pending` there.
+    // If a server accepts the new password, the change is done, and replication brings it to the
+    // others. Only the server that was asked can tell that the change is not done, because it may
+    // restart with a change that no other server saw. It can tell this only if the request is no
+    // longer `pending` there.
     Result<Changed> settle(std::size_t asked, bool pending) const {
         const auto end = Clock::now() + options_.limit * options_.servers.size();
         int old = 0;
         for (int round = 0; round < 2; ++round) {
-            // It may have been at it still when the connection broke.
+            // The server may still have worked on it when the connection broke.
             if (round > 0) std::this_thread::sleep_for(options_.limit / 4.0);
             const Password password = find_password(asked, end);
             if (password == Password::fresh) return Changed{How::done};
@@ -140,7 +141,7 @@ private:
     const LdapOptions& options_;
     const LdapDirectory& directory_;
     const ChangeRequest& request_;
-    std::vector<std::size_t> left_; // servers that were not asked yet, the next one first
+    std::vector<std::size_t> left_; // servers that were not asked yet, in the order of asking
 };
 
 class DirectorySetStore final : public SetStore {

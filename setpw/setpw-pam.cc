@@ -15,7 +15,7 @@ namespace {
 
 using How = Changed::How;
 
-// Any process that has the real uid could stop the change.
+// Refuses a real uid that others use: any process with the same real uid could stop the change.
 Result<void> check_real_uid(uid_t uid) {
     if (uid == 65534) return misuse("--ruid must not be 65534: others use that one");
     const auto network = find_nss_account("poppass");
@@ -25,7 +25,7 @@ Result<void> check_real_uid(uid_t uid) {
     return {};
 }
 
-// In the modules' words, or in these where they say nothing.
+// Gives the reason of the modules, or this text if they give none.
 Changed refused_by(const PamUser& user, std::string_view otherwise) {
     const std::string_view reason = user.reason();
     return {How::refused, std::string{reason.empty() ? otherwise : reason}};
@@ -52,7 +52,7 @@ public:
         PamConversation::Trace trace;
         if (options_.debug) trace = [](std::string_view line) { complain(name, line); };
         PamUser user{options_, request.login, request.old_password, request.new_password, trace};
-        // Some modules would ask for no empty password, and none is ever right.
+        // Some modules do not ask for a password if it is empty, and an empty one is never right.
         const auto checked =
             request.old_password.empty() ? PamOutcome::wrong : user.check(find_peer(-1), true);
         if (!checked) return checked.error();
@@ -75,7 +75,7 @@ private:
     Result<Changed> set(PamUser& user) {
         if (user.account() && user.account()->uid == real_uid_)
             return trouble("the real uid of the change must not be the user's own");
-        hold_signals(); // a change that has begun is not to be torn
+        hold_signals(); // a change that has begun must not be interrupted
         if (auto taken = take_real_uid(real_uid_, user.name()); !taken) return taken.error();
         const auto outcome = user.change();
         if (!outcome && user.gave_new())

@@ -1,5 +1,4 @@
-// setpw-quality: runs the rest of a set chain only where libpasswdqc is content with the new
-// password.
+// setpw-quality: runs the rest of a set chain only if libpasswdqc accepts the new password.
 
 #include "base/log.hh"
 #include "link/chain.hh"
@@ -19,7 +18,7 @@ namespace {
 
 constexpr std::string_view program = "setpw-quality";
 
-// Fields may be missing, and accounts too: then there is the login alone.
+// The account or its fields may be missing: then only the login is known.
 Person find_person(std::string_view login, bool look_up) {
     Person person{std::string{login}, "", ""};
     const passwd* const entry = look_up ? ::getpwnam(person.login.c_str()) : nullptr;
@@ -85,7 +84,7 @@ Result<ExitStatus> setpw_quality(const KnownLink& link, Chain all) {
     const auto record = parse_set_record(bytes.view());
     if (!record) return record.error();
 
-    // Each string of a record ends in a NUL, as libpasswdqc wants it.
+    // Each string of a record ends in a NUL, as libpasswdqc needs it.
     const char* const old_password =
         record->old_password.empty() ? nullptr : record->old_password.data();
     const Person person = find_person(record->login, quality->uses_account());

@@ -11,10 +11,10 @@ using namespace poppass;
 
 namespace {
 
-// One try to change the user's line; nothing where the line became another one meanwhile. All
-// hashes are computed before the lock is taken; under it the line must still be the same. The new
-// one is made beside the verification, for unknown users as well: the time does not tell who
-// exists.
+// One attempt to change the user's line; returns nothing if somebody changed the line meanwhile.
+// All hashes are computed before the lock is taken, and under the lock the line must still be the
+// same. The new hash is computed beside the verification, for unknown users too, so that the time
+// does not reveal which users exist.
 Result<std::optional<Changed>> try_change(const CredentialFile& file, const ChangeRequest& request,
                                           const CredentialOptions& options) {
     using How = Changed::How;

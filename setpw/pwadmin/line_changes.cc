@@ -65,7 +65,7 @@ std::string status_line(const Entry& entry) {
 }
 
 bool has_expired(const Entry& entry, Days today) {
-    Entry unlocked = entry; // a lock has nothing to do with dates
+    Entry unlocked = entry; // a lock does not matter for dates
     unlocked.locked = false;
     unlocked.hash = "a hash";
     return standing(unlocked, today) != Standing::usable;

@@ -10,7 +10,7 @@
 namespace poppass {
 
 struct LineChanges {
-    // Made in this order: -d, -u, -l.
+    // These changes are made in this order: -d, -u, -l.
     bool remove_password = false;
     bool unlock = false;
     bool lock = false;
@@ -24,8 +24,8 @@ struct LineChanges {
     bool need_dates() const { return expire || minimum || maximum || warning || inactive; }
 };
 
-// The line with these changes; all other fields stay. It is trouble to unlock a line that has only
-// the lock and no hash. A passwd-file has no dates: changes of dates are misuse there.
+// The line with these changes; all other fields stay. Unlocking a line that has only the lock and
+// no hash is trouble. A passwd-file has no dates: changing dates is misuse there.
 Result<std::string> change_line(const Entry& entry, const LineChanges& changes);
 
 // The line of -S, without line feed: name; P (a password), L (locked) or NP (no password); the day

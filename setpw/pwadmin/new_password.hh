@@ -22,10 +22,9 @@ enum class Caller {
 // Asks once for the old password, one line.
 Result<void> ask_old_password(const Terminal& terminal, Secret& password);
 
-// Asks for the new password twice. Asks again if the two differ or if the password is refused:
-// PASS_CHANGE_TRIES times (5) in all, and then it is rejected. A master is warned of a weak
-// password (PASS_ALWAYS_WARN), and has to type it once more. `old_password` is empty if it is not
-// known.
+// Asks for the new password twice. Asks again if the two differ or if the password is refused.
+// After PASS_CHANGE_TRIES times (5) the change is rejected. A master is warned of a weak password
+// (PASS_ALWAYS_WARN), and has to type it once more. `old_password` is empty if it is not known.
 Result<void> ask_new_password(const Terminal& terminal, const LoginDefs& defs,
                               const PasswordGate& gate, Caller caller, std::string_view login,
                               const Secret& old_password, Secret& password);

@@ -33,7 +33,7 @@ Result<PasswordGate> PasswordGate::open(const LoginDefs& defs, std::string_view 
     std::vector<char*> words{size.data()};
     if (::access(file, F_OK) == 0) words.push_back(config.data());
     auto quality = PasswordQuality::parse(words);
-    // This program takes no words of a policy, so the fault is in the file.
+    // This program takes no words of a policy, so the fault is in the policy's file.
     if (!quality) return trouble("the policy for passwords: " + quality.error().message());
     Person person{std::string{login}, "", ""};
     if (quality->uses_account()) {

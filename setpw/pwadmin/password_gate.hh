@@ -14,20 +14,20 @@ namespace poppass {
 
 class PasswordGate {
 public:
-    // For the passwords of that login. libpasswdqc's policy is that of /etc/passwdqc.conf where the
-    // file exists, else its default one. A wrong policy is an error that says why.
+    // Judges passwords of that login. libpasswdqc's policy is in /etc/passwdqc.conf if the file
+    // exists, and is the default one otherwise. A wrong policy is an error that says why.
     static Result<PasswordGate> open(const LoginDefs& defs, std::string_view login);
 
     PasswordGate(PasswordGate&&) noexcept;
     ~PasswordGate();
 
-    // Why the password is weak; empty: it is not. PASS_MIN_LEN comes first, then libpasswdqc,
-    // unless OBSCURE_CHECKS_ENAB is `no`. Both passwords are views followed by a NUL; an old
+    // Why the password is weak; empty: it is not. PASS_MIN_LEN is checked first. libpasswdqc is
+    // next, unless OBSCURE_CHECKS_ENAB is `no`. A NUL follows each of the two passwords; an old
     // password that is not known is empty. A password that libpasswdqc cannot judge is trouble.
     Result<std::string> weakness(std::string_view new_password,
                                  std::string_view old_password) const;
 
-    // Whether users are refused a weak password; else they are only warned.
+    // Whether a weak password of a user is refused; if not, the user is only warned.
     bool enforced() const;
 
     // Makes a passphrase that is not weak. Misuse in a build without libpasswdqc.
@@ -38,7 +38,7 @@ private:
     PasswordGate(const LoginDefs& defs, std::unique_ptr<Policy> policy);
 
     std::int64_t shortest_;
-    bool judged_; // by libpasswdqc
+    bool judged_; // whether libpasswdqc judges too
     std::unique_ptr<Policy> policy_;
 };
 

@@ -77,7 +77,7 @@ Result<void> enter_root(const std::string& root) {
     return {};
 }
 
-// Makes the change in what the file says now. It runs under the lock, so it is quick.
+// Makes the change in the present content of the file. It runs under the lock, so it is quick.
 Result<Edit> edit(const PwadminRequest& request, const std::string& user, const Found& found,
                   const NewHash& hash) {
     if (request.add && found.line) return trouble(user + " is in the file already");
@@ -143,7 +143,7 @@ Result<void> get_password(const PwadminRequest& request, const LoginDefs& defs,
         return {};
     }
     const auto terminal = Terminal::open();
-    // Without its errno: ENOENT would mean that the credential file is missing.
+    // Without its errno, because ENOENT would mean that the credential file is missing.
     if (!terminal) return trouble(terminal.error().message());
     if (!request.quiet)
         if (auto told = terminal->tell("Changing password for " + user + "\n"); !told) return told;
@@ -158,10 +158,10 @@ Result<void> get_password(const PwadminRequest& request, const LoginDefs& defs,
     return ask_new_password(*terminal, defs, *gate, caller, user, old_password, password);
 }
 
-// Prints the password that was generated; nothing keeps it.
+// Prints the generated password, which is stored nowhere.
 Exit show_password(Secret& password) {
     const std::size_t size = password.view().size();
-    password.storage()[size] = '\n'; // in the place of the NUL
+    password.storage()[size] = '\n'; // replaces the NUL
     if (write_whole(STDOUT_FILENO, {password.storage().data(), size + 1})) return Exit::success;
     return fail(Exit::failure, "the new password is set, but could not be shown");
 }
@@ -178,13 +178,13 @@ Exit report(const PwadminRequest& request, const std::string& user) {
 }
 
 Exit change(PwadminRequest& request, const CredentialFile& file, const std::string& user) {
-    // Root has taken the owner's ids by now.
+    // At this point root has taken the owner's ids.
     const Caller caller = ::geteuid() == file.owner() ? Caller::master : Caller::user;
     if (caller == Caller::user && request.wants_master())
         return fail(denial("only root and the owner of " + file.path() + " may do that"));
     const auto found = file.find(user);
     if (!found) return fail(found.error());
-    // What is impossible is refused before a password is asked for.
+    // Refuses what is impossible before it asks for a password.
     if (const auto possible = edit(request, user, *found, {}); !possible) {
         if (possible.error().status != ExitStatus::misused) return fail(possible.error());
         return fail(Exit::combination, possible.error().message());
@@ -211,8 +211,8 @@ Exit change(PwadminRequest& request, const CredentialFile& file, const std::stri
         if (!made) return fail(Exit::failure, made.error().message());
         hash = *made;
     }
-    // Compare and set: the old password and the dates were judged by the line that was found, so it
-    // must be the same line still.
+    // Compare and set: the old password and the dates were judged by the line that was found, so
+    // the line must not have changed since.
     const bool same_line = caller == Caller::user || request.only_expired;
     const auto changed = file.change(user, [&](const Found& now) -> Result<Edit> {
         if (same_line && (now.line != found->line || now.format != found->format))
@@ -245,8 +245,8 @@ Exit carry_out(PwadminRequest& request) {
 
 Exit pwadmin(int argc, char** argv, bool is_heard) {
     if (is_set_user_id()) return fail(Exit::denied, "does not run set-user-ID");
-    // A write that nobody reads is an error of the write call, so that what was done can be
-    // reported.
+    // If nobody reads the output, the write call returns an error instead of a signal. So the
+    // program can report what was done.
     std::signal(SIGPIPE, SIG_IGN);
     auto request = read_command_line(argc, argv);
     if (!request) return fail(request.error());

@@ -40,7 +40,7 @@ constexpr option long_options[] = {
     {},
 };
 
-// Takes a number of days, or -1. A number with a 0 in front is octal to passwd(1) and decimal to
+// Reads a number of days, or -1. A number that begins with 0 is octal for passwd(1) and decimal for
 // people, so it is refused.
 Result<void> take_days(char name, std::string_view text, std::optional<Days>& into) {
     const std::string option{'-', name};

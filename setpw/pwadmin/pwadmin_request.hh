@@ -12,7 +12,7 @@ namespace poppass {
 struct PwadminRequest {
     enum class Show { nothing, usage, version } show = Show::nothing; // -h, -V: no other action
     std::optional<std::string> user;
-    int names = 0; // how many names are given as USER
+    int names = 0; // how many words are given as USER
     CredentialOptions options;
     std::string root; // -R; empty: not given
     bool status = false;
@@ -25,7 +25,7 @@ struct PwadminRequest {
     bool generate = false;
     LineChanges changes;
 
-    // Whether a new password is to be set. Without any option it is, as with passwd(1).
+    // Whether a new password is to be set. As with passwd(1), that is so if no option is given.
     bool sets_password() const {
         return add || from_stdin || generate || !(status || remove || changes.any());
     }
@@ -35,10 +35,10 @@ struct PwadminRequest {
 
 extern const std::string_view pwadmin_usage;
 
-// Misuse if an option is unknown or its value is wrong. After -h and -V nothing more is read.
+// An unknown option or a wrong value is misuse. After -h and -V nothing more is read.
 Result<PwadminRequest> read_command_line(int argc, char** argv);
 
-// Misuse if the options do not go together.
+// It is misuse if the options do not fit together.
 Result<void> check_combination(const PwadminRequest& request);
 
 } // namespace poppass

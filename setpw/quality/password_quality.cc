@@ -13,7 +13,7 @@ namespace {
 constexpr int not_given = -1;
 constexpr std::size_t truncated_length = 8;
 
-// The answer of libpasswdqc if it could not judge.
+// libpasswdqc answers this if it could not judge.
 constexpr std::string_view check_failed = "check failed";
 
 Result<void> can_read(const char* file) {
@@ -45,7 +45,7 @@ void PasswordQuality::Free::operator()(passwdqc_params_t* policy) const {
 Result<PasswordQuality> PasswordQuality::parse(std::span<char* const> words) {
     Policy policy{new passwdqc_params_t};
     ::passwdqc_params_reset(policy.get());
-    policy->qc.random_bits = 0; // unlike in PAM, nothing is offered unless random= asks for it
+    policy->qc.random_bits = 0; // unlike PAM's module, offers nothing unless random= asks for it
     policy->pam.retry = not_given;
     for (const std::string_view word : words)
         if (word.starts_with("random=") && word.ends_with(",only"))

@@ -1,4 +1,4 @@
-// Judges new passwords with libpasswdqc, by its parameters.
+// Judges new passwords with libpasswdqc and its parameters.
 #pragma once
 
 #include "base/result.hh"
@@ -13,7 +13,7 @@
 
 namespace poppass {
 
-// What a password should not be made of. Strings are empty if nothing is known.
+// Data of the user that a password should not be made of. A string is empty if nothing is known.
 struct Person {
     std::string login;
     std::string gecos;
@@ -32,8 +32,8 @@ public:
     Result<std::string_view> weakness(const char* new_password, const char* old_password,
                                       const Person& person) const;
 
-    // Makes a password that is not weak, of the size that `random=` gave. False, and empty, if no
-    // such size was given or if the policy refuses all passwords that were tried.
+    // Makes a password that is not weak, of the size in `random=`. Returns false, and an empty
+    // password, if no such size was given or if the policy refused all passwords that were tried.
     [[nodiscard]] bool generate(Secret& into, const char* old_password, const Person& person) const;
 
     bool enforced() const { return (policy_->pam.flags & F_ENFORCE_USERS) != 0; }
@@ -42,7 +42,7 @@ public:
     // With max=8 only the first eight bytes of a longer password are judged.
     bool judges_part_of(std::string_view password) const;
 
-    // The words that were given and have an effect in a PAM module only.
+    // The given words that have an effect only in a PAM module.
     std::vector<std::string_view> idle_words() const;
 
 private:
