@@ -1,4 +1,4 @@
-// poppass-check [--json] HOST CHECKPROGRAM [ARG...]: looks a set-up of poppass over, and changes
+// poppass-check [--json] HOST CHECKPROGRAM [ARG...]: checks a set-up of poppass, and changes
 // nothing. `poppass --check` runs it.
 #include "base/fd.hh"
 #include "process/child.hh"
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view usage = "usage: poppass --check [--json] HOST CHECKPROGRAM [ARG...]\n";
 
-// The directory that this program is in; empty where the system does not say.
+// The directory of this program; empty if the system does not tell it.
 std::string own_directory() {
     char path[PATH_MAX];
     const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);

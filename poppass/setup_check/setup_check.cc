@@ -24,7 +24,8 @@ namespace {
 using Next = KnownLink::Next;
 using Words = std::span<const std::string>;
 
-// How long a link may take to look its store over: a directory's servers are asked in turn.
+// The longest time in which a link may look over its store: a directory's servers are asked in
+// turn.
 constexpr std::chrono::seconds longest_look{30};
 
 std::string in_quotes(std::string_view word) { return "`" + std::string{word} + "'"; }
@@ -33,13 +34,13 @@ bool is_loopback(std::string_view address) {
     return address.starts_with("127.") || address == "::1";
 }
 
-// The address that the super-server names, or that descriptor 0 is a socket of.
+// The address that the super-server names, or else our address on the socket at descriptor 0.
 std::optional<std::string> service_address() {
     if (const auto named = environment("TCPLOCALIP")) return parse_address(*named);
     return local_address(STDIN_FILENO);
 }
 
-// A command line as getopt_long(3) and execve(2) want it: changeable, a null pointer behind it.
+// A command line as getopt_long(3) and execve(2) need it: writable, with a null pointer at the end.
 class Argv {
 public:
     explicit Argv(std::vector<std::string> words) : words_(std::move(words)) {
@@ -56,7 +57,7 @@ private:
     std::vector<char*> pointers_;
 };
 
-// One link of a chain, its options apart from what comes after it.
+// One link of a chain: its options, and what comes after them.
 struct LinkInChain {
     const KnownLink& known;
     std::vector<std::string> options;
@@ -127,7 +128,7 @@ private:
             report_.ok(path, "runs for the " + std::string{chain});
     }
 
-    // One link, then what comes after it.
+    // Checks one link, then what comes after it.
     void check_chain(std::string_view chain, Words words) {
         const auto path = find_program(words.front());
         if (!path) return report_.fail(words.front(), path.error().message());
@@ -180,7 +181,7 @@ private:
                                    ": end the chain in /bin/false, or say --native");
     }
 
-    // What a link of ours says of its own store.
+    // Lets a link of ours report on its own store.
     void ask_link(const LinkInChain& link) {
         const std::string_view name = link.known.name;
         const std::string path = own_ + "/" + std::string{name};
