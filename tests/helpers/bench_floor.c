@@ -1,5 +1,5 @@
-// The least that a poppassd session can be: one process that answers, and starts a program at `pass`
-// and one at `newpass`. It checks nothing and gives nothing away: what scripts/bench divides by.
+// The smallest possible poppassd session: one process answers, and starts a program at `pass` and
+// one at `newpass`. It checks nothing and drops no privileges. scripts/bench divides by its cost.
 //     bench_floor PROGRAM
 #include <string.h>
 #include <sys/wait.h>

@@ -1,11 +1,14 @@
 // The load of scripts/bench: clients of a poppassd service on loopback, and the starting of
 // programs.
-//     bench_load sessions PORT COUNT AT-ONCE USER OLD NEW   whole sessions, each a change
-//     bench_load idle PORT COUNT                            connections that say nothing, until
-//     input ends bench_load run COUNT RECORD PROGRAM [ARG...]          COUNT runs, the file RECORD
-//     on descriptor 3
-// Prints the seconds that it took; `run` then the CPU seconds, and the peak memory of a run in kB.
-// Any reply but 200, and any status but 0, ends it.
+//     bench_load sessions PORT COUNT AT-ONCE USER OLD NEW
+//         runs whole sessions, each with a change
+//     bench_load idle PORT COUNT
+//         holds connections that say nothing, until input ends
+//     bench_load run COUNT RECORD PROGRAM [ARG...]
+//         runs a program COUNT times, with the file RECORD on descriptor 3
+//
+// Prints the seconds that it took; `run` also prints the CPU seconds, and the peak memory of a run
+// in kB. Any reply but 200 and any status but 0 is an error that ends it.
 #include <arpa/inet.h>
 #include <chrono>
 #include <cstdio>

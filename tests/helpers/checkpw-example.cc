@@ -1,5 +1,5 @@
 // checkpw-example: the smallest check link. Its store is one word of the command line,
-// LOGIN:PASSWORD. CONTRIBUTING shows it; the suite check_link runs it.
+// LOGIN:PASSWORD. CONTRIBUTING shows it, and the suite check_link runs it.
 #include "base/command_line.hh"
 #include "link/check_link.hh"
 
@@ -34,7 +34,7 @@ private:
     std::string user_;
 };
 
-// In the suite this row stands in lib/link/link_table.cc, and main is one line:
+// The suite adds a row like this to lib/link/link_table.cc, and main is one line:
 // check_link<WordStore>.
 constexpr option long_options[] = {{"native", no_argument, nullptr, native_option},
                                    {"check", no_argument, nullptr, check_option},

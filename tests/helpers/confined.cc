@@ -1,7 +1,7 @@
-// confined UNIT PATH...: becomes what a systemd unit starts, within the unit's limits, as far as
-// they are the kernel's and no control group's: for machines where systemd does not run. PATHs stay
-// where they are though a limit hides their folder. Must be root. A limit that it does not know, it
-// refuses.
+// confined UNIT PATH...: runs what a systemd unit starts, within the unit's limits. It is for
+// machines where systemd does not run, and sets only limits of the kernel, not those of control
+// groups. PATHs stay visible even if a limit hides their folder. It must be root. It refuses a unit
+// with a limit that it does not know.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -43,7 +43,7 @@ void must(bool done, const std::string& what) {
     if (!done) fail(what);
 }
 
-// As systemd splits: at spaces, with quotes.
+// Splits as systemd does: at spaces, with quotes.
 Words split(const std::string& text) {
     Words words;
     std::string word;
@@ -66,7 +66,7 @@ Words split(const std::string& text) {
     return words;
 }
 
-// The lines of [Service], in order; those that nobody here asks for in the end are refused.
+// The lines of [Service], in order. Lines that no function has asked for are refused at the end.
 class Unit {
 public:
     explicit Unit(const char* path) {
@@ -182,7 +182,7 @@ void change_view(Unit& unit, const Words& kept_paths) {
         if (!is_directory(path)) make_directories(path);
         attach(tree, path);
     }
-    // Everything that these forbid to write is under what is read-only now.
+    // Everything that these settings protect is already below a path that is read-only.
     for (const char* const name : {"ProtectClock", "ProtectControlGroups", "ProtectKernelLogs",
                                    "ProtectKernelModules", "ProtectKernelTunables"})
         (void)unit.yes(name);
@@ -193,7 +193,7 @@ void change_view(Unit& unit, const Words& kept_paths) {
     for (const auto& path : writable) set_read_only(path, false);
 }
 
-// --- who it is
+// --- users and groups
 
 unsigned number_of(const std::string& text) {
     char* end = nullptr;
@@ -202,7 +202,8 @@ unsigned number_of(const std::string& text) {
     return static_cast<unsigned>(number);
 }
 
-// Only root and the user exist: written from outside, as the manager does.
+// Only root and the user exist in the namespace. A process outside it writes the map, as systemd
+// does.
 void map_users(unsigned uid, unsigned gid) {
     int gate[2];
     must(::pipe(gate) == 0, "pipe");
@@ -248,7 +249,8 @@ void become(Unit& unit) {
     const unsigned uid = number_of(user);
     const auto group = unit.last("Group");
     const unsigned gid = group.empty() ? uid : number_of(group);
-    // Within a user namespace setgroups wants the map, and the bounding set all its power.
+    // In a user namespace setgroups needs the map, and dropping the bounding set needs all
+    // capabilities.
     must(::setgroups(0, nullptr) == 0, "setgroups");
     if (unit.yes("PrivateUsers")) map_users(uid, gid);
     drop_bounding_set(kept);
@@ -287,7 +289,7 @@ void install(Filter filter) {
     must(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "install a filter");
 }
 
-// A call with any of these bits in its argument fails.
+// A call fails if its argument has any of these bits.
 void forbid_bits(long call, unsigned index, std::uint32_t bits) {
     install({skip_unless(static_cast<std::uint32_t>(call), 3), load(argument(index)),
              skip_unless_any(bits, 1), end_with(errno_of(EPERM))});
@@ -311,7 +313,7 @@ std::map<std::string, std::uint32_t> call_numbers() {
     return numbers;
 }
 
-// The names in a set, as systemd itself tells.
+// The names in a set, as systemd itself prints them.
 void expand(const std::string& word, std::set<std::string>& names) {
     if (!word.starts_with('@')) {
         names.insert(word);
@@ -441,11 +443,12 @@ int main(int argc, char** argv) {
     ::umask(static_cast<mode_t>(std::stoul(unit.last("UMask"), nullptr, 8)));
     limit(RLIMIT_CORE, unit.last("LimitCORE"));
     limit(RLIMIT_NOFILE, unit.last("LimitNOFILE"));
-    // The manager's own, and those of control groups.
+    // These are for the manager, or for control groups.
     for (const char* const name : {"StandardInput", "StandardError", "KillMode", "TimeoutStopSec",
                                    "IPAddressDeny", "MemoryMax", "TasksMax"})
         (void)unit.last(name);
-    // A first look for all that follow, which can no longer be said once they are in force.
+    // Reads all settings first, because errors can no longer be reported once the limits are in
+    // force.
     for (const char* const name :
          {"User", "Group", "DynamicUser", "PrivateUsers", "CapabilityBoundingSet",
           "AmbientCapabilities", "NoNewPrivileges", "SystemCallArchitectures", "SystemCallFilter",

@@ -1,5 +1,5 @@
-// A program with the faults that valgrind is to find, one by its name: what finds none here would
-// find none anywhere.
+// A program with the faults that valgrind must find, one for each name. If valgrind finds no fault
+// here, it would find none anywhere.
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -7,7 +7,7 @@
 
 namespace {
 
-// Out of the optimiser's sight.
+// Hides the value from the optimiser.
 char* volatile memory = nullptr;
 volatile std::size_t size = 16;
 
@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
     if (fault == "uninitialised" && jump_on_uninitialised() == 1) return 1;
     std::memset(memory, 0, size);
     if (fault == "read" && read_beyond() == 'x') return 1;
-    if (fault == "exec") { // a fault of a program that never ends: it becomes another one
+    if (fault == "exec") { // a fault in a program that never ends: it execs another one
         if (read_beyond() == 'x') return 1;
         ::execl(argv[0], argv[0], "none", nullptr);
     }

@@ -1,5 +1,6 @@
-// A front end that greets and does no more. Started as root, it gives all its power away but what
-// $KEEP names, for harden-check to see; where that is `nothing at all`, not even a process.
+// A front end that only greets. Started as root, it gives up all its privileges except those that
+// $KEEP names, so that harden-check can find them. With `nothing at all` it does not even start a
+// process.
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// A link of a chain that does what its words say, one after the other, however badly links behave
-// that do so. Exits with 0 at the end of its words.
+// A link of a chain that does what its words say, one after the other, even what a link must not
+// do. Exits with 0 at the end of its words.
 //
 //   record FILE      reads descriptor 3 to its end and adds it to FILE
 //   login WORD       exits with 1 unless the record's first string is WORD
@@ -12,7 +12,7 @@
 //   await FILE       waits until there is FILE; without its directory, the end
 //   sleep MS
 //   leave FILE       leaves a process behind that holds the descriptors; its number goes to FILE
-//   forever          never ends; stubborn: nor by SIGTERM
+//   forever          never ends; stubborn: does not end at SIGTERM either
 //   die SIGNAL
 //   exit STATUS
 #include <algorithm>

@@ -6,9 +6,9 @@
 //           change is verified by the next check. All begin with the password `password`.
 //   guess   guesses at the passwords of user0, user1, ...
 //
-// After SECONDS what was begun is finished, and the figures are written, one `name=value` a line,
-// then the users, each with its password and the one before. The connections stay open until
-// standard input ends. Exits with 0 if all went as it should.
+// After SECONDS the clients finish what they have begun. Then it writes the figures, one
+// `name=value` a line, and the users, each with its password and the one before. The connections
+// stay open until standard input ends. Exits with 0 if all was as it should be.
 #include "base/fd.hh"
 
 #include <arpa/inet.h>
@@ -41,13 +41,13 @@ struct Figures {
     long connections = 0;
     long changes = 0;
     long verified = 0; // the old password of the next change was accepted
-    long lost = 0;     // it was not
+    long lost = 0;     // it was refused
     long refused = 0;  // changes that were not made
     long guesses = 0;
     long right = 0;      // guesses that were accepted
     long dropped = 0;    // connections that ended before they should
-    long nonsense = 0;   // replies that are none
-    long unfinished = 0; // clients that were not done in time
+    long nonsense = 0;   // replies that the protocol does not allow
+    long unfinished = 0; // clients that did not finish in time
     bool good() const { return lost + refused + right + dropped + nonsense + unfinished == 0; }
 };
 
@@ -73,7 +73,7 @@ public:
         typed_ = 0;
     }
 
-    // Nothing is under way.
+    // Whether the client has no request under way.
     bool is_done() const {
         return kind_ == Kind::idle || kind_ == Kind::slow || awaited_ == Awaited::nothing;
     }
@@ -98,7 +98,7 @@ public:
         }
     }
 
-    // Not all at the same time.
+    // The clients do not start all at the same time.
     void say_a_byte(int round) {
         if (round < number_) return;
         const auto text = slow_text();
@@ -109,7 +109,7 @@ private:
     enum class Awaited { greeting, user, pass, newpass, quit, last, nothing };
 
     void send(const std::string& text) {
-        // A few bytes always fit; that the server has closed shows at the next read.
+        // A few bytes can always be sent. If the server has closed, the next read shows it.
         (void)::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
     }
     void say(const std::string& line, Awaited next) {
@@ -164,8 +164,8 @@ private:
         say("user " + user_, Awaited::user);
     }
 
-    // Guessers are sent away after some tries, the others not before they quit; a slow one quits
-    // too.
+    // Guessers are disconnected after some tries, and so is a slow client. The others are connected
+    // until they quit.
     void closed() {
         const bool expected = (kind_ == Kind::guess && changes_here_ > 0) ||
                               (kind_ == Kind::change && awaited_ == Awaited::last) ||

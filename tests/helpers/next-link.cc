@@ -1,5 +1,6 @@
-// The last link of a chain under test: tells on descriptor 1, or in the file $NEXT_LINK_OUT, what
-// it was given, a line each, and exits with the number in its first argument. program.hh reads it.
+// The last link of a chain under test. It writes what it was given to descriptor 1, or to the file
+// $NEXT_LINK_OUT, one value a line, and exits with the number in its first argument. program.hh
+// reads the output.
 #include <cctype>
 #include <csignal>
 #include <cstdio>
@@ -42,7 +43,7 @@ std::vector<unsigned char> read_to_end(int fd) {
 } // namespace
 
 int main(int argc, char** argv) {
-    // Before anything else is opened.
+    // Done before anything else is opened.
     std::vector<bool> open_descriptors(1024);
     for (int fd = 0; fd < 1024; ++fd)
         open_descriptors[static_cast<std::size_t>(fd)] = ::fcntl(fd, F_GETFD) != -1;

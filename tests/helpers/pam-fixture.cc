@@ -1,6 +1,6 @@
-// A PAM module that does what its words say, one after the other, however badly modules behave that
-// do so. In every function; at a change, the words up to `update` are for the first of its two
-// calls and those after it for the second.
+// A PAM module that does what its words say, one after the other, even what a module must not do.
+// It does so in every function. PAM calls it twice for a change: the words up to `update` are for
+// the first call, and those after it for the second.
 //
 //   into=FILE      what is told goes there, a line each
 //   ask=TEXT       a hidden prompt; tells "ask TEXT=ANSWER", or "ask TEXT fails CODE"

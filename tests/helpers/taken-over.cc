@@ -1,6 +1,6 @@
-// poppass with a network side that was taken over: linked with poppass's main and monitor in the
-// place of the real one. It drops its privileges like that one, greets, and then does what its
-// client says, one line a deed:
+// poppass with a network side that an attacker has taken over. It is linked with poppass's main and
+// monitor, and replaces the real network side. It drops its privileges like that one, greets, and
+// then does what its client says, one deed a line:
 //
 //   send HEX      sends the bytes to the monitor
 //   flood HEX     sends them again and again, and nothing else any more
@@ -8,7 +8,7 @@
 //   leave         shuts the pair down and waits for its end
 //   hang          does nothing any more
 //   exit STATUS
-//   fork          asks for a system call that it must not have
+//   fork          makes a system call that the filter must forbid
 #include "network/network_side.hh"
 #include "network/sandbox.hh"
 #include "protocol/monitor_message.hh"
@@ -27,7 +27,7 @@ namespace {
 
 constexpr int monitor_fd = 3;
 
-// After the filter there is no memory to be had.
+// Once the filter is active, no memory can be allocated.
 std::array<char, 1 << 18> input;
 std::size_t input_size = 0;
 std::array<char, 1 << 17> message;
