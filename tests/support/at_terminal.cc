@@ -41,7 +41,7 @@ AtTerminal::AtTerminal(const std::function<int()>& deed) {
     pid_ = ::forkpty(&master, nullptr, nullptr, nullptr);
     if (pid_ < 0) throw std::runtime_error{"no terminal"};
     if (pid_ == 0) {
-        // Shells start what runs in the background with two of them ignored.
+        // Shells start background programs with two of them ignored.
         for (const int number : {SIGPIPE, SIGINT, SIGQUIT}) ::signal(number, SIG_DFL);
         ::_exit(deed());
     }
@@ -94,7 +94,7 @@ int AtTerminal::wait() {
     int status = 0;
     const bool ended = soon([&] {
         pollfd event{master_.get(), POLLIN, 0};
-        if (::poll(&event, 1, 0) == 1) more(); // so that it need not wait to be read
+        if (::poll(&event, 1, 0) == 1) more(); // so that the program need not wait for a reader
         return ::waitpid(pid_, &status, WNOHANG) == pid_;
     });
     if (!ended) return -1000;

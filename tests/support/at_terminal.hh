@@ -1,4 +1,4 @@
-// A program at a terminal of its own, and what it shows there. Every wait is bounded.
+// A program at a terminal of its own, and what it shows there. Every wait has a time limit.
 #pragma once
 
 #include "support/program.hh"
@@ -7,20 +7,20 @@ namespace poppass::test {
 
 class AtTerminal {
 public:
-    // Runs `deed` in a child; what it returns is the exit status.
+    // Runs `deed` in a child. What `deed` returns is the exit status.
     explicit AtTerminal(const std::function<int()>& deed);
     explicit AtTerminal(std::vector<std::string> argv, Environment environment = {});
     AtTerminal(const AtTerminal&) = delete;
     AtTerminal& operator=(const AtTerminal&) = delete;
-    ~AtTerminal(); // kills it, if it still runs
+    ~AtTerminal(); // kills the program if it still runs
 
-    // All that was shown since the last call that found its text holds `text`, or soon does.
+    // Whether the output since the last found text contains `text`, now or soon.
     bool shows(std::string_view text);
     void type(std::string_view keys) const;
     void hang_up() { master_.reset(); }
-    // Whether echo is on, or soon is.
+    // Whether echo is on, now or soon.
     bool echoes(bool wanted) const;
-    // The exit status, or minus the signal; -1000 where it does not end.
+    // The exit status, or minus the number of the signal; -1000 if the program does not end.
     int wait();
 
     pid_t pid() const { return pid_; }

@@ -77,7 +77,7 @@ Conversation::Line Conversation::make_line(bool pipes) {
         line.theirs_in.reset(ends[1]);
         line.theirs_out.reset(::fcntl(ends[1], F_DUPFD_CLOEXEC, 0));
     }
-    // Theirs stays as poppass would get it.
+    // Only our ends are changed. poppass gets its ends as they are.
     set_blocking(line.ours_in.get(), false);
     set_blocking(line.ours_out.get(), false);
     return line;

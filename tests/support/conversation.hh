@@ -1,5 +1,5 @@
-// A client of poppass under test. Every wait is bounded, and nothing is ended but what was started
-// here.
+// A client of poppass under test. Every wait has a time limit, and only processes that were started
+// here are ended.
 #pragma once
 
 #include "support/program.hh"
@@ -13,25 +13,25 @@ namespace poppass::test {
 
 using Words = std::vector<std::string>;
 
-// The link of this build that does what its words say: link-fixture.cc.
+// The link of this build that does what its words say (link-fixture.cc).
 Words fixture(Words deeds = {});
 
-// Words as PASSWORD_COMMAND wants them, however odd they are.
+// Writes words in the form that PASSWORD_COMMAND needs, whatever characters they have.
 std::string quoted(const Words& words);
 
-// A process's line in /proc/PID/status, without its name: "NoNewPrivs". Empty where there is none.
+// A process's line in /proc/PID/status, without its name: "NoNewPrivs". Empty if there is none.
 std::string process_status(pid_t pid, std::string_view name);
 
-// A started poppass and its surroundings. Delays are 0 unless the environment says other; nothing
-// that this process's own environment says of peers, ids or settings reaches it.
+// A started poppass and its surroundings. Delays are 0 unless `environment` sets them. Variables of
+// this process about peers, ids or settings are not passed on.
 struct Service {
     std::string front_end = built("poppass");
     Words check = fixture();                               // the words after HOST
     std::optional<std::string> change = quoted(fixture()); // PASSWORD_COMMAND
     Environment environment = {};
     std::string host = "test.example";
-    bool pipes = false;    // the client is at two pipes, not at a socket
-    bool log_here = false; // descriptor 2 is the client's socket, as inetd has it
+    bool pipes = false;    // the client uses two pipes instead of a socket
+    bool log_here = false; // descriptor 2 is the client's socket, as with inetd
     std::vector<int> closed = {};
     std::optional<Ids> as = {};
     std::function<void()> before_exec = {};
@@ -40,42 +40,42 @@ struct Service {
 
 class Conversation {
 public:
-    // With `greeted` the greeting is waited for, and must be right.
+    // If `greeted`, waits for the greeting, which must be right.
     explicit Conversation(const Service& service, bool greeted = true);
     ~Conversation();
 
-    // All of it, or what could be sent until poppass was gone. Replies are taken in meanwhile.
+    // Sends all of it, or as much as possible until poppass has ended. Reads replies meanwhile.
     void send(std::string_view bytes);
 
-    // What can be sent in that time while no reply is read; returns how much.
+    // Sends as much as possible in that time without reading replies. Returns how much.
     std::size_t send_without_reading(std::string_view bytes, milliseconds limit);
 
-    // The next reply, without its CR LF; nothing at the end of the connection. Throws
-    // std::runtime_error where it is late, or no line as poppass must send it.
+    // The next reply, without its CR LF; empty at the end of the connection. Throws
+    // std::runtime_error if the reply is late, or is not a line that poppass may send.
     std::optional<std::string> reply(milliseconds limit = milliseconds{15'000});
 
-    // `line` and CR LF, and the one reply to it; "(closed)" where there is none.
+    // Sends `line` and CR LF, and returns the one reply; "(closed)" if there is none.
     std::string ask(std::string_view line);
 
-    // All replies to the end of the connection.
+    // All replies until the end of the connection.
     Words rest();
 
-    // True if nothing comes, and the connection stays open, for so long.
+    // True if nothing comes in that time and the connection stays open.
     bool silent(milliseconds time);
 
     void half_close();
-    void close(); // all of it, what was not read included
+    void close(); // closes the connection, even if replies were not read
 
     pid_t monitor() const { return process_.pid(); }
-    pid_t network() const { return network_; } // 0 where there was no greeting
+    pid_t network() const { return network_; } // 0 if there was no greeting
     void signal(int number) const { process_.signal(number); }
 
-    bool log_has(std::string_view text); // waits for it
+    bool log_has(std::string_view text); // waits for the text
     const std::string& log() const { return process_.err(); }
 
-    // Waits for poppass's end; its log is in the outcome. Closes our side first.
+    // Closes our side, and waits until poppass ends. Its log is in the outcome.
     Outcome end();
-    // The same with our side left open.
+    // The same, but our side stays open.
     Outcome wait() { return process_.wait(); }
 
 private:

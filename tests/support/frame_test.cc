@@ -1,4 +1,4 @@
-// The tests' own frame: what the other suites believe of it.
+// Tests of the test frame itself: what the other suites rely on.
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
@@ -191,7 +191,7 @@ TEST_CASE("files, and a directory that goes with all that is in it") {
 }
 
 TEST_CASE("a suite with an idle case fails, one that lacks something exits 77") {
-    // This very program, filtered to one case below.
+    // Runs this program again, filtered to one case below.
     const auto suite = [](const char* name) {
         return run({.argv = {"/proc/self/exe", std::string{"--test-case="} + name, "--no-skip"}});
     };

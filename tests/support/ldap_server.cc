@@ -122,7 +122,7 @@ std::string Listener::talk_once(std::string_view answer, milliseconds limit) con
 
 namespace {
 
-// The first that is readable, or has ended; nothing where the time is up.
+// The first descriptor that can be read or has ended; empty if the time is over.
 std::optional<std::size_t> first_ready(std::initializer_list<int> fds, int limit_ms) {
     std::vector<pollfd> events;
     for (const int fd : fds) events.push_back({fd, POLLIN, 0});
@@ -142,8 +142,8 @@ Fd connect_port(int port) {
     return fd;
 }
 
-// An answer to an extended operation with this result code. The request's number is its first
-// integer.
+// An answer with this result code to an extended operation. The first integer in the request is its
+// number.
 std::string extended_answer(std::string_view request, char code) {
     const std::size_t number = request.find(bytes("\x02\x01")) + 2;
     return bytes("\x30\x0c\x02\x01") + request[number] + bytes("\x78\x07\x0a\x01") + code +
@@ -181,7 +181,7 @@ void Proxy::serve_connection(Fd client) {
     for (;;) {
         const auto from = first_ready({stop_.read_end.get(), ends[0], ends[1]}, long_ms);
         if (!from || *from == 0) return;
-        char block[4096]; // a message is shorter, and comes in one piece
+        char block[4096]; // a message is shorter, and is read in one piece
         const auto n = ::read(ends[*from - 1], block, sizeof block);
         if (n <= 0) return;
         const std::string_view message{block, static_cast<std::size_t>(n)};
@@ -195,13 +195,13 @@ void Proxy::serve_connection(Fd client) {
     }
 }
 
-// True where the connection is over.
+// True if the connection is over.
 bool Proxy::spoil(const Fd& client, const Fd& server, std::string_view request) {
     const auto pass_on = [&] {
         (void)write_whole(server.get(), request);
         (void)first_ready({stop_.read_end.get(), server.get()}, long_ms);
     };
-    // Until the other side gives up.
+    // Until the other side closes.
     const auto hold = [&] { (void)first_ready({stop_.read_end.get(), client.get()}, long_ms); };
     switch (deed_) {
     case Deed::drop_request: return true;
@@ -251,7 +251,7 @@ void LdapServer::prepare(const LdapServerPlan& plan) {
         entries += "dn: ou=" + std::string{folder} + "," + suffix +
                    "\nobjectClass: organizationalUnit\nou: " + folder + "\n\n";
     write_file(directory_.file("entries"), entries + plan.entries);
-    // -w: with a contextCSN, as replication wants it.
+    // -w: with a contextCSN, which replication needs.
     must({.argv = {slapd, "-T", "add", "-q", "-w", "-f", directory_.file("slapd.conf"), "-l",
                    directory_.file("entries")}});
 }
@@ -311,8 +311,8 @@ std::vector<std::string> attribute(const std::string& uri, const std::string& dn
 
 LdapServerPlan multi_provider(int number, const LdapServer& other, const std::string& entries) {
     const std::string id = std::to_string(number);
-    // A checkpoint with each change: killed before one, a server never tells the other of the
-    // changes since the last.
+    // A checkpoint after each change. A server that is killed before its checkpoint never tells the
+    // other servers about the changes since the last one.
     return {.global = "serverID " + id + "\n",
             .database = "syncrepl rid=00" + id + " provider=" + other.uri() +
                         " type=refreshAndPersist retry=\"1 +\" searchbase=" + suffix +
@@ -345,7 +345,7 @@ std::string Certificates::server(const std::string& authority, const std::string
                    "-nodes", "-subj", "/CN=server", "-keyout", file + ".key", "-out",
                    file + ".csr"}});
     write_file(file + ".names", "subjectAltName=" + names + "\n");
-    // `openssl ca`, for `openssl x509` takes dates of the past in no version that Debian 12 has.
+    // `openssl ca`, because `openssl x509` in Debian 12 takes no dates in the past.
     write_file(file + ".list", "");
     write_file(file + ".conf", "[ca]\ndefault_ca = here\n[here]\npolicy = any\ndatabase = " + file +
                                    ".list\nnew_certs_dir = " + directory.path() +

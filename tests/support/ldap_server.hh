@@ -1,5 +1,5 @@
-// Real slapd processes for the suites of the directory: on loopback, in a directory of their own,
-// and gone with this process.
+// Real slapd processes for the suites of the directory. They run on loopback in a directory of
+// their own, and end with this process.
 #pragma once
 
 #include "support/program.hh"
@@ -15,7 +15,7 @@ namespace poppass::test {
 
 // Whether slapd and its modules are installed.
 bool have_slapd();
-bool have_openssl(); // for Certificates
+bool have_openssl(); // Certificates needs it
 
 inline const std::string suffix = "dc=example,dc=org";
 inline const std::string people = "ou=people," + suffix;
@@ -23,19 +23,19 @@ inline const std::string manager = "cn=manager," + suffix; // may everything; pa
 
 std::string user_dn(std::string_view uid); // uid=UID,ou=people,...
 
-// An entry of a user with that password; `more`: lines of LDIF, each with its line feed.
+// The LDIF of a user with that password. `more`: further lines of LDIF, each with its line feed.
 std::string user_entry(std::string_view uid, std::string_view password, std::string_view more = {});
 
-// An entry of a password policy, for a user's `pwdPolicySubentry: DN`.
+// The LDIF of a password policy. A user has it by `pwdPolicySubentry: DN`.
 std::string policy_dn(std::string_view name);
 std::string policy_entry(std::string_view name, std::string_view attributes);
 
 struct LdapServerPlan {
-    std::string global = {};   // more lines of slapd.conf, before its database
-    std::string database = {}; // in it
-    std::string overlays = {}; // and after ppolicy
+    std::string global = {};   // further lines of slapd.conf, before its database
+    std::string database = {}; // further lines in the database
+    std::string overlays = {}; // further lines after the overlay ppolicy
     std::string entries = {};  // LDIF, after the suffix and the folders people and policies
-    bool empty = false;        // no entry at all: they are to come from another server
+    bool empty = false;        // no entry at all: another server will send them
     bool tls = false;          // it also listens for ldaps
     std::string access = "access to attrs=userPassword by self =xw by anonymous auth by * none\n"
                          "access to * by * read\n";
@@ -43,14 +43,15 @@ struct LdapServerPlan {
 
 class LdapServer {
 public:
-    // Reserves its ports, and makes its database. It does not run yet.
+    // Reserves the ports and makes the database. Does not start the server yet.
     LdapServer();
     void prepare(const LdapServerPlan& plan);
 
-    // And waits until it answers. It ends with the thread that starts it, however that ends.
+    // Starts the server, and waits until it answers. The server ends when the thread that started
+    // it ends, for any reason.
     void start();
-    void end(int signal);                       // and waits for its end
-    void freeze() const;                        // SIGSTOP, and waits until all of it stands still
+    void end(int signal);                       // sends the signal, and waits for the end
+    void freeze() const;                        // SIGSTOP; waits until all threads have stopped
     void thaw() const { process_->signal(18); } // SIGCONT
     bool running() const { return process_ != nullptr; }
 
@@ -68,7 +69,7 @@ private:
     std::unique_ptr<Process> process_;
 };
 
-// Listens at a port of loopback of its own.
+// Listens at its own port of loopback.
 class Listener {
 public:
     Listener();
@@ -76,8 +77,8 @@ public:
     int port() const { return port_; }
     std::string uri() const { return "ldap://127.0.0.1:" + std::to_string(port_); }
 
-    // Takes one connection, answers the first bytes there with these, and returns all that came
-    // until the other side closed, or the time was up.
+    // Takes one connection and sends `answer` after the first bytes. Returns all that came until
+    // the other side closed or the time was over.
     std::string talk_once(std::string_view answer, milliseconds limit) const;
 
 private:
@@ -85,18 +86,19 @@ private:
     int port_;
 };
 
-// Stands before a server and passes everything on, but for the first request to change a password.
+// A proxy before a server. It passes everything on, except for the first request to change a
+// password.
 class Proxy {
 public:
     enum class Deed {
         drop_request, // closes the connection without passing it on
-        drop_answer,  // passes it on, and closes the connection once it is answered
-        hold_request, // says nothing more on this connection; the server never sees it
-        hold_answer,  // passes it on and says nothing more
-        answer_busy,  // answers in the server's place: result code 51
-        answer_odd,   // the same: 80
+        drop_answer,  // passes it on, and closes the connection when the server answers
+        hold_request, // sends nothing more on this connection; the server never gets the request
+        hold_answer,  // passes it on, and sends nothing more
+        answer_busy,  // answers instead of the server: result code 51
+        answer_odd,   // the same with result code 80
     };
-    // `then_gone`: after that there is no server here any more.
+    // `then_gone`: after that nothing listens here any more.
     Proxy(const LdapServer& server, Deed deed, bool then_gone = false);
     Proxy(const Proxy&) = delete;
     Proxy& operator=(const Proxy&) = delete;
@@ -115,37 +117,37 @@ private:
     Deed deed_;
     bool then_gone_;
     bool spoiled_ = false;
-    Pipe stop_; // its write end closed: the end
+    Pipe stop_; // closing its write end stops the thread
     std::thread thread_;
 };
 
-// The result code of a simple bind, -1 where there was none within two seconds. No code of ours is
-// in it: it judges the programs under test.
+// The result code of a simple bind; -1 if none came within two seconds. It uses no code of ours,
+// because it judges the programs under test.
 int bind_code(const std::string& uri, const std::string& dn, const std::string& password);
 inline bool can_bind(const std::string& uri, const std::string& dn, const std::string& password) {
     return bind_code(uri, dn, password) == 0;
 }
 
-// The values of an attribute of an entry, as the manager sees them, sorted.
+// The values of an attribute of an entry, as the manager sees them, in sorted order.
 std::vector<std::string> attribute(const std::string& uri, const std::string& dn,
                                    const std::string& name);
 
-// What lets each of two servers take changes, and brings them to the other. The second begins
-// empty.
+// The configuration that lets each of two servers accept changes and send them to the other. The
+// second server begins empty.
 LdapServerPlan multi_provider(int number, const LdapServer& other, const std::string& entries);
 
-// Waits until both have the same contextCSN, that of every server with a number in it.
+// Waits until both servers have the same contextCSN for every server number.
 bool in_step(const LdapServer& one, const LdapServer& other,
              milliseconds limit = milliseconds{15'000});
 
-// A key and a certificate for a server, by an authority of its own, as slapd's options; made with
-// openssl.
+// A key and a certificate for a server, from an authority of its own, as options for slapd. openssl
+// makes them.
 struct Certificates {
     TemporaryDirectory directory;
 
-    std::string authority(const std::string& name); // its file
-    // `names`: as openssl's subjectAltName; `end`: of its validity, which began in 2020. Options
-    // for LdapServerPlan::global.
+    std::string authority(const std::string& name); // the path of its certificate
+    // `names`: as openssl's subjectAltName. `end`: the end of the validity, which began in 2020.
+    // Returns options for LdapServerPlan::global.
     std::string server(const std::string& authority, const std::string& names,
                        const std::string& end = "20491231235959Z");
 

@@ -33,11 +33,12 @@ std::string unpacked(const std::string& path) {
 bool listens(const std::string& port) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
     while (std::chrono::steady_clock::now() < end) {
-        // A look, not a connection, which would be a session.
+        // Looks at the kernel's table instead of connecting, because a connection would be a
+        // session.
         char line[16];
         std::snprintf(line, sizeof line, ":%04X ", std::stoi(port));
         for (const char* const table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
-            if (::access(table, F_OK) != 0) continue; // a kernel without IPv6
+            if (::access(table, F_OK) != 0) continue; // the kernel has no IPv6
             const auto text = read_file(table);
             for (std::size_t at = 0; (at = text.find(line, at)) != text.npos; ++at)
                 if (text.find(" 0A ", at) < text.find('\n', at)) return true;
@@ -76,7 +77,7 @@ std::string CredentialFixture::service_text(std::string_view name, const Words& 
             throw std::runtime_error{std::string{name} + " has no " + changes[i]};
         replace(text, changes[i], changes[i + 1]);
     }
-    // The programs stand in several folders of a build.
+    // The programs are in several folders of a build.
     for (std::size_t at; (at = text.find("@sbindir@/")) != text.npos;) {
         const auto begin = at + std::string_view{"@sbindir@/"}.size();
         const auto end = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz-", begin);

@@ -10,14 +10,14 @@ namespace poppass::test {
 
 using Words = std::vector<std::string>;
 
-// Whether a program is in PATH, or in a folder that users of root's programs have there.
+// Whether a program is in PATH, or in one of the folders that root has in PATH.
 bool have_program(std::string_view name);
 
-// Where a file of a package is: installed, or in the folder `unpacked` of the build, for packages
-// that cannot be installed beside others or bring much along. Empty: nowhere.
+// The path of a file of a package: installed, or in the folder `unpacked` of the build. That folder
+// is for packages that exclude each other or need many others. Empty: not there.
 std::string unpacked(const std::string& path);
 
-// Whether somebody listens there, or soon does.
+// Whether a server listens there, now or soon.
 bool listens(const std::string& port);
 
 class CredentialFixture {
@@ -28,29 +28,29 @@ public:
     std::string file(std::string_view name) const { return directory_.file(name); }
     bool accepts(const std::string& password) const;
 
-    // The words of poppass and its check chain, and of the set chain.
+    // The command line of poppass with its check chain, and the set chain.
     Words poppass() const;
     std::string password_command() const;
-    // A template of services/ with the programs of this build, our directory for @confdir@, and
-    // these changes: what to what.
+    // A template of services/, with the programs of this build, our directory for @confdir@, and
+    // these replacements: old text and new text.
     std::string service_text(std::string_view name, const Words& changes = {}) const;
-    // The same as a file of ours, which may be run.
+    // The same, in an executable file of ours.
     std::string service_file(std::string_view name, const Words& changes = {}) const;
 
-    // What they need in the environment; the delay is one second.
+    // The environment that they need. The delay is one second.
     Environment environment() const;
 
 private:
     TemporaryDirectory directory_;
 };
 
-// A super-server; with {} tcpserver. `port` is said to be where it listens; "": the server's first
-// line tells, as tcpserver -1 does.
+// A super-server; {} is tcpserver. `port` is where it listens; "": its first line tells the port,
+// as with tcpserver -1.
 class LiveService : public CredentialFixture {
 public:
     LiveService() = default;
     void start(const Words& server, std::string port, Environment more = {});
-    void start(Environment more = {}); // tcpserver
+    void start(Environment more = {}); // starts tcpserver
 
     const std::string& port() const { return port_; }
     bool log_has(std::string_view text) { return server_->run_until_err(text); }

@@ -1,6 +1,6 @@
-// The main of every suite: doctest's, and three rules of our own. A case that asserts nothing
-// fails, a suite without cases fails, and one that lacked something it needs exits 77 if all else
-// passed.
+// The main of every suite: doctest's main, and three rules of our own. A case that asserts nothing
+// fails. A suite without cases fails. A suite that lacked something it needs exits 77 if nothing
+// else failed.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -50,7 +50,7 @@ REGISTER_LISTENER("rules", 1, Rules);
 } // namespace
 
 int main(int argc, char** argv) {
-    // A program that ends early must not take the suite with it; Process undoes this for programs.
+    // If a program ends early, its pipe must not end the suite. Process resets this for programs.
     std::signal(SIGPIPE, SIG_IGN);
     doctest::Context context{argc, argv};
     const int failed = context.run();

@@ -26,7 +26,7 @@ std::vector<std::string> accounts_called(const std::string& prefix) {
     return names;
 }
 
-// Takes the lines that begin so out of the file where modules keep old passwords.
+// Removes the lines with this beginning from the file where modules keep old passwords.
 void forget_old_passwords(const std::string& prefix) {
     const std::string path = "/etc/security/opasswd";
     if (::access(path.c_str(), F_OK) != 0) return;
@@ -42,7 +42,7 @@ void forget_old_passwords(const std::string& prefix) {
     std::filesystem::rename(path + ".pptest", path);
 }
 
-// Leaves nothing behind that begins so.
+// Removes everything whose name has this beginning.
 void clean_up(const std::string& prefix) {
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator{folder, ignored})
@@ -52,7 +52,7 @@ void clean_up(const std::string& prefix) {
     forget_old_passwords(prefix);
 }
 
-// A process of its own session that outlives us, whatever ends us, and cleans up after us.
+// A process in a session of its own that outlives us, however we end, and cleans up after us.
 std::string start_janitor() {
     const std::string prefix = "pptest-" + std::to_string(::getpid()) + "-";
     auto pipe = make_pipe();
@@ -72,7 +72,7 @@ std::string start_janitor() {
         }
         ::_exit(0);
     }
-    // Open as long as we live.
+    // Open as long as this process lives.
     pipe->write_end.release();
     return prefix;
 }
@@ -83,7 +83,7 @@ std::string unique_name() {
     return prefix + std::to_string(++count);
 }
 
-// Not crypt(3) itself, which sanitizers put a function of their own before.
+// Does not call crypt(3) directly, because sanitizers replace it.
 std::string hash_by(const std::string& setting, const std::string& password) {
     crypt_data data{};
     const char* const hash = ::crypt_rn(password.c_str(), setting.c_str(), &data, sizeof data);

@@ -1,5 +1,5 @@
-// What the suites of PAM need of the system: services and accounts of their own. All of it goes
-// with this process, however that ends.
+// What the suites of PAM need in the system: services and accounts of their own. All of it is
+// removed when this process ends, for any reason.
 #pragma once
 
 #include "support/program.hh"
@@ -9,11 +9,11 @@
 
 namespace poppass::test {
 
-// A line of rules with the module of pam-fixture.cc: fixture_rule("auth required", "into=/x
-// ask=?").
+// A line of rules with the module of pam-fixture.cc. An example:
+// fixture_rule("auth required", "into=/x ask=?").
 std::string fixture_rule(const std::string& type_and_control, const std::string& words = {});
 
-// A file in /etc/pam.d; needs root.
+// A file in /etc/pam.d. Needs root.
 class PamService {
 public:
     explicit PamService(const std::string& rules);
@@ -27,8 +27,8 @@ private:
     std::string name_;
 };
 
-// What the module of pam-fixture.cc does at each step; as it stands, what pam_unix does. Parts can
-// be replaced.
+// What the module of pam-fixture.cc does at each step. The defaults are what pam_unix does. Each
+// part can be replaced.
 struct PamRules {
     std::string authenticate = "ask=Password: want=old";
     std::string account = "";
@@ -36,12 +36,13 @@ struct PamRules {
                          "ask=New_password: ask=Retype_new_password: new";
 };
 
-// A program of PAM, and a service for it by such rules, whose module tells a file what it was told.
+// A program of PAM, and a service for it with these rules. The module writes to a file what it was
+// told.
 class PamLink {
 public:
     PamLink(std::string name, std::string record, const PamRules& rules);
 
-    // Its environment says nothing to it.
+    // Its environment sets nothing for the program.
     Program program(const std::vector<std::string>& words = {}) const;
 
     std::string told() const { return read_file(log()); }
@@ -59,8 +60,8 @@ private:
     std::string rule(const std::string& type, const std::string& words) const;
 };
 
-// An account of the system, with useradd's own idea of uid and groups unless `options` (useradd's)
-// say more; needs root. Its home directory does not exist.
+// An account of the system. useradd chooses the uid and groups, unless `options` (useradd's) set
+// them. Needs root. The home directory does not exist.
 class SystemAccount {
 public:
     explicit SystemAccount(const std::string& password, std::vector<std::string> options = {});
@@ -72,7 +73,7 @@ public:
     uid_t uid() const { return uid_; }
     gid_t gid() const { return gid_; }
 
-    // Its hash in /etc/shadow, and whether that is the password's.
+    // Its hash in /etc/shadow, and whether the password belongs to it.
     std::string hash() const;
     bool has_password(const std::string& password) const;
 

@@ -35,9 +35,9 @@ Pipe pipe_or_throw() {
     return std::move(*pipe);
 }
 
-// A descriptor that is readable once the process has ended.
+// A descriptor that can be read once the process has ended.
 Fd watch(pid_t pid) {
-    // By number: the C library's header of it is not fit for C++.
+    // By number, because the C library's header for it does not compile as C++.
     return Fd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
 }
 
@@ -60,13 +60,13 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     return result;
 }
 
-// Everything that the child needs is made before the fork; it only makes system calls.
+// All that the child needs is made before the fork. The child only makes system calls.
 struct Launch {
     const Program& program;
-    int file; // the program, opened by us: another uid may not reach its path
+    int file; // the program, opened by us, because another uid may not reach its path
     char* const* argv;
     char* const* environment;
-    std::map<int, int> placement; // its descriptor to ours
+    std::map<int, int> placement; // the number in the program, and our number
 };
 
 void reset_signals() {
@@ -78,11 +78,11 @@ void reset_signals() {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// In the child. Returns, with errno, only where something failed.
+// Runs in the child. Returns, with errno set, only if something failed.
 void launch(const Launch& plan) {
     ::setpgid(0, 0);
     reset_signals();
-    // Out of the way first, so that no place taken is one still needed.
+    // Moves the descriptors away first, so that none is overwritten while it is still needed.
     std::map<int, int> high;
     for (const auto& [number, ours] : plan.placement) {
         high[number] = ::fcntl(ours, F_DUPFD_CLOEXEC, 200);
@@ -172,7 +172,7 @@ void Process::signal(int number) const {
     if (!ended_) ::kill(pid_, number);
 }
 
-// Waits until something happens, or `until`; moves what there is to move.
+// Waits until something happens, at most until `until`. Reads and writes what is possible.
 void Process::step(Clock::time_point until) {
     const auto left = std::chrono::ceil<milliseconds>(until - Clock::now()).count();
     const bool writing = in_ && !input_.empty();
@@ -198,14 +198,14 @@ void Process::step(Clock::time_point until) {
             fd.reset();
         return n > 0;
     };
-    // At the end the pipes still hold what was written last.
+    // After the end the pipes still hold what was written last.
     const bool end = events[3].revents != 0;
     while (take(out_, outcome_.out) && end) {}
     while (take(err_, outcome_.err) && end) {}
     if (end) ended_ = true;
 }
 
-// Its process group is killed while the number is still its own; the group dies with the zombie.
+// Kills its process group before the process is reaped, while no other group can have the number.
 void Process::reap() {
     if (pid_ == 0) return;
     ::kill(-pid_, SIGKILL);
@@ -246,7 +246,7 @@ Outcome Process::wait() {
 int in_child(const std::function<int()>& deed) {
     const pid_t pid = ::fork();
     if (pid == 0) {
-        reset_signals(); // an abort is not for the test frame to report
+        reset_signals(); // so that the test frame does not report an abort
         ::_exit(deed());
     }
     int status = 0;
@@ -295,7 +295,7 @@ std::string from_hex(std::string_view text) {
     return result;
 }
 
-// Undoes next-link's escaping: \xHH.
+// Decodes the \xHH of next-link.
 std::string unescaped(std::string_view text) {
     std::string result;
     while (!text.empty()) {
@@ -402,7 +402,7 @@ std::string free_port() {
     static std::vector<Fd> reservations;
     for (int port = 20'000 + ::getpid() % 10'000; port < 32'000; ++port) {
         const auto number = std::to_string(port);
-        // Who has this name has the port.
+        // The process that has bound this name has the port.
         sockaddr_un name{};
         name.sun_family = AF_UNIX;
         const auto length = ("poppass-test-port-" + number).copy(name.sun_path + 1, 100);

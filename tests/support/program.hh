@@ -1,5 +1,5 @@
-// Running the programs under test, and the little that their tests share: every wait is bounded,
-// and nothing is ended but what was started here.
+// Runs the programs under test, with the few functions that their tests share. Every wait has a
+// time limit, and only processes that were started here are ended.
 #pragma once
 
 #include "base/fd.hh"
@@ -15,8 +15,8 @@
 
 namespace poppass::test {
 
-// What the programs of this build have: what only Linux has, and of that the filter and that nobody
-// looks into them, which sanitizers cannot have.
+// What the programs of this build have: the features that only Linux has, and two of those that
+// sanitizers exclude: the filter, and that no other process may look into them.
 #ifdef POPPASS_LINUX
 inline constexpr bool linux_build = true;
 #else
@@ -38,32 +38,32 @@ struct Ids {
 
 inline constexpr Ids nobody{65534, 65534};
 
-// A program and its surroundings. It gets default signals, none blocked, a process group of its
-// own, and no descriptors but those named here.
+// A program and its surroundings. It gets default signals with none blocked, a process group of its
+// own, and only the descriptors that are named here.
 struct Program {
-    std::vector<std::string> argv;          // argv[0]: a path, or a name to be found in PATH
-    Environment environment = {};           // changes to ours; a variable without a value is unset
-    bool inherit = true;                    // false: `environment` is all there is
-    std::optional<std::string> record = {}; // the bytes on descriptor 3; nothing: 3 is closed
-    std::string input = {};                 // the bytes on descriptor 0, then its end
-    std::optional<Ids> as = {};             // run as them, without other groups; needs root
-    std::string directory = {};             // nothing: ours
-    std::vector<int> closed = {};           // of 0, 1 and 2
-    std::map<int, int> descriptors = {};    // its number to one of ours, which stays ours
-    milliseconds timeout{20'000};           // for its whole life; then SIGKILL to its group
-    std::function<void()> before_exec = {}; // in the child, at the last moment
+    std::vector<std::string> argv; // argv[0] is a path, or a name that is looked for in PATH
+    Environment environment = {};  // changes to ours; a variable without a value is unset
+    bool inherit = true;           // false: `environment` is the whole environment
+    std::optional<std::string> record = {}; // the bytes on descriptor 3; empty: 3 is closed
+    std::string input = {};                 // the bytes on descriptor 0, before end of file
+    std::optional<Ids> as = {};             // runs with these ids and no other groups; needs root
+    std::string directory = {};             // empty: our directory
+    std::vector<int> closed = {};           // which of 0, 1 and 2 are closed
+    std::map<int, int> descriptors = {};    // the number there, and ours, which stays open
+    milliseconds timeout{20'000};           // for the whole run; then SIGKILL to its group
+    std::function<void()> before_exec = {}; // runs in the child just before exec
 };
 
 struct Outcome {
-    int status = -1; // the exit status; -1 where it did not exit
-    int signal = 0;  // what ended it, else 0
+    int status = -1; // the exit status; -1 if it did not exit
+    int signal = 0;  // the signal that ended it, or 0
     bool timed_out = false;
     std::string out; // what it wrote to descriptor 1
-    std::string err; // and to 2
+    std::string err; // what it wrote to descriptor 2
 };
 
-// A program that runs. Where one cannot be started, the constructor throws std::runtime_error. What
-// still runs of it is killed on destruction.
+// A running program. If it cannot be started, the constructor throws std::runtime_error. The
+// destructor kills what still runs.
 class Process {
 public:
     explicit Process(const Program& program);
@@ -75,16 +75,16 @@ public:
     const std::string& out() const { return outcome_.out; }
     const std::string& err() const { return outcome_.err; }
     void send(std::string_view bytes) { input_ += bytes; } // more for descriptor 0
-    void signal(int number) const;                         // to the program alone, while it runs
+    void signal(int number) const;                         // to the program only, while it runs
 
-    // Runs until `done` says so of out() and err(); false where the program ended, or the time was
-    // up, before.
+    // Runs until `done` returns true for out() and err(). False if the program ends or the time is
+    // over before.
     bool run_until(const std::function<bool()>& done, milliseconds limit = milliseconds{10'000});
     bool run_until_out(std::string_view text); // until `text` is in out()
     bool run_until_err(std::string_view text);
 
-    // Ends its input and waits for its end. What it left behind in its process group is killed;
-    // what was written by then is in the outcome.
+    // Ends its input and waits until the program ends. Kills what it left in its process group. The
+    // outcome has what was written until then.
     Outcome wait();
 
 private:
@@ -94,7 +94,7 @@ private:
     using Clock = std::chrono::steady_clock;
     Clock::time_point deadline_;
     pid_t pid_ = 0;
-    Fd alive_; // readable once the program has ended
+    Fd alive_; // can be read once the program has ended
     Fd in_, out_, err_;
     std::string input_;
     bool more_input_ = true;
@@ -102,33 +102,33 @@ private:
     Outcome outcome_;
 };
 
-// Runs it from beginning to end.
+// Runs the program from beginning to end.
 Outcome run(const Program& program);
 
-// Runs `deed` in a child of ours, for what would spoil this process. What it returned is the
-// answer, or minus the signal that ended it.
+// Runs `deed` in a child, for deeds that would change this process. Returns what `deed` returned,
+// or minus the number of the signal that ended the child.
 int in_child(const std::function<int()>& deed);
 
-// In a child: gives it a view of the file system of its own. Without root, and in a plain chroot,
-// where / is no mount point, there is none to be had: false.
+// Runs in a child: gives it a view of the file system of its own. Returns false without root, and
+// in a plain chroot, where / is no mount point.
 bool own_mounts();
-// Whether children can have that.
+// Whether children can have such a view.
 bool can_mount();
 
-// Whether a process, ours or not, has ended or does so in time. A zombie has ended.
+// Whether a process (ours or not) has ended, or ends in time. A zombie has ended.
 bool has_ended(pid_t pid, milliseconds limit = milliseconds{5'000});
 
 // The path of a program of this build, by its name: "checkpw", "next-link".
 std::string built(std::string_view name);
 
-// The path of a file that stands beside the tests: "fixtures/..."; and of the source tree's top.
+// The path of a file beside the tests ("fixtures/..."), and of the top of the source tree.
 std::string beside_tests(std::string_view name);
 
-// What a next-link was given: its report, taken apart.
+// What a next-link was given: its output, parsed.
 struct NextLink {
     bool ran = false;
     std::vector<std::string> argv;
-    std::optional<std::string> record; // nothing: descriptor 3 was closed
+    std::optional<std::string> record; // empty: descriptor 3 was closed
     std::vector<int> descriptors;
     std::map<std::string, std::string> environment;
     std::vector<uid_t> uids; // real, effective, saved
@@ -137,18 +137,18 @@ struct NextLink {
     std::string directory;
     std::vector<int> blocked; // signals
     std::vector<int> ignored;
-    bool own_group = false; // it leads its process group
-    std::string core_limit; // "0 0": soft and hard
+    bool own_group = false; // whether it leads its process group
+    std::string core_limit; // "0 0": the soft and the hard limit
 };
 
 NextLink parse_next_link(std::string_view report);
 
-// Says that a case cannot run here: `if (missing(::geteuid() == 0, "root")) return;`. The suite
-// then exits 77, unless something failed.
+// Reports that a case cannot run here: `if (missing(::geteuid() == 0, "root")) return;`. The suite
+// then exits 77 unless something fails.
 bool missing(bool have, std::string_view thing);
 const std::vector<std::string>& missing_things();
 
-// A fresh directory under /tmp, mode 0700, removed with all that is in it.
+// A new directory under /tmp with mode 0700. It is removed with all its content.
 class TemporaryDirectory {
 public:
     TemporaryDirectory();
@@ -163,19 +163,19 @@ private:
     std::string path_;
 };
 
-// Both throw std::runtime_error where the file cannot be read or written.
+// Both throw std::runtime_error if the file cannot be read or written.
 std::string read_file(const std::string& path);
 void write_file(const std::string& path, std::string_view bytes, mode_t mode = 0600);
 
-// A copy of a program of this build in a directory that is opened to all: another user may not
-// reach the build. Its path.
+// A copy of a program of this build in a directory that all users can reach, because another user
+// may not reach the build. Returns its path.
 std::string reachable(std::string_view name, const TemporaryDirectory& directory);
 
-// A TCP port of the loopback interface that nobody listens at. It is kept from other suites while
-// this one runs, and lies below those that systems give to clients.
+// A free TCP port of the loopback interface. No other suite gets it while this one runs. It is
+// below the ports that systems give to clients.
 std::string free_port();
 
-// Sets a variable of our own environment, or unsets it, and puts the old value back.
+// Sets or unsets a variable of our own environment, and restores the old value.
 class ScopedVariable {
 public:
     ScopedVariable(std::string name, std::optional<std::string> value);

@@ -35,7 +35,7 @@ bool SmallRoot::usable() const {
     try {
         runs = run({.argv = {"/" + first_program_, "--version"}}).status == 0;
     } catch (const std::runtime_error&) {
-        // No such file: the interpreter of a program that is not static.
+        // "No such file" is about the interpreter: the program is not static.
     }
     return !missing(runs, "static programs");
 }

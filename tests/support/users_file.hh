@@ -12,20 +12,20 @@ inline const std::string hash_of_old =
 struct UsersFile {
     TemporaryDirectory directory;
     std::string path = directory.file("users");
-    std::string before; // the content at first
+    std::string before; // the content at the beginning
 
     explicit UsersFile(std::string content, mode_t mode = 0600);
 
     std::string content() const { return read_file(path); }
-    bool has_new() const; // the file that a change makes beside this one
+    bool has_new() const; // whether the file exists that a change writes beside this one
 
-    // A call of the program of this build on the file, by -f.
+    // Runs the program of this build on the file, with -f.
     Program call(std::string_view program, const std::vector<std::string>& words = {}) const;
 
-    // pwadmin, whose new hashes are quickly made.
+    // pwadmin, with hashes that take little time.
     Outcome pwadmin(std::vector<std::string> words, const std::string& input = "") const;
 
-    // Whether checkpw accepts the password, be it expired or not.
+    // Whether checkpw accepts the password, even if it is expired.
     bool is_password(const std::string& login, const std::string& password) const;
 };
 
