@@ -1,4 +1,5 @@
-// The fail2ban filter and jail, by fail2ban's own programs, on log lines that poppass wrote.
+// The fail2ban filter and jail, tested with fail2ban's own programs on log lines that poppass
+// wrote.
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
@@ -13,7 +14,7 @@ const std::string folder = beside_tests("../services/fail2ban");
 
 bool have_fail2ban() { return ::access("/usr/bin/fail2ban-regex", X_OK) == 0; }
 
-// What poppass logs of a client at `address` that tries these names with a wrong password.
+// What poppass logs about a client at `address` that tries these names with a wrong password.
 std::string log_of(const std::vector<std::string>& names, const std::string& address,
                    const std::string& check = "exit 1") {
     std::string input;
@@ -32,7 +33,7 @@ std::string log_of(const std::vector<std::string>& names, const std::string& add
     return outcome.err;
 }
 
-// Each line with this before it, as a logger keeps it.
+// Puts this text before each line, as a logger does.
 std::string prefixed(const std::string& log, const std::string& prefix) {
     std::string result;
     for (std::size_t start = 0; start < log.size();) {
@@ -47,7 +48,7 @@ constexpr const char* multilog = "@400000006740000a12345678 ";
 constexpr const char* syslog = "Nov 21 04:05:36 mx poppass[123]: ";
 constexpr const char* iso_syslog = "2026-11-21T04:05:36.123456+00:00 mx poppass[123]: ";
 
-// The addresses that the filter finds, a line each.
+// The addresses that the filter finds, one a line.
 std::string found(const std::string& log) {
     const TemporaryDirectory directory;
     write_file(directory.file("log"), log);
@@ -108,7 +109,7 @@ TEST_CASE("no user name makes another address banned") {
     std::string log = log_of(names, "192.0.2.1");
     std::string expected;
     for (std::size_t i = 0; i < names.size(); ++i) expected += "192.0.2.1\n";
-    // Words of a link, and its own lines in the log.
+    // The words of a link, and lines that it writes to the log itself.
     for (const auto& name : names) {
         log += log_of({"joe"}, "192.0.2.1", "printf '553-%s (#5.7.1)\\n' '" + name + "'; exit 1");
         expected += "192.0.2.1\n";
@@ -126,7 +127,7 @@ TEST_CASE("fail2ban takes the jail as it is, and it spares the webmail") {
     fs::copy("/etc/fail2ban", directory.file("etc"), recursive);
     for (const char* const ours : {"filter.d", "jail.d"})
         fs::copy(folder + "/" + ours, directory.file("etc/") + ours, recursive);
-    fs::remove(directory.file("etc/jail.d/defaults-debian.conf")); // wants a log of sshd
+    fs::remove(directory.file("etc/jail.d/defaults-debian.conf")); // it needs a log of sshd
     const auto log = directory.file("current");
     write_file(log, "");
     auto jail = read_file(directory.file("etc/jail.d/poppass.conf"));

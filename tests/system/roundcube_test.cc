@@ -19,7 +19,7 @@ bool lacks_something() {
            missing(!net_socket().empty(), "Net/Socket.php (php-net-socket, php-pear)");
 }
 
-// What the driver returns, and the message that the user gets to see.
+// What the driver returns, and the message that the user sees.
 std::string save(const LiveService& service, const std::string& old_password,
                  const std::string& new_password, const std::string& user = "joe") {
     const auto folder = net_socket().substr(0, net_socket().rfind("/Net/"));

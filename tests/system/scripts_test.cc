@@ -1,4 +1,4 @@
-// The checks in scripts/ bite: each on a small tree of its own.
+// The checks in scripts/ must find faults: each one runs on a small tree of its own.
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A source tree in which nothing is wrong, and a script of ours in its place.
+// A source tree without faults, which has one of our scripts.
 class Tree {
 public:
     explicit Tree(const std::string& script) : script_{"scripts/" + script} {

@@ -1,4 +1,4 @@
-// services/: what is there works as it is, but for names, ports and folders.
+// The files in services/ work as they are, except for names, ports and folders.
 #include "support/live_service.hh"
 
 #include <doctest/doctest.h>
@@ -24,7 +24,8 @@ Outcome change(const std::string& port, const std::string& old_password,
     return run({.argv = {"tcpclient", "-HRl0", "127.0.0.1", port, built("poppass-client"), "-u",
                          user, "--stdin"},
                 .input = old_password + "\n" + new_password + "\n",
-                // `confined` asks systemd for each set of system calls: a busy machine takes long.
+                // `confined` asks systemd for each set of system calls, which takes long on a busy
+                // machine.
                 .timeout = milliseconds{120'000}});
 }
 
@@ -36,7 +37,7 @@ bool is_built(const std::string& name) {
     }
 }
 
-// Units are known by the names of their files.
+// systemd knows units by the names of their files.
 std::string unit_file(const CredentialFixture& fixture, const std::string& name,
                       const Words& changes = {}) {
     const auto folder = fixture.file("units");
@@ -60,7 +61,7 @@ void check_change(LiveService& service) {
     CHECK(service.accepts("new"));
 }
 
-// A service directory as the super-servers of that kind have it.
+// A service directory as this kind of super-server needs it.
 std::string service_directory(LiveService& service, const std::string& kind,
                               const std::string& port) {
     const auto directory = service.file(kind);
@@ -82,14 +83,14 @@ TEST_CASE("systemd takes the units, and rates them") {
     struct Case {
         std::string name;
         std::string link;
-        int most; // tenths of systemd's exposure level
+        int most; // the highest exposure level of systemd, in tenths
     };
     CredentialFixture fixture;
     for (const auto& [name, link, most] :
          {Case{"poppass", "checkpw", 10}, Case{"poppass-pam", "setpw-pam", 15},
           Case{"poppass-ldap", "setpw-ldap", 15}}) {
         CAPTURE(name);
-        // A program that this build is without is not what is tested here.
+        // A unit of a program that this build does not have is not tested.
         Words stand_ins;
         for (const std::string program : {"checkpw-pam", "setpw-pam", "checkpw-ldap", "setpw-ldap"})
             if (holds(read_file(beside_tests("../services/systemd/" + name + "@.service.in")),
@@ -120,7 +121,7 @@ TEST_CASE("systemd takes the units, and rates them") {
     }
 }
 
-// An accepted connection, as a socket unit hands it on, to what a service unit starts, within its
+// Passes an accepted connection, as a socket unit does, to what a service unit starts, within its
 // limits.
 namespace {
 
@@ -129,7 +130,7 @@ bool cannot_confine() {
            missing(have_program("systemd-analyze") && have_program("systemd-socket-activate"),
                    "systemd's tools (systemd)") ||
            missing(is_built("confined"), "a kernel and processor that its limits are known of") ||
-           // A plain chroot has neither.
+           // A plain chroot has neither of them.
            missing(in_child([] { return ::unshare(CLONE_NEWUSER) == 0 ? 0 : 1; }) == 0 &&
                        can_mount(),
                    "user namespaces, and mounts of its own");
@@ -166,7 +167,7 @@ TEST_CASE("a change works within the limits of poppass@.service") {
     REQUIRE(::stat(service.file("users").c_str(), &file) == 0);
     CHECK(file.st_uid == file_owner);
 
-    // The limits are there: with less, it does not work.
+    // The limits are in force: with lower limits it does not work.
     auto less = changes;
     less.insert(less.end(), {"SystemCallFilter=capset\n", ""});
     write_file(unit, service.service_text("systemd/poppass@.service.in", less));
@@ -186,7 +187,7 @@ TEST_CASE("a change works within the limits of poppass-pam@.service") {
                                     "checkpw-pam and setpw-pam (libpam)"))
         return;
     LiveService service;
-    // A whole /etc of its own, with a user and rules that ask for much.
+    // A whole /etc of its own, with a user and with rules that need much.
     const auto etc = service.file("etc");
     const auto prepare =
         "cp -a /etc '" + etc + "' && cd '" + etc +
@@ -244,7 +245,8 @@ TEST_CASE("daemontools, runit and s6: the run scripts") {
         LiveService service;
         const auto port = free_port();
         const auto directory = service_directory(service, kind, port);
-        // Not under a supervisor, which puts it in a group of its own that would outlive the test.
+        // It does not run under a supervisor, because a supervisor would put it into a process
+        // group that outlives the test.
         service.start({"/bin/sh", "-c", "cd \"$0\" && exec ./run", directory}, port);
         check_change(service);
         CHECK(run({.argv = {"/bin/sh", "-n", beside_tests("../services/" + kind + "/log/run")}})

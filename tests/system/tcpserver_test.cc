@@ -56,7 +56,7 @@ poppass::Fd connect_to(int family, int port) {
     return fd;
 }
 
-// What comes until the end, or until `text` has come.
+// Reads until the end, or until `text` has come.
 std::string read_until(const poppass::Fd& fd, const std::string& text) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
     std::string all;
@@ -79,7 +79,7 @@ void send(const poppass::Fd& fd, const std::string& bytes) {
     (void)::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
 }
 
-// tcpserver on a port of its own choice, with poppass behind it.
+// tcpserver on a port that it chooses, with poppass.
 class Server {
 public:
     explicit Server(const Service& service) : process_{program(service)} {
@@ -163,7 +163,7 @@ TEST_CASE("tcpserver: 50 sessions at once, each with its own records") {
         clients.push_back(server.connect());
         REQUIRE(clients.back());
     }
-    // Nobody has spoken yet: all of them are there together.
+    // No client has sent anything yet, so all of them are connected at the same time.
     for (const auto& client : clients) CHECK(read_until(client, "\n") == greeting);
     const auto name = [](int i) { return "user-" + std::to_string(1000 + i); };
     for (int i = 0; i < many; ++i)
@@ -182,7 +182,7 @@ TEST_CASE("tcpserver: 50 sessions at once, each with its own records") {
                            bytes("\0")) != changes.npos);
     }
     CHECK(server.count("old-") + server.count("new-") == 0);
-    // A line is a line, however many write at once.
+    // Each line is whole, even if many processes write at the same time.
     std::size_t begin = 0;
     for (std::size_t end; (end = server.log().find('\n', begin)) != std::string::npos;
          begin = end + 1)
@@ -223,7 +223,7 @@ TEST_CASE("tcpserver: the last reply is not lost, whatever the client still send
               greeting + "200 Your password please.\r\n"
                          "500 Old password is incorrect. Too many tries, good-bye.\r\n");
     }
-    // One of a set-up that cannot work, too.
+    // The same for a set-up that cannot work.
     Server broken{{.change = "no-such-program-here"}};
     for (int round = 0; round < 20; ++round) {
         const auto client = broken.connect();

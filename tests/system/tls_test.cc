@@ -1,4 +1,4 @@
-// poppass behind TLS, as services/ and scripts/poppass-change have it.
+// poppass with TLS, as services/ and scripts/poppass-change set it up.
 #include "support/live_service.hh"
 
 #include <doctest/doctest.h>
@@ -13,7 +13,8 @@ bool holds(const std::string& text, std::string_view part) {
     return text.find(part) != std::string::npos;
 }
 
-// A certificate for localhost and 127.0.0.1, its own authority: tls.pem with its key, and ca.pem.
+// A certificate for localhost and 127.0.0.1, which is its own authority: tls.pem with its key, and
+// ca.pem.
 void make_certificate(const CredentialFixture& fixture) {
     const auto end =
         run({.argv = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
@@ -25,8 +26,7 @@ void make_certificate(const CredentialFixture& fixture) {
                read_file(fixture.file("key.pem")) + read_file(fixture.file("ca.pem")));
 }
 
-// checkpw, and before it a link that tells who it thinks the client is, as PAM's link would tell
-// PAM.
+// checkpw, after a link that reports the client's address which PAM's link would give to PAM.
 std::string telling_link(const CredentialFixture& fixture) {
     const auto path = fixture.file("tell");
     write_file(path,
@@ -36,7 +36,7 @@ std::string telling_link(const CredentialFixture& fixture) {
     return path;
 }
 
-// A directory in which poppass-change finds what it needs, and of the TLS clients only one.
+// A directory in which poppass-change finds what it needs, and only one of the TLS clients.
 std::string path_with(const CredentialFixture& fixture, const std::string& tls_client) {
     const auto folder = fixture.file("with-" + tls_client);
     REQUIRE(run({.argv = {"mkdir", folder}}).status == 0);
@@ -47,9 +47,9 @@ std::string path_with(const CredentialFixture& fixture, const std::string& tls_c
     return folder;
 }
 
-// The whole of what is promised of a server with TLS.
+// Everything that the project promises about a server with TLS.
 void check_service(LiveService& service) {
-    // From another address than the server's, so that no mistake looks right.
+    // The client has another address than the server, so that a mistake cannot look right.
     const auto raw = run({.argv = {"socat", "-t10", "-",
                                    "OPENSSL:127.0.0.1:" + service.port() +
                                        ",bind=127.0.0.2,cafile=" + service.file("ca.pem")},
@@ -58,7 +58,8 @@ void check_service(LiveService& service) {
                      "200 Your new password please.\r\n200 Bye.\r\n");
     CHECK(service.log_has("link: from 127.0.0.2"));
     CHECK(service.log_has("event=check result=accepted user=joe ip=127.0.0.2 "));
-    CHECK(service.log_has("event=end ")); // by quit; or socat told it to end, as it does on a close
+    CHECK(service.log_has(
+        "event=end ")); // ended by quit, or by socat, which signals it after a close
 
     std::string password = "old";
     for (const std::string tls_client : {"openssl", "socat"}) {
@@ -84,7 +85,7 @@ void check_service(LiveService& service) {
         CHECK(service.accepts(next));
         password = next;
 
-        // A server that cannot prove its name gets nothing.
+        // A server that cannot prove its name gets no data.
         CHECK(change(ca, "127.0.0.3", password + "\nstolen\n").status == 111);
         CHECK(change({}, "localhost", password + "\nstolen\n").status == 111);
         CHECK(service.accepts(password));
