@@ -67,7 +67,7 @@ const Environment user_lookup{{"DOVECOT_VERSION", "2.3.19"}, {"AUTHORIZED", "1"}
 const Environment credentials_lookup{
     {"DOVECOT_VERSION", "2.3.19"}, {"AUTHORIZED", "1"}, {"CREDENTIALS_LOOKUP", "1"}};
 
-// Descriptor 4, as Dovecot has it open for its reply program.
+// Opens descriptor 4, as Dovecot does for its reply program.
 void open_reply() { ::dup2(1, 4); }
 
 } // namespace
@@ -100,7 +100,7 @@ TEST_CASE("right: the program runs as the user, in the home, with the environmen
         CHECK(seen.blocked.empty());
         CHECK(seen.ignored.empty());
     }
-    // No shell in /etc/passwd is the Bourne shell.
+    // If /etc/passwd names no shell, it is the Bourne shell.
     CHECK(parse_next_link(system.check("shadow", "ann", "old").out).environment.at("SHELL") ==
           "/bin/sh");
 }
@@ -119,7 +119,7 @@ TEST_CASE("wrong, unknown and refused: nothing runs, and nothing is said") {
     }
     CHECK(system.check("shadow", "must", "old", {"--native", "--allow-expired"}).status == 0);
     check_refused(system.check("missing", "joe", "old"), 111);
-    // Fallback is not meant, whatever the chain ends in.
+    // This is never a fallback chain, whatever it ends in.
     const auto outcome = system.run(
         {.argv = {"/checkpw", "-f", "/users/shadow", "--native", "/next-link", "7", "/bin/false"},
          .record = bytes("nobody\0old\0\0\0")});
@@ -154,7 +154,7 @@ TEST_CASE("a virtual user: nothing is become, and there is no home but the file'
     CHECK(seen.uids == std::vector<uid_t>{0, 0, 0});
     CHECK(seen.directory == "/tmp");
     CHECK(seen.environment.at("HOME") == "/tmp");
-    // A passwd-file's users are its own: that /etc/passwd has an ann too means nothing.
+    // A passwd-file has its own users: that /etc/passwd has an ann too does not matter.
     const auto ann = parse_next_link(system.check("dovecot", "ann", "old", {"--native", "-H"}).out);
     CHECK(ann.uids == std::vector<uid_t>{0, 0, 0});
     CHECK(ann.environment.at("HOME") == "/home/joe");
@@ -211,7 +211,7 @@ TEST_CASE("a home that cannot be entered is 111, and -H does not enter it") {
         CHECK(seen.directory == "/");
         CHECK(seen.environment.at("HOME") == "/home/nowhere");
     }
-    // It is entered as the user: root's rights do not count.
+    // The user enters the home: root's rights must not count.
     REQUIRE(::chown(system.path("/home/joe").c_str(), 64003, 64003) == 0);
     check_refused(system.check("shadow", "joe", "old"), 111);
 }
@@ -262,7 +262,7 @@ TEST_CASE("in native mode root does not become the file's owner") {
 TEST_CASE("who owns a shadow file makes nobody but the owner of it") {
     const System system;
     if (!system.usable()) return;
-    // Else its owner could add a line for any account, and become that.
+    // Otherwise the owner of the file could add a line for any account, and become that account.
     const std::string file = system.path("/users/shadow");
     REQUIRE(::chown(file.c_str(), 64011, 64011) == 0);
     for (const auto& environment : {Environment{}, dovecot}) {
@@ -271,7 +271,7 @@ TEST_CASE("who owns a shadow file makes nobody but the owner of it") {
         CHECK(outcome.err.find("joe") != std::string::npos);
     }
     check_refused(system.check("shadow", "joe", "wrong"), 1);
-    REQUIRE(::chown(file.c_str(), 64001, 64002) == 0); // joe's own
+    REQUIRE(::chown(file.c_str(), 64001, 64002) == 0); // the file is joe's own
     CHECK(system.check("shadow", "joe", "old").status == 0);
 }
 
@@ -292,7 +292,7 @@ TEST_CASE("Dovecot: nothing is become, the environment says who, and descriptor 
                                              {"userdb_uid", "64001"},
                                              {"userdb_gid", "64002"},
                                              {"EXTRA", "userdb_uid userdb_gid"}});
-    // Not root, as Dovecot's default has it: it need not be.
+    // Not as root, which is Dovecot's default: root is not necessary.
     const auto other = system.check("shadow", "joe", "old", {}, dovecot, [] {
         open_reply();
         if (::setgid(64005) != 0 || ::setuid(64005) != 0) ::_exit(126);
@@ -331,13 +331,13 @@ TEST_CASE("Dovecot's look-ups find users without a password") {
         check_refused(system.check("shadow", login, "", {}, credentials_lookup, open_reply), 1);
     }
     check_refused(system.check("missing", "joe", "", {}, user_lookup, open_reply), 111);
-    // Mail comes in for who may not log in; credentials are refused.
+    // A user who may not log in still receives mail, but a credentials lookup is refused.
     for (const std::string login : {"locked", "late", "must"}) {
         CHECK(parse_next_link(system.check("shadow", login, "", {}, user_lookup, open_reply).out)
                   .ran);
         check_refused(system.check("shadow", login, "", {}, credentials_lookup, open_reply), 1);
     }
-    // -e leaves out what is not asked for, but not the answer.
+    // -e leaves out the variables that are not asked for, but not the answer.
     const auto seen =
         parse_next_link(system.check("shadow", "joe", "", {"-e"}, user_lookup, open_reply).out);
     CHECK(seen.environment.at("AUTHORIZED") == "2");
@@ -349,17 +349,17 @@ TEST_CASE("what only looks like a look-up is a check, and a wrong password") {
     if (!system.usable()) return;
     // Descriptor 4 is closed.
     check_refused(system.check("shadow", "joe", "", {}, user_lookup), 1);
-    // Not Dovecot.
+    // It is not Dovecot that asks.
     check_refused(
         system.check("shadow", "joe", "", {"--native"}, {{"AUTHORIZED", "1"}}, open_reply), 1);
-    // Not authorized, or authorized already.
+    // Not authorized, or already authorized.
     for (const std::string value : {"", "0", "2", "11", "yes"}) {
         auto environment = dovecot;
         environment["AUTHORIZED"] = value;
         check_refused(system.check("shadow", "joe", "", {}, environment, open_reply), 1);
     }
     check_refused(system.check("shadow", "joe", "", {}, dovecot, open_reply), 1);
-    // A password is there to be checked.
+    // With a password it is a check.
     check_refused(system.check("shadow", "joe", "bad", {}, user_lookup, open_reply), 1);
     check_refused(system.check("shadow", "nobody", "x", {}, user_lookup, open_reply), 1);
     const auto seen =

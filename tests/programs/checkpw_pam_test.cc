@@ -52,8 +52,8 @@ TEST_CASE("a password is right or wrong; neither says a word") {
     is(checker.check({}, record_of("joe", "wrong")), 1);
     is(checker.check({}, record_of("joe", "")), 1);
     CHECK(checker.told() == "ask Password:=old\nask Password:=wrong\nask Password:=\n");
-    is(checker.check({}, record_of("", "old")), 1); // nobody has this name
-    // What stands behind the timestamp is the caller's.
+    is(checker.check({}, record_of("", "old")), 1); // no user has this name
+    // The bytes after the timestamp belong to the caller.
     is(checker.check({}, bytes("joe\0old\0Y123456\0and\0more")), 0);
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("the rest of a fallback chain runs where the user or the password is n
     CHECK(link.record == wrong);
     CHECK(link.descriptors == std::vector{0, 1, 2, 3});
     CHECK(link.uids == std::vector<uid_t>(3, 0));
-    // Nor is a user who is refused by policy tried elsewhere.
+    // A user whom policy refuses is not tried elsewhere either.
     for (const int code : {6, 7, 10, 11, 12, 13, 27}) {
         const Checker policy{Rules{.account = "error=Expired return=" + std::to_string(code)}};
         is(policy.check(next), 1);
@@ -97,7 +97,7 @@ TEST_CASE("a password that must be changed needs --allow-expired, not for expire
     is(must.check({"--allow-expired"}, record_of("joe", "wrong")), 1);
     is(Checker{Rules{.account = "return=13"}}.check({"--allow-expired"}), 1);
     is(Checker{Rules{.account = "return=27"}}.check({"--allow-expired"}), 1);
-    // Said before the password was judged it is a refusal.
+    // If a module says this before the password was judged, it is a refusal.
     is(Checker{Rules{.authenticate = "ask=? return=12"}}.check({"--allow-expired"}), 1);
 }
 
@@ -130,7 +130,7 @@ TEST_CASE("options") {
         is(run(program), 0);
         CHECK(checker.told() ==
               "ask ?=old\n" + items("joe", "2001:db8::7") + "ask ?=old\n" + items("joe", "(none)"));
-        // libpam takes names in lower case.
+        // libpam compares names in lower case.
         program.environment["PAM_SERVICE"] = "none-such";
         program.argv = {built("checkpw-pam"), "--service", checker.service.name()};
         is(run(program), 0);
@@ -254,7 +254,7 @@ TEST_CASE("odd modules that can be served") {
         is(checker.check(), 0);
         is(checker.check({}, record_of("joe", "wrong")), 1);
     }
-    // A second prompt is the end of a conversation, but the modules' verdict stands.
+    // A second prompt ends the conversation, but the modules' verdict counts.
     is(Checker{Rules{.authenticate = "ask=? want=old ask=?"}}.check(), 0);
 }
 
@@ -287,7 +287,7 @@ TEST_CASE("without root: 111, before the record is read") {
 
 TEST_CASE("PAM's delay after a failure, and --no-delay") {
     if (no_root()) return;
-    // Longer than a program may run here, even after libpam has halved it.
+    // Longer than a program may run here, even if libpam halves it.
     const Checker checker{Rules{.authenticate = "delay=60000 ask=? want=old"}};
     const auto waits = [&](const std::string& user, const std::string& password) {
         Process process{checker.program({}, record_of(user, password))};
@@ -297,7 +297,7 @@ TEST_CASE("PAM's delay after a failure, and --no-delay") {
     CHECK(waits("joe", "wrong"));
     is(checker.check({"--no-delay"}, record_of("joe", "wrong")), 1);
     is(checker.check({}, record_of("joe", "old")), 0);
-    // A system account takes the time of a wrong password, even where it would be right.
+    // A system account takes as long as a wrong password, even if the password is right.
     CHECK(waits("root", "old"));
 }
 
@@ -402,7 +402,7 @@ TEST_CASE("Dovecot: nothing is become; look-ups need no password") {
         CHECK(link.environment.at("EXTRA") == "userdb_uid userdb_gid");
         CHECK_FALSE(link.environment.contains("AUTHORIZED"));
         is(as_dovecot(checker, record_of(account.name(), "wrong")), 1);
-        // With a password it is a check, whatever else is said.
+        // With a password it is a check, whatever the environment says.
         is(as_dovecot(checker, record_of(account.name(), "wrong"), lookup), 1);
     }
     SUBCASE("a look-up") {

@@ -34,7 +34,7 @@ Program checkpw(const Users& users, std::string bytes, const std::vector<std::st
     return program;
 }
 
-// A refusal has no words, on either descriptor: both may be the client.
+// A refusal writes nothing to either descriptor, because both may be the client's.
 void check_silent(const Outcome& outcome, int status) {
     CHECK(outcome.status == status);
     CHECK(outcome.out.empty());
@@ -57,7 +57,7 @@ TEST_CASE("right, wrong and unknown") {
     for (const std::string wrong : {"", "ol", "old ", " old", "oldd", "OLD", "new", "*0"})
         check_silent(run(checkpw(users, record("joe", wrong))), 1);
     check_silent(run(checkpw(users, record("nobody", "old"))), 1);
-    // Whoever sends a plain password with a timestamp (qpsmtpd) means it.
+    // A caller that sends a plain password with a timestamp (qpsmtpd) does so on purpose.
     check_silent(run(checkpw(users, record("joe", "old", "Y123456"))), 0);
     check_silent(run(checkpw(users, record("joe", "old") + "more")), 0);
     check_silent(run(checkpw(users, bytes("joe\0old\0\0"))), 0);
@@ -94,7 +94,7 @@ TEST_CASE("an entry that is refused is so with the right and the wrong password"
         for (const std::string password : {"old", "wrong", ""}) {
             check_silent(run(checkpw(users, record("joe", password))), 1);
             check_silent(run(checkpw(users, record("joe", password), {"--allow-expired"})), 1);
-            // Also where a next link would accept.
+            // The same if a next link would accept.
             const auto next =
                 run(checkpw(users, record("joe", password), {built("next-link"), "0", "false"}));
             check_silent(next, 1);
@@ -147,7 +147,7 @@ TEST_CASE("the record: every truncation, and more than 512 bytes, is misuse") {
 }
 
 TEST_CASE("the longest passwords are read whole") {
-    // An entry whose hash is of 500 bytes, made by setpw.
+    // An entry that setpw made, with a hash of 500 bytes.
     const Users users = plain_users();
     const std::string password(500, '\xe9');
     const auto outcome =
@@ -212,7 +212,7 @@ TEST_CASE("a chain that is not clear is misuse, before the record is read") {
             const auto outcome = run(program);
             check_trouble(outcome, 2, "--native");
             CHECK(outcome.err.find("/bin/false") != std::string::npos);
-            // Nobody ever wrote a record: it does not wait for one.
+            // Nobody ever wrote a record: the program does not wait for one.
             program.record = std::nullopt;
             check_trouble(run(program), 2, "--native");
         }
@@ -343,19 +343,19 @@ TEST_CASE("closed descriptors do no harm") {
 }
 
 TEST_CASE("a user who is there, one who is not, and one who is locked take the same time") {
-    // 4 ms a hash.
+    // Each hash takes 4 ms.
     const std::string slow =
         "$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA";
     const Users users{"joe:" + slow + ":::::::\nann:!:::::::\nzoe:!" + slow +
                       ":::::::\nbob:x:::::::\n"};
-    // Of the processor, which other work on the machine does not stretch.
+    // CPU time, which other work on the machine does not lengthen.
     const auto spent = [] {
         rusage usage{};
         ::getrusage(RUSAGE_CHILDREN, &usage);
         return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     };
-    // All take turns, so that a slower minute of the machine is a slower one for all.
+    // They take turns, so that a slow minute of the machine is slow for all of them.
     std::map<std::string, double> best;
     for (int round = 0; round < 15; ++round)
         for (const std::string login : {"joe", "nobody", "ann", "zoe", "bob", "#", ""}) {

@@ -62,7 +62,7 @@ struct Guard {
     }
 };
 
-// The rest of a fallback chain, in the shell's words.
+// The rest of a fallback chain, as a shell command.
 Words rest(const std::string& deeds) { return {"/bin/sh", "-c", deeds, "false"}; }
 Words rest_exits(int status) { return rest("exit " + std::to_string(status)); }
 
@@ -87,7 +87,7 @@ bool is_built(const std::string& name) {
     }
 }
 
-// A native link: runs the rest, as `as` where that is given, if the password is `right`.
+// A native link. If the password is `right`, it runs the rest, as the user `as` if that is given.
 std::string native_link(const TemporaryDirectory& directory, const std::string& name,
                         const std::string& as = "") {
     const auto path = directory.file(name);
@@ -142,8 +142,8 @@ TEST_CASE("wrong command lines are misuse, before anything is read or counted") 
              Words{"--passed", "9"},
              Words{"--passed", "2", "/bin/true"},
              Words{"--passed", "x", "/bin/true"},
-             Words{"--passed", "9", "/bin/true"}, // nothing is open there
-             Words{"--passed", "3", "/bin/true"}, // the record
+             Words{"--passed", "9", "/bin/true"}, // this descriptor is not open
+             Words{"--passed", "3", "/bin/true"}, // this is the record's
              Words{"--native", "checkpw"},
              Words{"--native", "checkpw", "--native", "-f", "file"},
              Words{"--native", "some-link", "prog"},
@@ -196,9 +196,9 @@ TEST_CASE("the rest finds what the guard found") {
         CHECK(seen.descriptors == std::vector{0, 1, 2, 3});
         CHECK(seen.blocked.empty());
         CHECK(seen.ignored.empty());
-        CHECK(!seen.own_group); // what kills the guard's group reaches it
+        CHECK(!seen.own_group); // a signal to the guard's group reaches it
     }
-    // Words on both descriptors, and odd surroundings.
+    // Output on both descriptors, and unusual surroundings.
     auto program = guard.program(rest("echo one; echo two >&2; exit 3"));
     program.before_exec = [] {
         std::signal(SIGCHLD, SIG_IGN);
@@ -247,9 +247,9 @@ TEST_CASE("over the limit: words, 111, no chain, no charge") {
     CHECK(read_file(mark) == "x\nx\nx\n");
     CHECK(guard.failures(Kind::pair) == 3);
     CHECK(guard.failures(Kind::login) == 3);
-    // With the right password as well.
+    // Also with the right password.
     check_over_limit(guard.run(Words{"-n", "3"} + rest_exits(0)));
-    // Nobody listens.
+    // Nobody reads.
     auto deaf = guard.program(chain);
     deaf.before_exec = [] {
         int ends[2];
@@ -384,7 +384,7 @@ TEST_CASE("kill -9 buys no free guess") {
     const Guard guard;
     Process process{guard.program(rest("echo up; exec sleep 30"))};
     REQUIRE(process.run_until_out("up"));
-    CHECK(guard.failures(Kind::pair) == 1); // before the chain has ended
+    CHECK(guard.failures(Kind::pair) == 1); // already before the chain has ended
     process.signal(SIGKILL);
     CHECK(process.wait().signal == SIGKILL);
     CHECK(guard.failures(Kind::pair) == 1);
@@ -403,7 +403,7 @@ TEST_CASE("signals to the guard are the chain's") {
 }
 
 TEST_CASE("of many at once, no more than the limit get to guess") {
-    // The login's limit is ten; each has an address of its own.
+    // The limit of the login is ten; each attempt has another address.
     const Guard guard;
     const auto mark = guard.parent.file("mark");
     const auto chain = Words{"-n", "1"} + rest("echo x >>" + mark + "; sleep 0.2; exit 1");
@@ -443,14 +443,14 @@ TEST_CASE("a native chain: the guard becomes it, and its last program clears the
     CHECK(outcome.err == "");
     const auto seen = parse_next_link(outcome.out);
     CHECK(seen.argv == Words{built("next-link"), "7", "two"});
-    CHECK(seen.own_group); // the guard's process, for it led its group
+    CHECK(seen.own_group); // it is the guard's process, which led its group
     CHECK(seen.descriptors == std::vector{0, 1, 2});
     CHECK(seen.blocked.empty());
     CHECK(seen.ignored.empty());
     CHECK(guard.failures(Kind::pair) == 0);
     CHECK(guard.failures(Kind::address) == 3);
 
-    // The pair is cleared before the program starts, which has no child that it did not make.
+    // The pair is cleared before the program starts. The program has no children except its own.
     CHECK(guard.run({"--native", link, "/bin/true"}).status == 1);
     const auto copy = guard.parent.file("copy");
     ::mkdir(copy.c_str(), 0700);
@@ -508,11 +508,11 @@ TEST_CASE("a native chain: whatever comes between, the charge stays unless the u
     std::this_thread::sleep_for(milliseconds{100});
     CHECK(guard.failures(Kind::pair) == 1);
 
-    // The link itself cannot be run: nothing was learned.
+    // The link cannot be run, so nothing was learned.
     CHECK(guard.run({"--native", "/nonexistent/checkpassword", "/bin/true"}).status == 2);
     CHECK(guard.failures(Kind::pair) == 1);
 
-    // A link that closes what it does not know: its users hear of it at once.
+    // This link closes unknown descriptors. Its users learn about it at once.
     const auto closes = guard.parent.file("closes");
     write_file(closes, "#!/bin/sh\nexec 5>&- 6>&- 7>&- 8>&- 9>&-\nexec \"$@\"\n", 0755);
     const auto outcome =
@@ -527,12 +527,12 @@ TEST_CASE("a native chain may become another user, and no process is left") {
     ::chmod(guard.parent.path().c_str(), 0755);
     const auto link = native_link(guard.parent, "checkpassword",
                                   "setpriv --reuid 65534 --regid 65534 --clear-groups");
-    // A copy where that user reaches it.
+    // A copy that this user can reach.
     const auto copy = guard.parent.file("checkpw-throttle");
     write_file(copy, read_file(built("checkpw-throttle")), 0755);
     auto program =
         guard.program({"--native", link, "/bin/sh", "-c", "id -u; pwd"}, "joe", home, "right");
-    program.argv[0] = "./checkpw-throttle"; // and the chain may go elsewhere
+    program.argv[0] = "./checkpw-throttle"; // the chain may change its directory
     program.directory = guard.parent.path();
     CHECK(guard.run({"--native", link, "/bin/true"}).status == 1);
     CHECK(guard.failures(Kind::pair) == 1);
@@ -569,7 +569,7 @@ TEST_CASE("checkpw in a native chain") {
 TEST_CASE("where the program of a native chain begins") {
     struct Case {
         Words chain;
-        Words marked; // nothing: misuse
+        Words marked; // empty: misuse
     };
     const Words mark{"/guard", "--passed", "9"};
     const auto pop = Words{"qmail-pop3d", "Maildir"};
@@ -604,8 +604,8 @@ TEST_CASE("where the program of a native chain begins") {
         {{"checkpw", "--native", "--"}, {}},
         {{"checkpw", "-f"}, {}},
         {{"checkpw", "-f", "prog"}, {}},
-        {{"checkpw", "-s", "x", "prog"}, {}}, // another link's option
-        {{"checkpw-pam", "--s", "prog"}, {}}, // more than one begins so
+        {{"checkpw", "-s", "x", "prog"}, {}}, // an option of another link
+        {{"checkpw-pam", "--s", "prog"}, {}}, // several options begin like this
         {{"checkpw", "--help", "prog"}, {}},
         {{"env", "A=b", "checkpw", "prog"}, {}},
         {{"cvm-checkpassword", "cvm-unix", "prog"}, {}},
@@ -635,7 +635,7 @@ TEST_CASE("where the program of a native chain begins") {
 }
 
 TEST_CASE("the guard knows every option of our own links") {
-    // From what they say themselves: an option has a value where a word follows it.
+    // Found from the command line alone: a word that follows an option is its value.
     const std::regex option{
         "(?:^|[\\[|( ])(--?[A-Za-z][A-Za-z-]*)((?:\\|--?[A-Za-z-]+)*)( [^-\\[|)])?"};
     int links = 0;
@@ -693,7 +693,7 @@ TEST_CASE("Dovecot's look-ups are not counted; what only looks like one is") {
                         "-c",
                         "exit 5"};
         const auto before = guard.failures(Kind::pair);
-        program.environment["PATH"] = "/nonexistent"; // so that nothing passes
+        program.environment["PATH"] = "/nonexistent"; // so that no password is right
         (void)run(program);
         return guard.failures(Kind::pair) == before + 1;
     };

@@ -1,5 +1,4 @@
-// checkpw-ldap and setpw-ldap, under poppass and alone, against a real slapd with password
-// policies.
+// checkpw-ldap and setpw-ldap, under poppass and alone, with a real slapd and password policies.
 #include "support/conversation.hh"
 #include "support/ldap_server.hh"
 #include "support/program.hh"
@@ -95,8 +94,8 @@ Service service(const Words& options, const Words& check_options = {"--allow-exp
             .change = quoted(Words{built("setpw-ldap")} + options + Words{"/bin/false"})};
 }
 
-// A whole session that changes a password: the reply to `pass`, or to `newpass` where it came to
-// that.
+// A whole session that changes a password. Returns the reply to `newpass`, or to `pass` if
+// `newpass` was not reached.
 std::string session(const Service& service, const std::string& login, const std::string& old,
                     const std::string& fresh, std::string* log = nullptr) {
     Conversation client{service};
@@ -139,7 +138,7 @@ TEST_CASE("poppass checks and changes a password in the directory") {
     CHECK(has(log, "link=checkpw-ldap status=0"));
     CHECK(has(log, "event=change result=changed"));
     CHECK(has(log, "link=setpw-ldap status=0"));
-    CHECK_FALSE(has(log, "checkpw-ldap:")); // nothing to complain of
+    CHECK_FALSE(has(log, "checkpw-ldap:")); // there is nothing to report
     CHECK_FALSE(has(log, "setpw-ldap:"));
 }
 
@@ -166,7 +165,7 @@ TEST_CASE("each refusal of the policy reaches the user with its reason") {
         CHECK(reply("ann", "old", "12345678") == "200 Password changed, thank-you.");
     }
     SUBCASE("quality") {
-        // A hash: what is in it cannot be judged.
+        // A hash: slapd cannot judge the password in it.
         CHECK(has(reply("ann", "old", "{SSHA}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
                   "500 Sorry, your new password is too weak"));
     }
@@ -209,20 +208,21 @@ TEST_CASE(
     for (int tries = 0; tries < 3; ++tries)
         CHECK(check(directory.options() + next_link(), "eve", "bad").status == 42);
     const auto locked = check(directory.options() + next_link(), "eve", "old");
-    CHECK(locked.status == 1); // and the next link is not asked: it must not undo this
+    CHECK(locked.status == 1); // the next link is not run, because it must not undo this
     CHECK(locked.out == "");
     CHECK(locked.err == "checkpw-ldap: refused: the account is locked\n");
     CHECK(check(directory.options() + next_link(), "eve", "bad").status == 1);
     const auto set = change(directory.options() + next_link(), "eve", "old", "fresh one");
     CHECK(set.status == 1);
-    CHECK(set.out == wrong_words); // whether it was right is not told
+    CHECK(set.out == wrong_words); // it does not reveal whether the password was right
     CHECK(check(directory.options(), "joe", "old").status == 0);
 }
 
 TEST_CASE("who must change the password is accepted with --allow-expired alone") {
     if (no_slapd()) return;
     const Directory directory;
-    for (const std::string login : {"fay", "hal"}) { // reset by the manager; expired, with grace
+    // The manager has reset fay's password; hal's is expired, with grace logins.
+    for (const std::string login : {"fay", "hal"}) {
         CHECK(check(directory.options() + next_link(), login, "old").status == 1);
         CHECK(check(directory.options() + Words{"--allow-expired"} + next_link(), login, "old")
                   .status == 0);
@@ -232,7 +232,7 @@ TEST_CASE("who must change the password is accepted with --allow-expired alone")
               "200 Password changed, thank-you.");
         CHECK(check(directory.options(), login, "fresh one").status == 0);
     }
-    // Expired, without grace.
+    // Expired, without grace logins.
     CHECK(
         check(directory.options() + Words{"--allow-expired"} + next_link(), "gus", "old").status ==
         1);
@@ -323,7 +323,7 @@ TEST_CASE("a native chain: the program runs for a user whose password is right, 
     directory.server.thaw();
 
     if (missing(::geteuid() == 0, "root")) return;
-    // An account of /etc/passwd is become, and its home entered, or nothing is run.
+    // It becomes the account of /etc/passwd and enters its home, or it runs nothing.
     const auto account = native("nobody", "old");
     CHECK(account.status == 111);
     CHECK(has(account.err, "enter /nonexistent"));
@@ -364,7 +364,7 @@ TEST_CASE("Dovecot: a check, and a look-up without a password") {
 TEST_CASE("no login matches anybody but by its name") {
     if (no_slapd()) return;
     const Directory directory;
-    // All with the password of joe; the entry `*` is nobody's.
+    // All have the password of joe. The entry `*` belongs to nobody.
     for (const std::string login : {"*",
                                     "j*",
                                     "joe*",
@@ -459,7 +459,8 @@ TEST_CASE("a service account searches where nobody else may") {
     CHECK(session(service(options), "joe", "old", "fresh one") ==
           "200 Password changed, thank-you.");
 
-    // Without the account the search finds no base: the set-up's fault, not the user's.
+    // Without the account the search finds no base: that is the fault of the set-up, not of the
+    // user.
     const auto anonymous = check(directory.search(), "joe", "fresh one");
     CHECK(anonymous.status == 111);
     CHECK(has(anonymous.err, "search " + suffix + ": No such object"));
@@ -489,7 +490,7 @@ TEST_CASE("servers are tried in turn, each for its time, and unreachable is trou
     const Directory directory;
     Certificates certificates;
     const auto ca = certificates.authority("ca");
-    const Listener mute; // takes connections, and never says a word
+    const Listener mute; // accepts connections, and never sends a byte
     const auto timed = [](const Words& options, int expected, int least_ms) {
         const auto begin = Clock::now();
         const auto asked = check(options + next_link(), "joe", "old");
@@ -525,14 +526,15 @@ TEST_CASE("servers are tried in turn, each for its time, and unreachable is trou
 
 TEST_CASE("a server that talks nonsense, or half of something, is one that cannot be asked") {
     for (const std::string& answer :
-         {bytes("\x30\x0c\x02\x01"),                         // and then nothing
-          bytes("\x30\x84\x7f\xff\xff\xff\x02\x01\x01\x61"), // two gigabytes to come
-          bytes("\x30\x0c\x02\x01\x07\x61\x07\x0a\x01\x00\x04\x00\x04\x00"), // of another request
-          bytes("\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00"), // to a search
+         {bytes("\x30\x0c\x02\x01"),                         // nothing more follows
+          bytes("\x30\x84\x7f\xff\xff\xff\x02\x01\x01\x61"), // two gigabytes should follow
+          bytes("\x30\x0c\x02\x01\x07\x61\x07\x0a\x01\x00\x04\x00\x04\x00"), // for another request
+          bytes("\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\x00\x04\x00\x04\x00"), // for a search
           bytes("\x30\x05\x02\x01\x01\x61\x00"), // without a result code
           std::string{"HTTP/1.1 400 Bad Request\r\n\r\n"}, std::string(300, '\xff')}) {
         const Listener server;
-        // It hears the client end, which is killed after 20 seconds if it has no limit of its own.
+        // The listener waits until the client ends. A client without a time limit is killed after
+        // 20 seconds.
         std::thread talk{[&] { server.talk_once(answer, milliseconds{30'000}); }};
         const auto asked = check({"-H", server.uri(), "-D", dn_template, "-t", "1"}, "joe", "old");
         talk.join();
@@ -585,7 +587,7 @@ TEST_CASE("a change whose answer is lost is settled by trying the new password, 
             const auto outcome = through(deed, true);
             CHECK(outcome.status == 111);
             CHECK(outcome.out == not_known);
-            if (deed == Deed::drop_answer) // back to what the next ones begin with
+            if (deed == Deed::drop_answer) // back to the password that the next deeds begin with
                 CHECK(change(directory.options(), "joe", "fresh", "old").status == 0);
         }
     }
@@ -706,5 +708,5 @@ TEST_CASE("wrong use is told before the record is read") {
         2);
     CHECK(run({.argv = Words{built("checkpw-ldap")} + search + Words{"-q", "(uid=%u"},
                .record = check_record("joe", "old")})
-              .status == 111); // nobody listens at 389
+              .status == 111); // no server listens at port 389
 }

@@ -1,5 +1,5 @@
-// More than one server: changes are seen everywhere, and go on while servers are killed, frozen and
-// restarted.
+// Several servers: changes appear at all of them, and are still made while servers are killed,
+// frozen and restarted.
 #include "support/conversation.hh"
 #include "support/ldap_server.hh"
 #include "support/program.hh"
@@ -20,7 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 const std::string dn_template = "uid=%u," + people;
-constexpr int limit = 2; // -t
+constexpr int limit = 2; // the option -t
 
 long milliseconds_since(Clock::time_point begin) {
     return std::chrono::duration_cast<milliseconds>(Clock::now() - begin).count();
@@ -35,7 +35,7 @@ std::string users(int count) {
     return entries;
 }
 
-// Two servers that take changes and bring them to each other.
+// Two servers that accept changes and send them to each other.
 struct Pair {
     LdapServer one, two;
 
@@ -59,7 +59,7 @@ struct Pair {
     }
 };
 
-// A session that changes a user's password: the last reply to what was asked.
+// A session that changes a user's password. Returns the last reply.
 std::string change(const Service& service, const std::string& uid, const std::string& old,
                    const std::string& fresh) {
     Conversation client{service};
@@ -97,7 +97,7 @@ TEST_CASE("with either server dead, frozen or restarting, changes go on within t
     Pair pair{1};
     std::string password = "old-password";
     int count = 0;
-    // Changes the password while something goes on, from before it begins.
+    // Begins to change the password, and does `deed` meanwhile.
     const auto change_while = [&](const char* what, const std::function<void()>& deed) {
         CAPTURE(what);
         const std::string fresh = "password-" + std::to_string(++count);
@@ -107,7 +107,7 @@ TEST_CASE("with either server dead, frozen or restarting, changes go on within t
         deed();
         client.join();
         CHECK(reply == changed);
-        // One limit at the check and one at the change; the second server answers at once.
+        // One limit for the check and one for the change; the second server answers at once.
         CHECK(milliseconds_since(begin) < 2 * limit * 1000 + 3000);
         password = fresh;
     };
@@ -182,7 +182,8 @@ TEST_CASE("200 changes while servers die and come back: what was answered holds 
                 }
             }
         });
-    // The old one first: where it fails, the change is made, and the new one must be good.
+    // The old password is tried first. If it fails, the change is made, and the new one must be
+    // right.
     for (const auto* const server : {&pair.one, &pair.two})
         threads.emplace_back([&, uri = server->uri()] {
             while (!done) {
@@ -233,8 +234,9 @@ TEST_CASE("200 changes while servers die and come back: what was answered holds 
         CHECK(can_bind(pair.two.uri(), dn, "old-password") == !there);
         made += reply == changed ? 1 : 0;
         if (is_not_known(reply)) {
-            // slapd stores an entry, and then that it has something to tell the other one. Killed
-            // in between it keeps the change to itself, which nobody was told is made.
+            // slapd stores an entry first, and then that it has to tell the other server. If it is
+            // killed in between, the other server never gets the change, but no client was told
+            // that it was made.
             ++not_known;
             disagree += here != there ? 1 : 0;
             continue;
@@ -291,7 +293,7 @@ TEST_CASE("a server that only reads refers to one of ours, and that one is asked
         CHECK(outcome.out.find("nothing was changed") != std::string::npos);
         CHECK(outcome.err.find("which -H does not name: " + elsewhere.uri()) != std::string::npos);
         CHECK(can_bind(main.uri(), user_dn("user0"), "old-password"));
-        // The others of the list are asked all the same.
+        // The other servers of the list are asked nevertheless.
         CHECK(run_setpw(reader.uri() + " " + main.uri()).status == 0);
     }
 }

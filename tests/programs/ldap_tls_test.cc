@@ -1,4 +1,4 @@
-// TLS to the directory: whom the programs take for the server, and what they say where they do not.
+// TLS to the directory: which server the programs accept, and what they report if they refuse one.
 #include "support/conversation.hh"
 #include "support/ldap_server.hh"
 #include "support/program.hh"
@@ -22,7 +22,7 @@ struct TlsServer {
         server.prepare({.global = certificate, .entries = user_entry("joe", "old"), .tls = true});
         server.start();
     }
-    // The same server by both ways to TLS.
+    // The same server, with both ways to start TLS.
     std::vector<Words> ways() const {
         return {{"-H", server.tls_uri()}, {"-H", server.uri(), "--starttls"}};
     }
@@ -36,7 +36,7 @@ Outcome check(Words words, const std::string& ca, Environment environment = {}) 
         {.argv = words, .environment = std::move(environment), .record = bytes("joe\0old\0\0\0")});
 }
 
-// What libldap would read, if it were let to.
+// Settings that libldap would read if it were allowed to.
 Environment hostile(const std::string& ca) {
     return {{"LDAPTLS_REQCERT", "never"}, {"LDAPTLS_REQSAN", "never"}, {"LDAPTLS_CACERT", ca}};
 }
@@ -53,7 +53,7 @@ TEST_CASE("a certificate of a trusted authority, for this host, is taken") {
         CHECK(outcome.status == 0);
         CHECK(outcome.err == "");
     }
-    // The whole way, through poppass.
+    // Once more through poppass.
     Words options = tls.ways()[0];
     for (const auto& word : {std::string{"-D"}, "uid=%u," + people, std::string{"--ca"}, ca})
         options.push_back(word);
@@ -105,7 +105,7 @@ TEST_CASE("who trusts a file without certificates trusts nobody, and the log say
     Certificates certificates;
     const auto ca = certificates.authority("ca");
     const TlsServer tls{certificates.server(ca, "IP:127.0.0.1")};
-    const std::string says = LDAP_VENDOR_VERSION < 20600 // begins the handshake
+    const std::string says = LDAP_VENDOR_VERSION < 20600 // this version begins the handshake
                                  ? "the server's certificate: no trusted authority issued it (--ca)"
                                  : "libldap cannot use the certificates of /dev/null";
     for (const auto& way : tls.ways()) {
@@ -119,14 +119,14 @@ TEST_CASE("who trusts a file without certificates trusts nobody, and the log say
 
 TEST_CASE("a StartTLS that fails ends the connection, and no password goes over it") {
     if (cannot_run()) return;
-    LdapServer plain; // without TLS
+    LdapServer plain; // it has no TLS
     plain.prepare({.entries = user_entry("joe", "old")});
     plain.start();
     const auto refused = check({"-H", plain.uri(), "--starttls"}, "/dev/null");
     CHECK(refused.status == 111);
     CHECK(has(refused.err, ": StartTLS: Protocol error"));
 
-    // One that says yes, and then hears what comes.
+    // This server agrees, and then records what the client sends.
     const Listener liar;
     std::string heard;
     std::thread server{[&] {

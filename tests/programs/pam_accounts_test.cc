@@ -1,4 +1,4 @@
-// Real accounts, PAM's real modules, poppass under tcpserver: what users meet.
+// What users get from poppass under tcpserver, with real accounts and PAM's real modules.
 #include "support/pam_things.hh"
 
 #include <arpa/inet.h>
@@ -45,9 +45,9 @@ bool lacks(std::initializer_list<const char*> modules) {
 class Server {
 public:
     struct Settings {
-        std::vector<std::string> check = {"--allow-expired", "--no-delay"}; // checkpw-pam's
+        std::vector<std::string> check = {"--allow-expired", "--no-delay"}; // for checkpw-pam
         Environment environment = {};
-        std::vector<std::string> before_check = {}; // links in front
+        std::vector<std::string> before_check = {}; // links before it
         std::vector<std::string> before_change = {};
     };
     explicit Server(const std::string& service) : Server{service, Settings{}} {}
@@ -106,7 +106,7 @@ public:
             throw std::runtime_error{"poppass is gone"};
     }
 
-    // The next line; "" where none comes in time.
+    // The next line; "" if none comes in time.
     std::string reply(milliseconds limit = milliseconds{20'000}) {
         const auto deadline = Clock::now() + limit;
         for (;;) {
@@ -130,7 +130,7 @@ public:
         return reply();
     }
 
-    // Logs in; the answer to the password.
+    // Logs in; returns the answer to the password.
     std::string log_in(const std::string& user, const std::string& password) {
         CHECK(ask("user " + user) == "200 Your password please.");
         return ask("pass " + password);
@@ -145,7 +145,7 @@ const std::string accepted = "200 Your new password please.";
 const std::string changed = "200 Password changed, thank-you.";
 const std::string refused = "500 Old password is incorrect.";
 
-// One session of a user with a right password; the answer to the new one.
+// One session of a user with the right password. Returns the answer to the new one.
 std::string change(const Server& server, const SystemAccount& account,
                    const std::string& password) {
     Client client{server};
@@ -177,7 +177,7 @@ TEST_CASE("a password is changed, and /etc/shadow keeps owner and mode") {
     CHECK(account.has_password(new_password));
     CHECK(account.hash().starts_with("$6$"));
     CHECK(before == ShadowFile{});
-    // From now on the new one counts, and it alone.
+    // From now on only the new password is accepted.
     Client again{server};
     CHECK(again.log_in(account.name(), old_password) == refused);
     CHECK(again.log_in(account.name(), new_password) == accepted);
@@ -208,7 +208,7 @@ TEST_CASE("a new password is refused with the module's own words") {
         CHECK(client.log_in(account.name(), old_password) == accepted);
         CHECK(client.ask("newpass s0rt!X") == "500 Sorry, You must choose a longer password.");
         CHECK(account.hash() == hash);
-        // The check stands.
+        // The check still counts.
         CHECK(client.ask("newpass " + new_password) == changed);
     }
     SUBCASE("pam_unix: what it finds poor") {
@@ -336,7 +336,7 @@ TEST_CASE("whom the check refuses cannot be told apart, by text or time") {
             CHECK(clients[i]->reply(std::chrono::floor<milliseconds>(early)) == "");
         CHECK(clients[i]->reply() == refused);
     }
-    // And who may, may.
+    // Users who may do it still can.
     Client client{server};
     CHECK(client.log_in(usable.name(), old_password) == accepted);
 }
@@ -387,7 +387,7 @@ TEST_CASE("an empty hash lets nobody in, nullok or not") {
     REQUIRE(account.hash() == "");
     Client client{server};
     CHECK(client.log_in(account.name(), "anything") == refused);
-    // Nor the setter by itself, with or without an old password.
+    // The setter alone does not do it either, with or without an old password.
     for (const auto& old : {bytes("\0anything\0\0"), bytes("\0\0\0")}) {
         const auto end = run({.argv = {built("setpw-pam"), "-s", service.name()},
                               .record = account.name() + old + new_password + bytes("\0")});

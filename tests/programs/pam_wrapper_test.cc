@@ -1,6 +1,6 @@
-// PAM's programs without root: pam_wrapper, uid_wrapper and nss_wrapper around them, and pam_matrix
-// as the module. The service is called `login`, which has a file of its own everywhere; pam_wrapper
-// puts ours in its place.
+// PAM's programs without root: with pam_wrapper, uid_wrapper and nss_wrapper, and with pam_matrix
+// as the module. The service is called `login`, because every system has a file for it. pam_wrapper
+// replaces that file by ours.
 #include "support/program.hh"
 
 #include <cstdlib>
@@ -14,7 +14,7 @@ namespace {
 
 const std::string service = "login";
 
-// Where Debian and others have it.
+// The path in Debian, and the paths in other systems.
 std::string pam_matrix() {
     for (const auto* const folder :
          {"/usr/lib/x86_64-linux-gnu/pam_wrapper/", "/usr/lib/aarch64-linux-gnu/pam_wrapper/",
@@ -29,7 +29,8 @@ bool lacks_wrappers() {
     if (missing(::access(("/etc/pam.d/" + service).c_str(), R_OK) == 0, "/etc/pam.d/login"))
         return true;
     if (missing(!pam_matrix().empty(), "pam_matrix")) return true;
-    // Our own program, for a sanitizer in it suffers nothing before itself.
+    // Tries it with our own program, because a sanitizer in it refuses libraries that are loaded
+    // before it.
     const auto end = run({.argv = {built("checkpw-pam"), "--version"},
                           .environment = {{"LD_PRELOAD", "libpam_wrapper.so libuid_wrapper.so "
                                                          "libnss_wrapper.so"}}});
@@ -50,7 +51,7 @@ public:
     World(const World&) = delete;
     World& operator=(const World&) = delete;
 
-    // pam_wrapper does not clean up after a program that became another one.
+    // pam_wrapper does not clean up after a program that has called exec.
     ~World() {
         std::error_code ignored;
         for (const auto& entry : std::filesystem::directory_iterator{"/tmp", ignored}) {
@@ -102,7 +103,7 @@ public:
     TemporaryDirectory directory;
 
 private:
-    // Ours may be root, the programs never are.
+    // This process may be root, but the programs are not.
     void write(const std::string& name, const std::string& text) const {
         const auto own = [](const std::string& path) {
             if (::geteuid() == 0 && ::chown(path.c_str(), nobody.uid, nobody.gid) != 0)
@@ -132,8 +133,8 @@ TEST_CASE("without root: the check") {
     CHECK(world.check(bytes("joe\0wrong\0\0\0")) == 1);
     CHECK(world.check(bytes("joe\0\0\0\0")) == 1);
     CHECK(world.check(bytes("nobody-here\0old\0\0\0")) == 1);
-    CHECK(world.check(bytes("gone\0old\0\0\0")) == 0);  // PAM knows a user whom nobody else does
-    CHECK(world.check(bytes("ann\0other\0\0\0")) == 1); // another service's
+    CHECK(world.check(bytes("gone\0old\0\0\0")) == 0); // PAM knows this user, and nothing else does
+    CHECK(world.check(bytes("ann\0other\0\0\0")) == 1); // the password of another service
     CHECK(world.check(bytes("low\0old\0\0\0")) == 1);
     CHECK(world.check(bytes("low\0old\0\0\0"), {"--min-uid", "999"}) == 0);
     CHECK(world.check(bytes("joe@example.org\0old\0\0\0"), {"--strip", "*"}) == 0);
@@ -162,7 +163,7 @@ TEST_CASE("without root: the change") {
 
 TEST_CASE("without root: messages that take no answer are survived, prompts with echo are not") {
     if (lacks_wrappers()) return;
-    World world; // its modules tell success and failure so, being verbose
+    World world; // its modules are verbose, and report success and failure
     CHECK(world.check(bytes("joe\0old\0\0\0")) == 0);
     world.rules("echo");
     const auto end = world.run("checkpw-pam", bytes("joe\0old\0\0\0"));

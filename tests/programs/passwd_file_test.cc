@@ -1,4 +1,4 @@
-// Dovecot's passwd-file, through checkpw and setpw.
+// Dovecot's passwd-file, as checkpw and setpw use it.
 #include "support/users_file.hh"
 
 #include <doctest/doctest.h>
@@ -8,7 +8,7 @@ using namespace poppass::test;
 
 namespace {
 
-// All of the password "old".
+// All these hashes are of the password "old".
 const std::string& sha256 = hash_of_old;
 const std::string sha512 =
     "$6$rounds=1000$abcdefgh$4fMqAn0kzIQXRKBX26iZpl0OHRZRV3IlpLRClkA6uEqPmGFBqY6AvGVXQ62V."
@@ -141,7 +141,7 @@ TEST_CASE("bcrypt's limit holds where the prefix names it") {
 }
 
 TEST_CASE("-F tells the format") {
-    // Nine fields of numbers: shadow's form, though it is a passwd-file.
+    // Nine fields with numbers look like shadow(5), although it is a passwd-file.
     const Users users{"joe:" + sha256 + ":1000:1000:::::\n"};
     CHECK(check(users, "joe", "old", {"--allow-expired"}) == 0);
     CHECK(check(users, "joe", "old", {"-F", "passwd-file"}) == 0);

@@ -1,6 +1,7 @@
-// pwadmin beside the machine's own passwd(1) and chage(1), on copies of one shadow file: the same
-// exit value, the same output of -S, and the same file afterwards. Left out is what asks for a
-// password, and numbers that strtol(3) takes and people do not write ("010", "0x10", "+7", " 7").
+// Compares pwadmin with the machine's own passwd(1) and chage(1) on copies of one shadow file: the
+// exit value, the output of -S, and the file afterwards must be the same. It leaves out what asks
+// for a password, and numbers that strtol(3) accepts and people do not write ("010", "0x10", "+7",
+// " 7").
 #include "support/program.hh"
 
 #include <algorithm>
@@ -15,7 +16,7 @@ using namespace poppass::test;
 
 namespace {
 
-// Looking for leaks wants /proc, which these roots have not.
+// The leak check needs /proc, which these roots do not have.
 const ScopedVariable no_leaks{"ASAN_OPTIONS", "detect_leaks=0"};
 
 using Words = std::vector<std::string>;
@@ -59,7 +60,7 @@ struct Root {
         REQUIRE(::stat(path().c_str(), &status) == 0);
         return status.st_mode;
     }
-    // Somebody else's program, or ours with the file that theirs mean.
+    // Runs passwd(1) or chage(1), or our program with the file that they would use.
     Outcome run_there(const Words& program, const Words& words) const {
         Words argv = program;
         argv.insert(argv.end(), {"-R", directory.path()});
@@ -69,8 +70,8 @@ struct Root {
     Outcome pwadmin(const Words& words) const {
         return run_there({built("pwadmin"), "-f", "/etc/shadow"}, words);
     }
-    // passwd(1) of shadow 4.17 and later refuses such a name before it looks at how the options go
-    // together: what it says of another name, that is not there either, is compared then.
+    // passwd(1) of shadow 4.17 and later refuses such a name before it checks whether the options
+    // fit together. In that case another name that does not exist is compared.
     Outcome passwd(Words words) const {
         auto end = run_there({"passwd"}, words);
         if (end.err.find("is not a valid name") == std::string::npos) return end;
@@ -87,7 +88,7 @@ std::string joined(const Words& words) {
     return line;
 }
 
-// The same numbers with every compiler.
+// Gives the same numbers with every compiler.
 class Dice {
 public:
     std::size_t below(std::size_t n) { return engine_() % n; }
@@ -103,10 +104,10 @@ struct Flag {
     std::string brief;
     std::string full;
     bool valued;
-    bool deed; // with it no password is asked for
+    bool deed; // with this option no password is asked for
 };
 const Flag flags[] = {
-    // the first eight go together
+    // the first eight may be combined
     {"-d", "--delete", false, true},       {"-e", "--expire", false, true},
     {"-l", "--lock", false, true},         {"-u", "--unlock", false, true},
     {"-i", "--inactive", true, true},      {"-n", "--mindays", true, true},
@@ -115,13 +116,13 @@ const Flag flags[] = {
     {"-k", "--keep-tokens", false, false}, {"-a", "--all", false, true},
 };
 
-// One to four options, none to two users; some of it wrong.
+// One to four options and none to two users; some of it is wrong.
 Words random_list(Dice& dice) {
     for (;;) {
         Words words;
         const auto kind = dice.below(6);
         const bool status = kind == 0;
-        const bool sound = kind > 3; // deeds that go together, for a user who is there
+        const bool sound = kind > 3; // options that may be combined, for a user who exists
         bool deed = status;
         if (status) words.push_back(dice.of({"-S", "--status", "-Sq", "-aS"}));
         for (auto left = status ? dice.below(2) : 1 + dice.below(4); left > 0; --left) {
@@ -145,7 +146,7 @@ Words random_list(Dice& dice) {
         if (count > 0)
             words.push_back(!sound && dice.below(10) == 0 ? dice.of(strangers) : dice.of(users));
         if (count == 9) words.push_back(dice.of(users));
-        // Both programs take options after the names too.
+        // Both programs also take options after the names.
         if (count > 0 && dice.below(4) == 0)
             std::rotate(words.begin(), words.end() - 1, words.end());
         if (deed) return words;
@@ -164,7 +165,7 @@ TEST_CASE("passwd(1): random lists of options") {
     int changed = 0;
     int shown = 0;
     for (int i = 0; i < lists; ++i) {
-        // A dozen lists in a row work on what the others left.
+        // A dozen lists run one after the other, on the file that the previous one left.
         if (i % 12 == 0) {
             ours.reset();
             theirs.reset();
@@ -187,7 +188,7 @@ TEST_CASE("passwd(1): random lists of options") {
         ++exits[mine.status];
         changed += ours.content() != before;
     }
-    // All of it was seen, and often.
+    // Everything was seen, and often.
     for (const int exit : {0, 1, 2, 3, 6}) CHECK(exits[exit] > 0);
     CHECK(exits[0] > lists / 5);
     CHECK(changed > lists / 10);

@@ -1,4 +1,4 @@
-// poppass-client against servers of our own that say what no honest one would, and against poppass.
+// poppass-client with servers that send what no honest server would send, and with poppass.
 #include "support/at_terminal.hh"
 #include "support/live_service.hh"
 
@@ -16,8 +16,8 @@ using namespace poppass::test;
 
 namespace {
 
-// A server that says what it was told to, one thing for each command but quit, the first unasked;
-// "" ends the connection.
+// A server that sends what the test gives it: one text at the start, and one for each command but
+// quit. "" ends the connection.
 class Script {
 public:
     explicit Script(Words replies) {
@@ -37,7 +37,7 @@ public:
 
     int client_end() const { return theirs_.get(); }
 
-    // Every line that came, once the client is gone.
+    // Every line that came until the client ended.
     const Words& commands() {
         theirs_.reset();
         thread_.join();
@@ -94,7 +94,7 @@ Program client(const Script& script, Words options = {"-u", "joe", "--stdin"},
             .descriptors = {{6, script.client_end()}, {7, script.client_end()}}};
 }
 
-// At a terminal.
+// Runs the client at a terminal.
 AtTerminal client_at_terminal(const Script& script, Environment environment = from("127.0.0.1"),
                               Words options = {}) {
     const int fd = script.client_end();
@@ -140,7 +140,7 @@ TEST_CASE("what the server refuses is shown and ends with 1, its trouble with 11
         Words replies;
         int status;
         const char* shown;
-        std::size_t commands; // of all_commands, before quit
+        std::size_t commands; // how many of all_commands come before quit
     };
     const std::string temporary = "500 Temporary failure: try again later.\r\n";
     for (const auto& [replies, status, shown, commands] : {
@@ -182,7 +182,7 @@ TEST_CASE("a server that goes away, is silent, or talks too much is trouble") {
     struct Case {
         Words replies;
         const char* shown;
-        bool unknown; // whether the password was changed
+        bool unknown; // whether it is unknown if the password was changed
     };
     const std::string endless(5000, 'x');
     for (const auto& [replies, shown, unknown] : {
@@ -345,7 +345,7 @@ TEST_CASE("at a terminal: leaving, or having to, without a change") {
     CHECK(terminal.wait() == 1);
     CHECK(script.commands().back() == "quit\r\n");
 
-    // What cannot be sent may be tried again too; trouble may not.
+    // A password that cannot be sent may be typed again too. After trouble that is not possible.
     Script other{{greeting, ok, ok, "500 Temporary failure: disk full\r\n"}};
     auto once = client_at_terminal(other, from("127.0.0.1"), {"-u", "joe"});
     REQUIRE(once.shows("Old password: "));
@@ -477,7 +477,7 @@ TEST_CASE("poppass-change: a name of /etc/hosts, and its next address where the 
         return;
     LiveService service;
     service.start();
-    // A getent that knows another name, with an address on which nobody listens in front.
+    // This getent knows another name, whose first address nobody listens on.
     const auto folder = service.file("bin");
     REQUIRE(run({.argv = {"mkdir", folder}}).status == 0);
     write_file(folder + "/getent",
@@ -501,7 +501,7 @@ TEST_CASE("poppass-change: a name of /etc/hosts, and its next address where the 
     CHECK(end.status == 0);
     CHECK(holds(end.err, "127.0.0.99"));
     CHECK(service.accepts("by the second"));
-    // Where there was a connection, no other address is tried.
+    // After a connection was made, no other address is tried.
     end = change("mail.invalid", "wrong\nnew words\n");
     CHECK(end.status == 1);
     CHECK(service.accepts("by the second"));

@@ -1,4 +1,4 @@
-// What poppass makes of its links: their statuses, ends, words and bad manners; and what they get.
+// How poppass treats its links (their statuses, ends, words and bad behaviour), and what they get.
 #include "support/conversation.hh"
 #include "support/program.hh"
 
@@ -31,7 +31,7 @@ const std::string result_unknown = "500 Result unknown: try the new password, th
 Service with_check(Words deeds) { return {.check = fixture(std::move(deeds))}; }
 Service with_change(Words deeds) { return {.change = quoted(fixture(std::move(deeds)))}; }
 
-// One session up to the link's answer, and what the log says of it.
+// One session up to the link's answer, and what the log has about it.
 struct Told {
     std::string reply;
     std::string log;
@@ -42,7 +42,7 @@ Told check_reply(Service service, const std::string& password = "old",
     Conversation client{service};
     CHECK(client.ask("user " + login) == password_please);
     auto reply = client.ask("pass " + password);
-    // Nothing but the one reply.
+    // There must be only this one reply.
     if (!reply.ends_with("good-bye.")) CHECK(client.ask("quit") == "200 Bye.");
     CHECK(client.rest() == Words{});
     return {std::move(reply), client.end().err};
@@ -59,7 +59,7 @@ Told change_reply(Service service, const std::string& old = "old",
     return {std::move(reply), client.end().err};
 }
 
-// The words of one log line, in order; empty where there is no such event.
+// The words of one log line, in order; empty if there is no such event.
 std::string event_line(const std::string& log, const std::string& event) {
     const auto begin = log.find("event=" + event + " ");
     return begin == log.npos ? "" : log.substr(begin, log.find('\n', begin) - begin);
@@ -152,7 +152,7 @@ TEST_CASE("a set link's words are the text of the reply") {
         {"BAD PASSWORD\n", failed, not_known},
         {"", failed, not_known},
         {"553 \r\n", failed, not_known},
-        // Neither password is ever told.
+        // Neither of the passwords is in it.
         {"553 do not use s3cret-new\n554 x\n", failed, not_known},
         {"553 you had s3cret-old\n", failed, not_known},
         {"553 s3cr\x01"
@@ -225,7 +225,7 @@ TEST_CASE("links that never end are ended, and nothing is believed of them") {
     CHECK(change.reply() == result_unknown);
     CHECK(Clock::now() - before >= std::chrono::seconds{1});
     CHECK(last.reply() == result_unknown);
-    CHECK(Clock::now() - before >= std::chrono::seconds{6}); // the grace after SIGTERM
+    CHECK(Clock::now() - before >= std::chrono::seconds{6}); // the grace period after SIGTERM
     CHECK(has(event_line(check.end().err, "check"), "result=unknown"));
     const auto log = change.end().err;
     CHECK(has(event_line(log, "change"), "result=unknown"));
@@ -336,7 +336,7 @@ NextLink seen_by_change(Service service, const std::string& report) {
 TEST_CASE("what a link gets: its words, its record, four descriptors and nothing else") {
     TemporaryDirectory directory;
     Service service;
-    // As a parent may leave things.
+    // A parent may leave signals like this.
     service.before_exec = [] {
         for (int number = 1; number < 32; ++number)
             if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_IGN);
@@ -358,8 +358,8 @@ TEST_CASE("what a link gets: its words, its record, four descriptors and nothing
         CHECK(link.core_limit == "0 0");
         CHECK(link.own_group);
         CHECK(link.blocked == std::vector<int>{});
-        // What the parent ignored is none of the links' business; what poppass itself ignores
-        // must not reach them.
+        // Links may get the signals that the parent ignored. But signals that poppass itself
+        // ignores must not be ignored in links.
         for (const int number : {SIGPIPE, SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
             CAPTURE(number);
             CHECK(std::count(link.ignored.begin(), link.ignored.end(), number) == 0);
@@ -482,7 +482,7 @@ TEST_CASE("the log: one line an event, nothing of a client that could forge or b
     CHECK(has(line,
               " user=a\\x20b\\x3dc\\x22d\\x5ce\\x01\\x1b[2J\\xc3\\xa4\\x20event\\x3dcheck ip="));
     for (const char c : told.log) CHECK((c == '\n' || (c >= 0x20 && c < 0x7f)));
-    // However long the login, the rest of the line stands.
+    // Even if the login is very long, the rest of the line is complete.
     const auto longest = check_reply(service, "old", std::string(504, '\xff'));
     CHECK(has(event_line(longest.log, "check"), " link=link-fixture status=1"));
     for (const auto& log : {told.log, longest.log}) {
@@ -492,7 +492,7 @@ TEST_CASE("the log: one line an event, nothing of a client that could forge or b
             CHECK(log.compare(begin, 6, "event=") == 0);
         }
     }
-    // Arguments of what was refused or unknown are not logged.
+    // Arguments of a refused or unknown command are not logged.
     Conversation client{Service{}};
     (void)client.ask("user");
     (void)client.ask("unheard-of word-1");
@@ -551,7 +551,7 @@ TEST_CASE("POPPASS_STRIP: links and log get the login without its domain") {
 
 namespace {
 
-// A program that another account can reach, and a place where it can write.
+// A program that another account can reach, and a directory where it can write.
 struct Reachable {
     TemporaryDirectory directory;
     std::string out = directory.file("out");
@@ -701,7 +701,7 @@ TEST_CASE("POPPASS_AFTER: runs once a change was answered, with no password near
                "#!/bin/sh\n{ id -u; echo \"$USER $TCPREMOTEIP\"; cat; ls /proc/$$/fd; env; } >" +
                    report + "\n",
                0755);
-    REQUIRE(::chmod(directory.path().c_str(), 0777) == 0); // it runs as another account
+    REQUIRE(::chmod(directory.path().c_str(), 0777) == 0); // the link runs as another account
     Service service;
     service.environment["POPPASS_AFTER"] = directory.file("after");
     service.environment["TCPREMOTEIP"] = "192.0.2.7";
@@ -716,7 +716,7 @@ TEST_CASE("POPPASS_AFTER: runs once a change was answered, with no password near
     CHECK(seen.find("\njoe 192.0.2.7\n") != std::string::npos);
     if (::geteuid() == 0) CHECK(seen.starts_with(ids));
     CHECK(seen.find("s3cret") == std::string::npos);
-    CHECK(seen.find("\n3\n") == std::string::npos); // no record
+    CHECK(seen.find("\n3\n") == std::string::npos); // descriptor 3 has no record
 }
 
 TEST_CASE("POPPASS_AFTER: its failure is logged and the change stands; no change, no run") {

@@ -1,5 +1,5 @@
-// The two processes of a live session, as the system shows them: what privileges they have left,
-// what their memory holds, and how each takes signals and the other's end.
+// The two processes of a live session, as the system shows them: which privileges they still have,
+// what is in their memory, and how each reacts to signals and to the end of the other.
 #include "network/sandbox.hh"
 #include "support/conversation.hh"
 #include "support/program.hh"
@@ -98,7 +98,7 @@ void converse(Conversation& client) {
     CHECK(client.rest() == Words{});
 }
 
-// The monitor's descriptors, once it has left the client's: that takes a moment beside the
+// The monitor's descriptors after it has closed the client's. It may do that a moment after the
 // greeting.
 std::map<int, std::string> monitors_descriptors(const Conversation& client, std::set<int> null) {
     for (int i = 0;; ++i) {
@@ -151,7 +151,7 @@ TEST_CASE("as root: the network side has no privileges, no files, and three desc
         const gid_t groups[] = {4, 6, 27, 12'345};
         if (::setgroups(4, groups) != 0) ::_exit(126);
         for (int fd = 10; fd < 30; ++fd) ::dup2(2, fd);
-        // Capabilities that taking another uid would leave.
+        // These capabilities stay when the process takes another uid.
         __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
         __user_cap_data_struct sets[2]{};
         ::syscall(SYS_capget, &header, sets);
@@ -179,7 +179,7 @@ TEST_CASE("as root: the network side has no privileges, no files, and three desc
     CHECK(theirs.at(3).starts_with("socket:"));
     CHECK(theirs.at(3) != theirs.at(0));
 
-    // The monitor has left the client, and holds its log and its end of the pair.
+    // The monitor has closed the client's descriptors, and has its log and its end of the pair.
     REQUIRE(ours.size() == 4);
     CHECK(ours.at(0) == "/dev/null");
     CHECK(ours.at(1) == "/dev/null");
@@ -188,7 +188,7 @@ TEST_CASE("as root: the network side has no privileges, no files, and three desc
     for (const auto& [number, target] : ours) CHECK(target != theirs.at(0));
     CHECK(ids_of(monitor, "Uid") == std::vector<unsigned>(4, 0));
 
-    // What belongs to root in there belongs to one that nobody may look into.
+    // The files in /proc belong to root if no other user may look into the process.
     struct stat status {};
     if (hardened) {
         REQUIRE(::stat(proc(network, "environ").c_str(), &status) == 0);
@@ -196,7 +196,7 @@ TEST_CASE("as root: the network side has no privileges, no files, and three desc
     }
     converse(client);
     CHECK(client.end().status == 0);
-    // Nothing of it stays in /run.
+    // Nothing of the session stays in /run.
     for (const auto& entry : std::filesystem::directory_iterator{"/run"})
         CHECK_FALSE(entry.path().filename().string().starts_with("poppass."));
 }
@@ -253,7 +253,7 @@ TEST_CASE("as root: where privileges cannot be dropped, nothing is served") {
 }
 
 TEST_CASE("as an ordinary user: no new privileges and the filter; nobody looks into either") {
-    // The links must be where that user can reach them.
+    // That user must be able to reach the links.
     TemporaryDirectory directory;
     REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
     const auto link = directory.file("link");
@@ -262,17 +262,17 @@ TEST_CASE("as an ordinary user: no new privileges and the filter; nobody looks i
     Service service{.check = {link}, .change = link};
     if (::geteuid() == 0) service.as = nobody;
     const uid_t uid = ::geteuid() == 0 ? nobody.uid : ::geteuid();
-    // They are of no account here.
+    // These settings have no effect here.
     service.environment = {{"UID", "0"}, {"GID", "nonsense"}};
     Conversation client{service};
     check_unprivileged(client.network());
-    if (::geteuid() == 0) // that user may not look, which is right
+    if (::geteuid() == 0) // that user must not be able to look
         CHECK(numbers_of(descriptors_of(client.network())) == std::set{0, 1, 3});
     for (const pid_t pid : {client.network(), client.monitor()}) {
         CHECK(ids_of(pid, "Uid") == std::vector<unsigned>(4, uid));
         struct stat status {};
         REQUIRE(::stat(proc(pid, "environ").c_str(), &status) == 0);
-        if (hardened) CHECK(status.st_uid == 0); // not dumpable
+        if (hardened) CHECK(status.st_uid == 0); // the process is not dumpable
     }
     converse(client);
     CHECK(client.end().status == 0);
@@ -280,7 +280,7 @@ TEST_CASE("as an ordinary user: no new privileges and the filter; nobody looks i
 
 TEST_CASE("a kernel that has no filter is told in words, and nothing goes on") {
     if (missing(hardened, "a build with the filter")) return;
-    // As under qemu-user, and on kernels built without it.
+    // As with qemu-user, and with kernels that are built without the filter.
     CHECK(
         in_child([] {
             constexpr unsigned first_argument =
@@ -318,7 +318,7 @@ TEST_CASE("the filter leaves nine calls, and any other is death") {
 #ifdef SYS_poll
         SYS_poll,
 #endif
-#ifdef SYS_sigreturn // s390x, and 32-bit systems: for handlers that take the signal's number alone
+#ifdef SYS_sigreturn // s390x and 32-bit systems: for handlers that take only the signal's number
         SYS_sigreturn,
 #endif
 #ifdef SYS_clock_gettime64 // 32-bit systems
@@ -341,7 +341,7 @@ TEST_CASE("the filter leaves nine calls, and any other is death") {
         });
     };
     for (long number = first; number < first + 480; ++number) {
-        // They end or jump by themselves.
+        // These calls end the process or jump.
         if (number == SYS_rt_sigreturn || number == SYS_exit_group) continue;
 #ifdef SYS_sigreturn
         if (number == SYS_sigreturn) continue;
@@ -349,15 +349,15 @@ TEST_CASE("the filter leaves nine calls, and any other is death") {
         CAPTURE(number);
         const int ended = call(number);
 #ifdef __x86_64__
-        // uretprobe and uprobe: new kernels show them to no filter, and only kernel code may call
-        // them.
+        // uretprobe and uprobe: new kernels do not pass them to a filter, and only kernel code may
+        // call them.
         if (number == 335 || number == 336) continue;
 #endif
         REQUIRE(ended == (allowed.contains(number) ? 0 : -SIGSYS));
     }
     CHECK(call(-1) == -SIGSYS);
     CHECK(call(1 << 20) == -SIGSYS);
-    // The client's end is closed for writing without any other call, whatever the C library does.
+    // Closing the client's end for writing needs no other call, whatever the C library does.
     CHECK(in_child([] {
               int ends[2];
               if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return 98;
@@ -366,7 +366,7 @@ TEST_CASE("the filter leaves nine calls, and any other is death") {
               return poppass::end_writing(ends[0]) && ::read(ends[1], &byte, 1) == 0 ? 0 : 1;
           }) == 0);
 #ifdef __x86_64__
-    CHECK(call(0x40000000 | SYS_read) == -SIGSYS); // the x32 way of calling
+    CHECK(call(0x40000000 | SYS_read) == -SIGSYS); // the calling convention of x32
 #endif
 }
 
@@ -381,7 +381,7 @@ std::string random_password(std::size_t size) {
     return password;
 }
 
-// The readable memory of a process, page by page: it may give some of it back meanwhile.
+// Reads the readable memory of a process page by page, because it may release some meanwhile.
 std::string memory_of(pid_t pid) {
     constexpr unsigned long page = 4096;
     const poppass::Fd memory{::open(proc(pid, "mem").c_str(), O_RDONLY | O_CLOEXEC)};
@@ -404,12 +404,12 @@ std::string memory_of(pid_t pid) {
     return all;
 }
 
-constexpr std::size_t trace = 8; // so many bytes of a password in a row are one too many
+constexpr std::size_t trace = 8; // this many bytes of a password in a row are a trace
 
-// Which of the passwords have left a trace in the memory. Plain arrays, for there is much to look
-// at.
+// Finds which passwords have left a trace in the memory. It uses plain arrays because it compares
+// very many bytes.
 std::set<std::string> traces(const std::string& memory, const Words& passwords) {
-    static std::array<unsigned char, 1 << 16> begins; // pairs of bytes that a part begins with
+    static std::array<unsigned char, 1 << 16> begins; // pairs of bytes with which a trace can begin
     begins.fill(0);
     std::map<std::string_view, const std::string*> parts;
     for (const auto& password : passwords)
@@ -434,7 +434,7 @@ bool traces(pid_t pid, const std::string& password) {
     return !traces(memory_of(pid), {password}).empty();
 }
 
-// Soon, for the reply may be here before the monitor has cleaned up.
+// Waits a little, because the reply may come before the monitor has cleaned up.
 bool no_traces(const Conversation& client, const Words& passwords) {
     for (int i = 0; i < 50; ++i) {
         if (traces(memory_of(client.network()), passwords).empty() &&
@@ -467,7 +467,8 @@ TEST_CASE("secrets: once a change is answered, no memory holds a password") {
         Conversation client{Service{}};
         CHECK(client.ask("user joe") == password_please);
         CHECK(client.ask("pass " + old) == new_password_please);
-        // The search finds what is there: the monitor keeps the old one, and only there it is.
+        // The search works: it finds the old password in the monitor, which keeps it, and nowhere
+        // else.
         CHECK(traces(client.monitor(), old));
         CHECK_FALSE(traces(client.network(), old));
         CHECK(client.ask("newpass " + fresh) == changed);
@@ -491,18 +492,18 @@ TEST_CASE("secrets: nor once the session is back at user, by whatever way") {
     for (const std::size_t size : {8, 33, 240}) {
         CAPTURE(size);
         const auto old = random_password(size), fresh = random_password(size);
-        // Links that say what they have read.
+        // Links that print what they have read.
         const auto telling = [](const char* status) {
             return fixture({"tell", "1", "553 ", "tell", "1", "", "tell", "2", "", "exit", status});
         };
-        // A check that was not accepted.
+        // A check that was refused.
         for (const char* const status : {"1", "2", "111", "255"}) {
             Conversation client{Service{.check = telling(status)}};
             CHECK(client.ask("user joe") == password_please);
             CHECK(client.ask("pass " + old).starts_with("500 "));
             REQUIRE(no_traces(client, {old}));
         }
-        // A change that was not made and takes no other try.
+        // A change that was not made, after which no other attempt is accepted.
         for (const char* const status : {"2", "111", "255"}) {
             Conversation client{Service{.change = quoted(telling(status))}};
             CHECK(client.ask("user joe") == password_please);
@@ -510,7 +511,7 @@ TEST_CASE("secrets: nor once the session is back at user, by whatever way") {
             CHECK(client.ask("newpass " + fresh).starts_with("500 "));
             REQUIRE(no_traces(client, {old, fresh}));
         }
-        // Errors of the client's own.
+        // Errors that the client makes.
         const auto again = random_password(size);
         const auto much = random_password(6000);
         Service service{.change = quoted(telling("1"))};
@@ -525,7 +526,7 @@ TEST_CASE("secrets: nor once the session is back at user, by whatever way") {
             CHECK(client.ask(line).starts_with("500 "));
             REQUIRE(no_traces(client, {old, fresh, again, much}));
         }
-        // Out of turn, malformed, too long; and in one write with what follows.
+        // Commands out of order, malformed and too long; and several commands in one write.
         Conversation client{Service{.check = telling("1")}};
         const auto bad = "pass " + old + "\npass " + fresh + bytes("\0\n") + "newpass " + again +
                          "\nuser joe\npass " + old + "\nnewpass " + much + "\nquux\n";
@@ -584,9 +585,10 @@ TEST_CASE("secrets: as kept pages, where the limits allow") {
     Conversation client{Service{}};
     CHECK(std::stol(process_status(client.network(), "VmLck")) >= 8);
     CHECK(client.ask("user joe") == password_please);
-    CHECK(client.ask("pass old") == new_password_please); // the monitor is past its start by then
+    // After this reply the monitor's start is over.
+    CHECK(client.ask("pass old") == new_password_please);
     CHECK(std::stol(process_status(client.monitor(), "VmLck")) >= 8);
-    // And without them it works the same.
+    // It also works without them.
     Service poor;
     poor.before_exec = [] {
         const rlimit none{0, 0};
@@ -621,7 +623,7 @@ TEST_CASE("narrow limits, as softlimit sets them") {
 TEST_CASE("no process to be had: the client is told, and the log") {
     if (missing(::geteuid() == 0, "root")) return;
     Service service{.check = {"/bin/false"}, .change = "/bin/false"};
-    service.as = Ids{64'322, 64'322}; // a number that no other process has
+    service.as = Ids{64'322, 64'322}; // no other process has this uid
     service.before_exec = [] {
         const rlimit none{0, 0};
         if (::setrlimit(RLIMIT_NPROC, &none) != 0) ::_exit(126);
@@ -629,7 +631,7 @@ TEST_CASE("no process to be had: the client is told, and the log") {
     Conversation client{service, false};
     CHECK(client.rest() == Words{server_trouble});
     const auto ended = client.end();
-    if (!sanitized) CHECK(ended.status == 111); // the look for leaks wants a process, too
+    if (!sanitized) CHECK(ended.status == 111); // the leak check needs a process too
     CHECK(has(ended.err, "words=fork"));
 }
 
@@ -737,7 +739,7 @@ TEST_CASE("SIGKILL to the monitor: the network side says so and ends") {
         CHECK(client.rest() == Words{server_trouble});
         client.close();
         CHECK(has_ended(client.network()));
-        write_file(go, ""); // for the link that is nobody's child now
+        write_file(go, ""); // lets the link end, which has no parent any more
         CHECK(client.end().signal == SIGKILL);
     }
 }
@@ -872,7 +874,7 @@ TEST_CASE("descriptors 0, 1 and 2 closed at the start, in every combination") {
         CHECK(ended.status == 0);
         CHECK_FALSE(ended.timed_out);
         CHECK(ended.err.empty() == !logs);
-        // Whatever took their numbers, the records went to the links and nowhere else.
+        // Whatever got these numbers, only the links got the records.
         if (hears) CHECK(read_file(changes) == bytes("joe\0old\0\0new\0"));
         CHECK((::access(checks.c_str(), F_OK) == 0) == hears);
     }
@@ -880,7 +882,7 @@ TEST_CASE("descriptors 0, 1 and 2 closed at the start, in every combination") {
 
 namespace {
 
-// A view of /dev with a /dev/log, for the log where descriptor 2 is the client.
+// Makes a view of /dev with a /dev/log, for the log if descriptor 2 is the client.
 struct PrivateLog {
     TemporaryDirectory directory;
     poppass::Fd socket;
@@ -894,7 +896,7 @@ struct PrivateLog {
         write_file(directory.file("null"), "");
     }
 
-    // In the child.
+    // This runs in the child.
     void enter() const {
         const auto null = directory.file("null");
         if (!own_mounts() || ::mount("/dev/null", null.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
@@ -934,7 +936,7 @@ TEST_CASE("descriptor 2 is the client: nothing but replies on the wire") {
         CHECK(client.rest() == Words{});
         CHECK(client.end().err == "");
     }
-    // Errors of the start, too.
+    // Errors at the start are logged too.
     Service service{.change = std::nullopt};
     service.log_here = true;
     Conversation client{service, false};
@@ -960,7 +962,7 @@ TEST_CASE("descriptor 2 is the client: events and links' errors go to syslog, li
     CHECK(client.end().status == 0);
     const auto lines = log.lines();
     CAPTURE(lines);
-    // authpriv.info is 86.
+    // 86 is authpriv.info.
     CHECK(has(lines, "<86>" + tag + "event=check result=accepted user=joe "));
     CHECK(has(lines, "event=change result=refused user=joe "));
     CHECK(has(lines, "event=end result=quit "));

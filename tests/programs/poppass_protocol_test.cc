@@ -1,4 +1,5 @@
-// The protocol, right and wrong, against the real program with links that do as they are told.
+// The protocol, used rightly and wrongly, with the real program and with links that do as they are
+// told.
 #include "support/conversation.hh"
 #include "support/program.hh"
 
@@ -35,7 +36,7 @@ const std::string session_timeout = "500 This session has lasted too long, good-
 
 const Words good_session{password_please, new_password_please, changed, bye};
 
-// A service whose links keep what they saw: the records in files, one after the other.
+// A service whose links store the records that they get in files, one after the other.
 struct Kept {
     TemporaryDirectory directory;
     std::string checks = directory.file("checks");
@@ -59,7 +60,7 @@ std::string set_record(const std::string& login, const std::string& old,
     return login + bytes("\0") + old + bytes("\0\0") + new_password + bytes("\0");
 }
 
-// One that takes the password `old` for right, and no other.
+// A service that accepts only the password `old`.
 Service choosy() { return {.check = fixture({"password", "old"})}; }
 
 long peak_kb(pid_t pid) { return std::stol(process_status(pid, "VmHWM")); }
@@ -130,8 +131,8 @@ TEST_CASE("a whole session in one write, one byte at a time, and with a half clo
             }
             CHECK(client.rest() == good_session);
         }
-        // What stands before the end of file is answered; nothing more is said to a client that
-        // left.
+        // Commands before the end of file are answered. After that nothing is sent, because the
+        // client has left.
         {
             Conversation client{kept.service};
             client.send(session);
@@ -268,7 +269,7 @@ TEST_CASE("commands in and out of turn, malformed ones and unknown ones, in ever
         {"help", unknown, unknown, unknown},
         {"EHLO there", unknown, unknown, unknown},
         {"GET / HTTP/1.0", unknown, unknown, unknown},
-        {"\x16\x03\x01\x02", unknown, unknown, unknown}, // TLS, where there is none
+        {"\x16\x03\x01\x02", unknown, unknown, unknown}, // a TLS client, although there is no TLS
         {"quit", bye, bye, bye},
         {"quit " + megabyte, bye, bye, bye},
         {"quit now", bye, bye, bye},
@@ -289,7 +290,8 @@ TEST_CASE("commands in and out of turn, malformed ones and unknown ones, in ever
                 continue;
             }
             if (wanted.starts_with("200")) continue;
-            // What can follow: after a refused newpass another one, else all from the start.
+            // What may follow: a refused newpass allows another one, and after all else it begins
+            // anew.
             const bool again = std::string{state} == "newpass" && row.line.starts_with("newpass");
             CHECK(client.ask("newpass new") == (again ? changed : want_user));
             CHECK(client.ask("user joe") == password_please);
@@ -311,7 +313,7 @@ TEST_CASE("one reply a command, however many come at once") {
 
 TEST_CASE("a line of any length gets one reply, and no memory") {
     Conversation client{Service{}};
-    // What they need has been used once.
+    // These commands need something that was used up.
     CHECK(client.ask("user joe") == password_please);
     CHECK(client.ask("pass old") == new_password_please);
     CHECK(client.ask("newpass new") == changed);
@@ -396,7 +398,7 @@ TEST_CASE("several changes in one session, each with its own check") {
         CHECK(client.ask("user " + who) == password_please);
         CHECK(client.ask("pass old-" + who) == new_password_please);
         CHECK(client.ask("newpass new-" + who) == changed);
-        CHECK(client.ask("newpass again") == want_user); // a check is good for one change
+        CHECK(client.ask("newpass again") == want_user); // one check allows one change
     }
     CHECK(client.ask("quit") == bye);
     CHECK(kept.seen_changes() == set_record("joe", "old-joe", "new-joe") +
@@ -524,7 +526,7 @@ TEST_CASE("bytes that make no line do not put off the end") {
     int sent = 0;
     for (; sent < 100 && client.silent(milliseconds{100}); ++sent)
         client.send(std::string(2000, 'x'));
-    CHECK(sent < 100); // it was told while it still sent
+    CHECK(sent < 100); // the reply came while it was still sending
     CHECK(client.reply() == line_timeout);
     CHECK(Clock::now() - before >= std::chrono::seconds{2});
 }
@@ -609,11 +611,12 @@ TEST_CASE("a client may vanish at any point, and a change that was begun is fini
             CHECK(ended.status == 0);
             CHECK_FALSE(ended.timed_out);
             CHECK(ended.err.find("event=end result=") != std::string::npos);
-            // A reply that nobody takes ends a session, so a change need not have been begun.
+            // If the client does not read a reply, the session ends, so the change may not have
+            // begun.
             if (ended.err.find("event=change") != std::string::npos)
                 CHECK(read_file(directory.file("set")) == set_record("joe", "old", "new"));
         }
-    // Once it runs it is finished, whoever is there to see.
+    // Once a change runs it is finished, even if the client has left.
     TemporaryDirectory directory;
     Service service{.change = quoted(fixture({"mark", directory.file("begun"), "sleep", "300",
                                               "record", directory.file("set")}))};
@@ -649,11 +652,11 @@ TEST_CASE("after the last reply a client that goes on sending is not cut off at 
     Conversation client{Service{}};
     client.send("quit\r\nuser joe\r\n");
     CHECK(client.rest() == Words{bye});
-    // For at most so many bytes.
+    // It reads on for at most this many bytes.
     const std::string much(1 << 22, 'x');
     CHECK(client.send_without_reading(much, milliseconds{10'000}) < much.size());
     CHECK(has_ended(client.monitor(), milliseconds{10'000}));
-    // And for at most two seconds.
+    // And it reads on for at most two seconds.
     Conversation other{Service{}};
     other.send("quit\r\n");
     CHECK(other.rest() == Words{bye});
@@ -760,7 +763,7 @@ TEST_CASE("programs are found in absolute entries of PATH only") {
     for (const std::string path : {"", ".", ":", "::", "bin:.", "./:", "/nonexistent"}) {
         CAPTURE(path);
         CHECK(start(path, {"our-check"}, "our-set").find("our-check") != std::string::npos);
-        // With a slash there is nothing to search.
+        // A name with a slash is not searched for.
         CHECK(start(path, {directory.file("our-check")}, directory.file("our-set")) == "started");
     }
     CHECK(start(std::nullopt, {"cat"}, "cat") == "started");
@@ -794,7 +797,7 @@ TEST_CASE("usage") {
         CHECK(ended.out.starts_with("poppass "));
         CHECK(ended.err == "");
     }
-    // A host may look like an option after `--`.
+    // After `--` a host may look like an option.
     const auto ended = run({.argv = {built("poppass"), "--", "-host", "cat"},
                             .environment = {{"PASSWORD_COMMAND", "cat"}, {"PROTO", std::nullopt}},
                             .input = "quit\n"});

@@ -1,4 +1,4 @@
-// pwadmin run from a shell at a terminal, played by expect.
+// pwadmin, run from a shell at a terminal by expect.
 #include "support/users_file.hh"
 
 #include <doctest/doctest.h>
@@ -11,7 +11,7 @@ namespace {
 
 const std::string& hash = hash_of_old;
 const std::string before = "joe:" + hash + ":19000:0:99999:7:::\n";
-// That no policy calls weak.
+// No policy calls these passwords weak.
 const std::string strong = "Mumble3ticket.Orchid";
 const std::string other = "Quartz!willow9Tambour";
 

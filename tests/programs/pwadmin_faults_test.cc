@@ -1,5 +1,6 @@
-// pwadmin is killed at, and fails at, every single system call that it makes, and runs at once with
-// others. Afterwards the file is the old one or the new one, whole, and nobody's change is lost.
+// pwadmin is killed at every single system call that it makes, each call fails once, and several
+// pwadmins run at the same time. Afterwards the file is wholly the old one or wholly the new one,
+// and no change is lost.
 #include "support/strace.hh"
 #include "support/users_file.hh"
 
@@ -23,7 +24,7 @@ const std::string after = ann + "joe:!" + hash + ":0:1:90:7:30::\n" + zoe;
 struct Users : UsersFile {
     Users() : UsersFile(::before) {}
 
-    // All of it in one change.
+    // All of these in one change.
     Outcome lock(std::vector<std::string> words = {}) const {
         words.insert(words.end(), {built("pwadmin"), "-f", path, "-l", "-e", "-n", "1", "-x", "90",
                                    "-i", "30", "joe"});
@@ -31,7 +32,7 @@ struct Users : UsersFile {
     }
 };
 
-// Has `fault` happen at every call of main, one after the other, and `check` look at each result.
+// Causes `fault` at every call of main, one after the other, and lets `check` look at each result.
 int sweep(const std::string& fault,
           const std::function<void(const Users&, const Outcome&, const std::string& name)>& check) {
     std::string trace;
@@ -41,7 +42,8 @@ int sweep(const std::string& fault,
         REQUIRE(users.content() == after);
         trace = read_file(users.directory.file("trace"));
     }
-    // main begins with a look at the standard descriptors; the loader before it is not ours.
+    // main begins with a check of the standard descriptors. The calls of the loader before it do
+    // not count.
     const auto main_at = trace.find("fcntl(0, F_GETFD");
     REQUIRE(main_at != trace.npos);
     auto earlier = count_calls(trace.substr(0, main_at));
@@ -66,7 +68,8 @@ int sweep(const std::string& fault,
                 CHECK((!outcome.err.empty() || name == "write"));
             }
             check(users, outcome, name);
-            // The lock is free, what was left over is no trouble, and is gone afterwards.
+            // The lock is free. Files that were left over cause no trouble, and are gone
+            // afterwards.
             CHECK(users.lock().status == 0);
             CHECK(users.content() == after);
             CHECK_FALSE(users.has_new());
@@ -97,7 +100,7 @@ TEST_CASE("no space, and errors of the disk, at every call") {
     if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
     for (const std::string fault : {"error=ENOSPC", "error=EIO"})
         CHECK(sweep(fault, [](const Users& users, const Outcome& outcome, const std::string& name) {
-                  // The kernel's brk reports no errors, and libc expects none.
+                  // The kernel's brk reports no errors, and libc does not expect any.
                   if (name != "brk") CHECK(outcome.signal == 0);
                   if (name != "unlinkat") CHECK_FALSE(users.has_new());
                   if (name == "fsync" || name == "renameat") CHECK(outcome.status == 3);
@@ -112,7 +115,7 @@ TEST_CASE("a disk that is full") {
                                                      "size=64k,mode=700") == 0;
         if (!mounted) return 77;
         const auto path = directory.file("users");
-        // Over half of the space: a second one does not fit.
+        // This takes over half of the space, so a second file does not fit.
         std::string users = before;
         for (int i = 0; users.size() < 40'000; ++i)
             users += "user" + std::to_string(i) + ":" + hash + ":19000:0:99999:7:::\n";
@@ -136,7 +139,7 @@ TEST_CASE("two pwadmins and a setpw at once: no change is lost") {
         for (const std::string name : {"joe", "ann", "zoe"})
             users += name + ":" + hash + ":19000:0:99999:7:::\n";
         write_file(path, users);
-        // Each adds and changes users of its own, in a shell's loop, and says when one failed.
+        // Each shell adds and changes its own users in a loop, and reports a failure.
         const auto loop = [&](const std::string& deeds) {
             return Program{.argv = {"sh", "-c", "for i in 1 2 3 4 5 6 7 8; do " + deeds + "; done",
                                     built("pwadmin"), path, built("setpw")},

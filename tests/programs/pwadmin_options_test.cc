@@ -1,4 +1,4 @@
-// pwadmin's options of passwd(1), and its own, on files of both formats.
+// pwadmin's options that passwd(1) has, and its own, on files of both formats.
 #include "support/users_file.hh"
 
 #include <ctime>
@@ -16,7 +16,7 @@ const std::string& hash = hash_of_old;
 const std::string ann = "# a comment\n\nann:!*:1::::::\n";
 const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
 const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::\n";
-// That no policy calls weak.
+// No policy calls these passwords weak.
 const std::string strong = "Mumble3ticket.Orchid";
 
 std::string day(int later = 0) { return std::to_string(std::time(nullptr) / 86400 + later); }
@@ -134,7 +134,7 @@ TEST_CASE("numbers that are none, and options that are none: 6") {
     users.refuses({"-Z", "joe"}, 6, "no such option");
     users.refuses({"--nonsense", "joe"}, 6, "no such option");
     users.refuses({"-r", "nis", "-S", "joe"}, 6, "nis");
-    // What stands first is said first.
+    // The option that comes first decides.
     users.refuses({"-x", "z", "-h"}, 6, "-x");
     CHECK(users.pwadmin({"-h", "-x", "z"}).out.starts_with("usage: pwadmin "));
     CHECK(users.pwadmin({"-V"}).out.starts_with("pwadmin "));
@@ -244,14 +244,14 @@ TEST_CASE("the status of all, in the file's order") {
     CHECK(users.pwadmin({"--all", "--status", "-k", "-q"}).out == all.out);
     CHECK(Users{""}.pwadmin({"-aS"}).out.empty());
 
-    // One bad line hides nobody.
+    // One bad line does not hide other users.
     const Users broken{joe + "bob:x:a::::::\nsecret\n" + zoe};
     const auto outcome = broken.pwadmin({"-aS"});
     CHECK(outcome.status == 3);
     CHECK(outcome.out == "joe P 2022-01-08 0 99999 7 -1\nzoe P 2022-01-08 0 99999 7 -1\n");
     CHECK(outcome.err == "pwadmin: the line of bob is malformed\npwadmin: a line has no name\n");
 
-    // Many, and the lines of blocks.
+    // So many lines that some begin in one block of the file and end in the next one.
     std::string many;
     std::string statuses;
     for (int i = 0; i < 5000; ++i) {
@@ -300,7 +300,7 @@ TEST_CASE("several options in one change, with a new password or a new user") {
 
 TEST_CASE("-k changes the password only where it has expired") {
     const struct {
-        std::string dates; // after the hash
+        std::string dates; // the fields after the hash
         bool expired;
     } cases[] = {
         {":19000:0:99999:7:::", false}, {":0:0:99999:7:::", true},    {":19000:0:90:7:::", true},
@@ -339,7 +339,8 @@ TEST_CASE("a passphrase is generated, and told once") {
         CHECK(users.is_password(login, passphrase));
     }
     CHECK(one_line(users, "bob").ends_with(":0:0:99999:7:::"));
-    // Who closed standard output keeps the old one; who cannot be told is told that.
+    // With a closed standard output the old password stays. If the output fails, the error is
+    // reported.
     const auto before = users.content();
     const auto closed =
         run({.argv = {built("pwadmin"), "-f", users.path, "--generate", "joe"}, .closed = {1}});
@@ -381,7 +382,7 @@ TEST_CASE("-R: another root, before anything is read") {
     CHECK(users.pwadmin({"-S", "joe"}).status == 0);
     const auto under = [&](const std::string& root, const std::string& file) {
         return run({.argv = {built("pwadmin"), "-R", root, "-f", file, "-l", "joe"},
-                    // Looking for leaks wants /proc, which this root has not.
+                    // The leak check needs /proc, which this root does not have.
                     .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}}});
     };
     CHECK(under(users.directory.path(), "/users").status == 0);

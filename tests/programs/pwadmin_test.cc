@@ -20,7 +20,7 @@ const std::string ann = "ann:!*:1::::::\n";
 const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
 const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::\n";
 
-// That no policy calls weak.
+// No policy calls these passwords weak.
 const std::string strong = "Mumble3ticket.Orchid";
 
 std::string day() { return std::to_string(std::time(nullptr) / 86400); }
@@ -37,7 +37,8 @@ void check_error(const Outcome& outcome, int status, std::string_view text) {
     CHECK_MESSAGE(outcome.err.find(text) != std::string::npos, outcome.err);
 }
 
-// pwadmin at a terminal of its own, with the signals of a shell's children: ours may ignore some.
+// Runs pwadmin at a terminal of its own, with default signals as a shell sets them: this process
+// may ignore some.
 AtTerminal at_terminal(const Users& users) {
     auto argv = users.call("pwadmin", {"-m", "sha256crypt", "-c", "1000", "joe"}).argv;
     return AtTerminal{[argv]() mutable {
@@ -245,7 +246,7 @@ TEST_CASE("without a name it is the caller's own password") {
 TEST_CASE("set-user-ID it does not run") {
     if (missing(::geteuid() == 0, "root")) return;
 #ifdef POPPASS_SANITIZED
-    if (missing(false, "a build that is not sanitized")) return; // it has words of its own
+    if (missing(false, "a build that is not sanitized")) return; // its messages differ
 #endif
     const Users users;
     struct statvfs mount {};
@@ -335,7 +336,7 @@ TEST_CASE("at a terminal: a weak password is a warning, and has to be typed once
 TEST_CASE("at a terminal: signals end it with echo back on") {
     const Users users;
     const struct {
-        std::string keys; // what is typed, or
+        std::string keys; // what the test types; empty: it sends a signal
         int sent;         // the signal
         int end;
     } cases[] = {{"\x03", 0, SIGINT},
@@ -359,7 +360,7 @@ TEST_CASE("at a terminal: after ^Z it asks again") {
     auto pwadmin = at_terminal(users);
     REQUIRE(pwadmin.shows("New password: "));
     pwadmin.type("half a pass");
-    // Without a shell to wake it up, the kernel does not let it sleep; all else is the same.
+    // Without a shell to wake it up, the kernel does not stop it. Everything else is the same.
     ::kill(pwadmin.pid(), SIGTSTP);
     REQUIRE(pwadmin.shows("New password: "));
     CHECK(pwadmin.echoes(false));

@@ -1,5 +1,5 @@
-// Ordinary changes: by somebody who is neither root nor the file's owner, and may yet replace the
-// file. And what login.defs(5) says of changes.
+// Ordinary changes by somebody who is neither root nor the owner of the file, but may replace the
+// file. Also the effect of login.defs(5) on changes.
 #include "support/at_terminal.hh"
 #include "support/small_root.hh"
 #include "support/users_file.hh"
@@ -14,24 +14,24 @@ using namespace poppass::test;
 
 namespace {
 
-// Looking for leaks wants /proc, which these roots have not.
+// The leak check needs /proc, which these roots do not have.
 const ScopedVariable no_leaks{"ASAN_OPTIONS", "detect_leaks=0"};
 
 const std::string& hash = hash_of_old;
 const std::string aging = ":19000:0:99999:7:::\n";
-// A weak one: without libpasswdqc only a short one is.
+// A weak password: without libpasswdqc only a short one is weak.
 #ifdef POPPASS_PASSWDQC
 const std::string simple = "simple";
 #else
 const std::string simple = "easy";
 #endif
-// No policy calls these weak.
+// No policy calls these passwords weak.
 const std::string strong = "Mumble3ticket.Orchid";
 const std::string other = "Quartz!willow9Tambour";
 
 std::string days_ago(int days) { return std::to_string(std::time(nullptr) / 86400 - days); }
 
-// A root of its own with a system's shadow file; pwadmin goes there by -R.
+// A root of its own with a system's shadow file. pwadmin enters it by -R.
 struct System {
     SmallRoot root{{"next-link"}};
     std::string before;
@@ -44,8 +44,8 @@ struct System {
     }
     std::string shadow() const { return root.read("/etc/shadow"); }
 
-    // Root itself, or a user with the capabilities that it takes: all of those are in the open, so
-    // that this is no set-user-ID program.
+    // Runs as root, or as a user with the necessary capabilities. All capabilities are set openly,
+    // so that it does not count as a set-user-ID program.
     static std::vector<std::string> as_user(std::vector<std::string> words) {
         const std::string power = "+dac_override,+chown,+fowner,+sys_chroot";
         const std::vector<std::string> front{
@@ -69,7 +69,7 @@ struct System {
     std::string program = reachable("pwadmin", directory);
 };
 
-// What the terminal shows, and what is typed then.
+// What the terminal shows, and what the test types then.
 struct Step {
     std::string shown;
     std::string typed;
@@ -104,7 +104,8 @@ TEST_CASE("a user is asked for the old password once, for the new one twice") {
     CHECK(system.is_password(strong));
     CHECK(system.shadow().starts_with("root:*" + aging + "joe:$5$rounds=1000$"));
     CHECK(system.shadow().ends_with(":" + days_ago(0) + ":0:99999:7:::\nzoe:" + hash + aging));
-    // One's own without a name; the root directory's /etc/passwd has it.
+    // Without a name it is the caller's own password. The root directory's /etc/passwd has the
+    // name.
     CHECK(dialogue(System::as_user(system.words({"-q"})),
                    {{"Old password: ", strong}, {"New password: ", other}, {"again: ", other}}) ==
           0);
@@ -230,7 +231,7 @@ TEST_CASE("login.defs: tries, the least length, checks and warnings") {
         std::string login_defs;
         bool as_user;
         std::string password;
-        std::string text; // of the refusal; empty: none
+        std::string text; // part of the refusal; empty: it is not refused
     } cases[] = {
         {"PASS_CHANGE_TRIES 1\nPASS_MIN_LEN 30\n", true, strong, "shorter than 30 bytes"},
 #ifdef POPPASS_PASSWDQC
@@ -327,7 +328,7 @@ TEST_CASE("the policy is what setpw-quality would have, with the account's words
         if (!reason.empty() && password.size() >= 5)
             CHECK(said == "pwadmin: warning: w" + reason.substr(1) + "\n");
     }
-    // A policy of the administrator's own.
+    // A policy that the administrator wrote.
     system.root.write("/etc/passwdqc.conf", "min=40,40,40,40,40\n");
     CHECK(warning(strong).find("too short") != std::string::npos);
     CHECK(judged(strong, {"config=" + system.root.path("/etc/passwdqc.conf")}).find("too short") !=

@@ -1,5 +1,6 @@
-// setpw is killed at, and fails at, every single system call that it makes. Afterwards the file is
-// the old one or the new one, whole; the words are true; and the next change works at once.
+// setpw is killed at every single system call that it makes, and each call fails once. Afterwards
+// the file is wholly the old one or wholly the new one, the message is true, and the next change
+// works at once.
 #include "credentials/crypt_hash.hh"
 #include "credentials/file.hh"
 #include "support/strace.hh"
@@ -25,18 +26,18 @@ const std::string zoe = "\nzoe:" + hash + ":19000:0:99999:7:::";
 
 using Names = std::set<std::string>;
 
-// The calls that touch files; whatever fails there, nothing may be left over.
+// The calls on files. If one fails, nothing may be left over.
 const Names file_calls{"openat",    "newfstatat", "fstat",        "statx",  "read",
                        "pread64",   "write",      "fchown",       "fchmod", "flistxattr",
                        "fgetxattr", "fsetxattr",  "fremovexattr", "fsync",  "rename",
                        "renameat",  "renameat2",  "unlinkat",     "fcntl",  "close"};
-// Those of them that must be tried again when a signal interrupts them. (fcntl also looks for
-// closed standard descriptors, where an error means just that.)
+// The calls of these that must be repeated if a signal interrupts them. (fcntl also checks whether
+// the standard descriptors are open; an error there means that they are closed.)
 const Names repeated{"openat", "newfstatat", "fstat",    "statx",      "read",      "pread64",
                      "write",  "fchown",     "fchmod",   "flistxattr", "fgetxattr", "fsetxattr",
                      "fsync",  "renameat",   "unlinkat", "close"};
-// Without these there is no process to speak of; and how often a thread waits for another one is
-// not the same twice.
+// Without these calls there is no process. How often a thread waits for another one differs from
+// run to run.
 const Names not_for_faults{"execve", "exit_group", "futex"};
 
 struct Users : UsersFile {
@@ -45,7 +46,7 @@ struct Users : UsersFile {
     Users() : UsersFile(ann + joe + zoe, 0640) {
         REQUIRE(::chmod(path.c_str(), 0640) == 0);
         has_attribute = ::setxattr(path.c_str(), "user.note", "kept", 4, 0) == 0;
-        // A group to be given, as root.
+        // As root, the new file must get this group.
         if (::geteuid() == 0) REQUIRE(::chown(path.c_str(), 0, 64005) == 0);
     }
 
@@ -59,7 +60,7 @@ struct Users : UsersFile {
         return *right;
     }
 
-    // The file is whole: the old one, or one in which joe has the new password.
+    // The file is whole: it is the old one, or one in which joe has the new password.
     void check_whole() const {
         const auto now = read_file(path);
         CHECK(now.starts_with(ann + "joe:$5$rounds=1000$"));
@@ -80,12 +81,12 @@ Outcome change(const Users& users, const std::string& from, const std::string& t
     strace.insert(strace.end(),
                   {built("setpw"), "-f", users.path, "-m", "sha256crypt", "-c", "1000"});
     return run({.argv = strace,
-                // Looking for leaks does not work under strace.
+                // The leak check does not work under strace.
                 .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}},
                 .record = bytes("joe\0") + from + bytes("\0\0") + to + '\0'});
 }
 
-// The calls of a change that works, and how often each is made.
+// The calls of a successful change, and how often each is made.
 std::map<std::string, int> calls() {
     const Users users;
     const auto trace = users.directory.file("trace");
@@ -93,8 +94,8 @@ std::map<std::string, int> calls() {
     REQUIRE(outcome.status == 0);
     const std::string text = read_file(trace);
     auto counts = count_calls(text);
-    // The new file is on the disk before it takes the old one's name, and the name is before the
-    // end.
+    // The new file is on the disk before it gets the name of the old one, and the name is on the
+    // disk before the program ends.
     REQUIRE(counts["fsync"] == 2);
     REQUIRE(counts["renameat"] == 1);
     CHECK(text.find("fsync(") < text.find("renameat("));
@@ -104,7 +105,7 @@ std::map<std::string, int> calls() {
     return counts;
 }
 
-// Has `fault` happen at every call, one after the other, and `check` look at each result.
+// Causes `fault` at every call, one after the other, and lets `check` look at each result.
 void sweep(
     const std::string& fault,
     const std::function<void(const Users&, const Outcome&, const std::string& name)>& check) {
@@ -128,7 +129,8 @@ void sweep(
             if (says("may not have reached the disk")) CHECK(changed);
             if (outcome.status == 111) CHECK((!outcome.err.empty() || name == "write"));
             check(users, outcome, name);
-            // The lock is free, what was left over is no trouble, and is gone afterwards.
+            // The lock is free. Files that were left over cause no trouble, and are gone
+            // afterwards.
             const auto next = change(users, changed ? "new" : "old", "next");
             CHECK(next.status == 0);
             CHECK(users.is_password("next"));

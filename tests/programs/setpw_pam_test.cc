@@ -54,7 +54,7 @@ TEST_CASE("options") {
         CHECK(run(program).status == 0);
         const auto items = "service=" + setter.service.name() + " user=joe peer=192.0.2.7\n";
         CHECK(setter.told() == "ask ?=old\n" + items + "ask ?=old\nask ?=new\n" + items);
-        // The option wins.
+        // The option has priority.
         program.argv = {built("setpw-pam"), "--service", setter.service.name()};
         program.environment["PAM_SERVICE"] = "none-such";
         CHECK(run(program).status == 0);
@@ -119,7 +119,7 @@ TEST_CASE("misuse changes nothing, whatever the record") {
     program.environment["UID"] = "40000";
     CHECK(run(program).status == 2);
     program = setter.program();
-    program.environment["UID"] = "65533"; // the usual one
+    program.environment["UID"] = "65533"; // the uid that is usual
     CHECK(run(program).status == 2);
     for (const auto& bad : {bytes("joe\0old\0\0"), bytes("joe\0old\0\0new"), bytes(""),
                             bytes("joe\0old\0response\0new\0"), bytes("joe\0old\0\0\0"),
@@ -137,7 +137,7 @@ TEST_CASE("misuse changes nothing, whatever the record") {
 
 TEST_CASE("a wrong old password: the next link, or a refusal") {
     if (no_root()) return;
-    for (const int code : {7, 10}) { // wrong, unknown
+    for (const int code : {7, 10}) { // 7: wrong password; 10: unknown user
         const Setter setter{Rules{.authenticate = "ask=? return=" + std::to_string(code)}};
         auto end = setter.set();
         CHECK(end.status == 1);
@@ -199,13 +199,13 @@ TEST_CASE("a refusal before the old password was right tells nothing") {
         const Setter setter{
             Rules{.authenticate = "error=Locked ask=? return=" + std::to_string(code)}};
         auto program = setter.program();
-        // For a user whom nobody knows it is an unknown user.
+        // For a user who does not exist the answer is an unknown user.
         auto end = run(program);
         CHECK(end.status == 1);
         CHECK(end.out == wrong);
         program.argv.insert(program.argv.end(), {built("next-link"), "9", "false"});
         CHECK(run(program).status == 9);
-        // For one who is known a refusal is final.
+        // For a user who exists a refusal is final.
         program.record = bytes("nobody\0old\0\0new\0");
         end = run(program);
         CHECK(end.status == 1);
@@ -259,7 +259,7 @@ TEST_CASE("the real uid during the change is nobody's, and TERM, INT and HUP wai
     };
     CHECK(ids({}) == "ids 0 0 0\nids 65533 0 0\nids 65533 0 0\n");
     CHECK(ids({"--ruid", "40001"}) == "ids 0 0 0\nids 40001 0 0\nids 40001 0 0\n");
-    // The user's own uid would let the user stop the change.
+    // With the user's own uid, the user could stop the change.
     const Setter again{Rules{.authenticate = "ask=?", .change = "ask=?"}};
     const SystemAccount account{"old", {"--uid", "40002"}};
     auto program = again.program({"--ruid", "40002"});
@@ -293,7 +293,7 @@ TEST_CASE("only root and the real uid can signal a change that runs") {
         for (const int number : {0, SIGKILL, SIGTERM, SIGSTOP, SIGABRT})
             CHECK(signal_as(uid, number) == EPERM);
     CHECK(signal_as(65533, 0) == 0);
-    // What may come is held until the change is over.
+    // Signals are blocked until the change is over.
     CHECK(signal_as(65533, SIGTERM) == 0);
     write_file(directory.file("go"), "");
     const auto end = process.wait();
@@ -311,7 +311,7 @@ TEST_CASE("success of modules that never asked for the new password is none") {
         CHECK(end.err == setter.log_line("password change",
                                          "success without a question for the new password"));
     }
-    // The real thing.
+    // With the real module.
     const TemporaryDirectory directory;
     const PamService permit{fixture_rule("auth required", "ask=?") +
                             "account required pam_permit.so\npassword required pam_permit.so\n"};
@@ -338,7 +338,7 @@ TEST_CASE("modules that accept without asking would accept any password") {
 TEST_CASE("a refused new password: the first error message is the reason, and nobody asks again") {
     if (no_root()) return;
     SUBCASE("an error after the first answer") {
-        // As pam_pwquality and others with retry=3.
+        // As pam_pwquality and others do with retry=3.
         const Setter setter{Rules{.change = "ask=Current: old update ask=New: "
                                             "error=BAD_PASSWORD:_too_short ask=New: "
                                             "error=BAD_PASSWORD:_again ask=New: return=20"}};

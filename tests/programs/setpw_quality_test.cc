@@ -1,4 +1,4 @@
-// setpw-quality: the program, and its agreement with pwqcheck.
+// setpw-quality: the program, and whether it agrees with pwqcheck.
 #include "support/program.hh"
 
 #include <algorithm>
@@ -102,7 +102,7 @@ TEST_CASE("with random= a refusal offers a password that is accepted") {
 }
 
 TEST_CASE("personal data of the account, unless non-unix; the login always") {
-    // A real account whose home tells something that the others do not.
+    // A real account whose home has a word that no other field has.
     const auto account = [](const std::string& user, const std::string& password,
                             std::vector<std::string> policy) {
         return run(quality(std::move(policy), password, user)).out;
@@ -112,14 +112,15 @@ TEST_CASE("personal data of the account, unless non-unix; the login always") {
     CHECK(account("zebulon", "zebulon!7Qx", {}) == personal);
     CHECK(account("zebulon", "zebulon!7Qx", {"non-unix"}) == personal);
     CHECK(account("zebulon@example.org", "zebulon!7Qx", {}) == personal);
-    CHECK(account("nobody", "nonexistent!7Qx", {}) == personal); // its home
+    CHECK(account("nobody", "nonexistent!7Qx", {}) == personal); // the word is in its home
     CHECK(account("nobody", "nonexistent!7Qx", {"non-unix"}).find("next-link") == 0);
     CHECK(account("", good, {}).find("next-link") == 0);
     CHECK(account("no such \377 user", good, {}).find("next-link") == 0);
 }
 
 TEST_CASE("accounts without gecos, home or shell") {
-    // Our own program, for a sanitizer in it suffers nothing before itself.
+    // Tries it with our own program, because a sanitizer in it refuses libraries that are loaded
+    // before it.
     const auto end = run({.argv = {built("setpw-quality"), "--version"},
                           .environment = {{"LD_PRELOAD", "libnss_wrapper.so"}}});
     if (missing(end.err.empty(), "nss_wrapper")) return;
@@ -196,7 +197,7 @@ TEST_CASE("a locale in the environment changes nothing") {
 
 namespace {
 
-// Passwords of every kind: random bytes, words with additions, the old one with changes.
+// Passwords of every kind: random bytes, words with additions, and the old one with changes.
 std::string generated(std::mt19937& random) {
     const auto pick = [&](std::size_t end) { return random() % end; };
     const char* const words[] = {"summer", "battery", "Wonder", "qwerty",
@@ -216,7 +217,7 @@ std::string generated(std::mt19937& random) {
         for (auto length = 1 + pick(8); length > 0; --length) password += set[pick(set.size())];
     }
     if (pick(10) == 0) password = "OldBridge.7!" + password.substr(0, pick(4));
-    // pwqcheck reads lines.
+    // pwqcheck reads its input by lines.
     return password;
 }
 

@@ -21,10 +21,10 @@ const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::";
 std::string ago(long days) { return std::to_string(std::time(nullptr) / 86400 - days); }
 
 struct Users : UsersFile {
-    // A line for joe, between others; the last one has no line feed.
+    // A line for joe between others. The last line has no line feed.
     explicit Users(const std::string& fields) : UsersFile(ann + "joe:" + fields + "\n" + zoe) {}
 
-    // Joe's line, if all else is as it was.
+    // Joe's line, if everything else is unchanged.
     std::string joe() const {
         const auto now = content();
         REQUIRE(now.starts_with(ann));
@@ -133,14 +133,14 @@ TEST_CASE("wrong and unknown are refused alike, and change nothing") {
         check_refused(run(setpw(users.path, record(login, "old", "new"))), wrong);
     }
     CHECK(users.content() == before);
-    CHECK(::access((users.path + ".lock").c_str(), F_OK) != 0); // nor was a change begun
+    CHECK(::access((users.path + ".lock").c_str(), F_OK) != 0); // no change was begun either
 }
 
 TEST_CASE("refusals by policy say why to who knows the password, and run no next link") {
     const struct {
         std::string fields;
         std::string words;
-        bool also_wrong; // refused with the wrong password too, in other words
+        bool also_wrong; // refused with the wrong password too, with another message
     } cases[] = {
         {"!" + hash + ":19000::::::", "your account is locked", true},
         {hash + ":19000:::::1:", "your account has expired", true},
@@ -192,7 +192,7 @@ TEST_CASE("a password that the method would cut is refused") {
     const auto outcome = run({.argv = {built("setpw"), "-f", users.path, "-m", "bcrypt", "-c", "4"},
                               .record = record("joe", "old", std::string(73, 'x'))});
     check_refused(outcome, "your new password is longer than 72 bytes");
-    // Whoever does not know the old one is told nothing of the method.
+    // A user without the right old password is told nothing about the method.
     check_refused(run({.argv = {built("setpw"), "-f", users.path, "-m", "bcrypt", "-c", "4"},
                        .record = record("joe", "bad", std::string(73, 'x'))}),
                   wrong);
@@ -203,7 +203,7 @@ TEST_CASE("with memory for one hash at a time, or one processor, a change is mad
 #ifdef POPPASS_SANITIZED
     if (missing(false, "a build that is not sanitized")) return;
 #endif
-    // A hash of yescrypt takes 16 MB.
+    // A hash of yescrypt needs 16 MB.
     const std::function<void()> narrow[] = {
         [] {
             const rlimit small{25'000'000, 25'000'000};
@@ -336,7 +336,7 @@ TEST_CASE("a directory that the account cannot write is 111, and nothing is chan
     REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
     REQUIRE(::chown(users.path.c_str(), nobody.uid, nobody.gid) == 0);
     auto program = setpw(users.path, record("joe", "old", "new"));
-    check_trouble(run(program), "Permission denied"); // root gave itself up
+    check_trouble(run(program), "Permission denied"); // the child has given up root
     program.as = nobody;
     check_trouble(run(program), "Permission denied");
     CHECK(users.content() == before);

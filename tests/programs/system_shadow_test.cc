@@ -1,4 +1,4 @@
-// /etc/shadow itself, in a root of its own: checkpw, setpw and pwadmin.
+// /etc/shadow itself, in a root of its own, with checkpw, setpw and pwadmin.
 #include "support/small_root.hh"
 #include "support/users_file.hh"
 
@@ -34,7 +34,7 @@ struct System : SmallRoot {
         more.insert(more.begin(), {"/setpw", "-f", "/etc/shadow"});
         return run({.argv = more, .record = login + '\0' + old + bytes("\0\0") + password + '\0'});
     }
-    // It need not be there: it goes there by itself.
+    // pwadmin need not be in that root: it enters the root itself.
     Outcome administer(std::vector<std::string> more, const std::string& input = {}) const {
         more.insert(more.begin(), {built("pwadmin"), "-R", path(""), "-f", "/etc/shadow"});
         return test::run({.argv = more, .input = input});
@@ -58,7 +58,7 @@ TEST_CASE("accounts are served from --min-uid on, and only if /etc/passwd has th
         const auto refused = system.check(login, "old");
         CHECK(refused.status == 1);
         CHECK((refused.out + refused.err).empty());
-        // Like an unknown one: the next link is asked.
+        // The same as for an unknown user: the next link is run.
         CHECK(parse_next_link(system.check(login, "old", {"/next-link", "0", "false"}).out).ran);
         const auto kept = system.set(login, "old");
         CHECK(kept.status == 1);
@@ -69,7 +69,7 @@ TEST_CASE("accounts are served from --min-uid on, and only if /etc/passwd has th
     CHECK(system.check("root", "old", {"--min-uid", "0"}).status == 0);
     CHECK(system.check("joe", "old", {"--min-uid", "64001"}).status == 0);
     CHECK(system.check("joe", "old", {"--min-uid", "64002"}).status == 1);
-    // Without /etc/passwd there is nobody; what is unreadable is trouble for all.
+    // Without /etc/passwd no user exists. If a file is unreadable, that is trouble for all users.
     REQUIRE(::unlink(system.path("/etc/passwd").c_str()) == 0);
     CHECK(system.check("joe", "old").status == 1);
     system.make_directory("/etc/passwd");
@@ -90,7 +90,7 @@ TEST_CASE("a change keeps to login.defs, and to the file's owner, group and mode
     CHECK(status.st_uid == 0);
     CHECK(status.st_gid == 64105);
     CHECK((status.st_mode & 07777) == 0640);
-    // Every other line is as it was.
+    // Every other line is unchanged.
     auto after = system.read("/etc/shadow");
     after.replace(after.find(system.line("joe")), system.line("joe").size(),
                   "joe:" + hash + aging.substr(0, aging.size() - 1));
@@ -140,7 +140,7 @@ TEST_CASE("the lock is the system's, under whatever name the file goes") {
               .run({.argv = {"/setpw", "-f", "/etc/link", "-m", "sha256crypt", "-c", "1000"},
                     .record = bytes("joe\0old\0\0new\0")})
               .status == 0);
-    // To shadow-utils this would be a lock of theirs that nobody lets go.
+    // For shadow-utils this would be a lock of its own that is never released.
     CHECK(::access(system.path("/etc/shadow.lock").c_str(), F_OK) != 0);
     CHECK(::access(system.path("/etc/shadow.new").c_str(), F_OK) != 0);
     // lckpwdf(3) takes a POSIX lock on this file.

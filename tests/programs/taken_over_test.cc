@@ -1,5 +1,5 @@
-// A network side that was taken over does everything wrong: the monitor gives it nothing that an
-// honest client would not get, ends within its limits, and logs what was so.
+// A network side that was taken over does everything wrong. The monitor gives it nothing that an
+// honest client would not get, ends within its limits, and logs what happened.
 #include "protocol/monitor_message.hh"
 #include "support/conversation.hh"
 
@@ -31,7 +31,7 @@ std::string hex(std::string_view bytes) {
 
 std::string send(std::string_view message) { return "send " + hex(message) + "\n"; }
 
-// Its answer is waited for: who leaves with answers unread takes what was still to be read along.
+// Waits for the answer: if a socket is closed while answers are unread, data on the way is lost.
 std::string ask(std::string_view message) { return send(message) + "take\n"; }
 
 std::string check(const std::string& login, const std::string& password) {
@@ -44,7 +44,7 @@ const std::string change = bytes("nnew\0");
 const std::string forget = "f";
 const std::string violation = "violation";
 
-// A verdict without words, as the monitor sends it and the client is told.
+// A verdict without words, as the monitor sends it and the client gets it.
 std::string verdict(poppass::ChainOutcome outcome, bool last = false) {
     return "200 " + hex(poppass::Answer{{outcome, last, {}}}.view());
 }
@@ -57,7 +57,7 @@ std::size_t count(const std::string& text, std::string_view part) {
     return count;
 }
 
-// poppass with two links that note what they were given. "old" is everybody's password.
+// poppass with two links that record what they get. "old" is the password of every user.
 class TakenOver {
 public:
     explicit TakenOver(Environment environment = {}, Words check_deeds = {"password", "old"},
@@ -72,7 +72,7 @@ public:
     std::string checks() const { return noted("checks"); }
     std::string changes() const { return noted("changes"); }
 
-    // Sees it end, and holds its log against what its links noted.
+    // Waits for its end, and compares its log with what its links recorded.
     void ends(std::string_view how) {
         end_ = client_.wait();
         CAPTURE(how);
@@ -131,12 +131,12 @@ TEST_CASE("it has no more privileges than the real one") {
 }
 
 TEST_CASE("in whatever order it asks: three tries, and changes for whom was checked last") {
-    // Every order of four requests, against what the session's rules say.
+    // All orders of four requests, compared with what the session's rules allow.
     enum Deed { good_check, bad_check, give_up, set, deeds };
     for (int order = 0; order < deeds * deeds * deeds * deeds; ++order) {
         CAPTURE(order);
         std::string sent, checks, changes;
-        std::string login; // whose password was right
+        std::string login; // the login whose password was right
         std::string end;
         int tries = 3;
         for (int i = 0, rest = order; i < 4 && end.empty(); ++i, rest /= deeds) {
@@ -167,7 +167,7 @@ TEST_CASE("in whatever order it asks: three tries, and changes for whom was chec
                 login.clear();
             }
         }
-        // What follows the end is for nobody.
+        // What is sent after the end has no effect.
         TakenOver side;
         side.send(sent + (end.empty() ? "exit 0\n" : send(good) + send(change) + "exit 0\n"));
         side.ends(end.empty() ? "quit" : end);
@@ -203,7 +203,7 @@ TEST_CASE("ten thousand checks, answers read: as many run as there are tries") {
 TEST_CASE("checks that it does not see answered are paid for all the same") {
     TakenOver side{{{"POPPASS_DELAY", "1"}}};
     const auto begin = Clock::now();
-    // Gone before the first one is over.
+    // The network side has ended before the first check is over.
     side.send(send(bad) + send(bad) + send(bad) + send(bad) + "exit 1\n");
     side.ends("tries");
     CHECK(Clock::now() - begin >= milliseconds{2'900});
@@ -257,7 +257,7 @@ TEST_CASE("messages too long, cut short, or of no kind: no chain runs, and that 
     }
     int sessions = 0;
     for (const auto& message : messages) {
-        if (poppass::parse_request(message)) continue; // by chance, or "f"
+        if (poppass::parse_request(message)) continue; // valid by chance, or "f"
         CAPTURE(hex(message.substr(0, 40)));
         TakenOver side;
         side.send(send(message) + send(good) + send(change) + "hang\n");
@@ -282,10 +282,10 @@ TEST_CASE("a message that fits, for a record that does not") {
 }
 
 TEST_CASE("floods: it ends, with the session at the latest, and takes a signal meanwhile") {
-    // Answers that are not read, for ever.
+    // The network side never reads the answers.
     TakenOver deaf;
     deaf.send("flood " + hex(good) + "\n");
-    // Requests without an answer.
+    // These requests have no answer.
     TakenOver noisy{{{"POPPASS_SESSION", "2"}}};
     noisy.send("flood " + hex(forget) + "\n");
     TakenOver signalled;
@@ -299,8 +299,8 @@ TEST_CASE("floods: it ends, with the session at the latest, and takes a signal m
 }
 
 TEST_CASE("silence: the session's end is the end") {
-    // Nothing said; half a message before, which ends it at once; a right password before; the pair
-    // shut.
+    // Nothing is sent; half a message is sent, which ends the session at once; nothing follows a
+    // right password; the pair is shut down.
     TakenOver mute{{{"POPPASS_SESSION", "1"}}}, checked{{{"POPPASS_SESSION", "1"}}}, half, gone;
     mute.send("hang\n");
     half.send(send(good.substr(0, 6)) + "hang\n");

@@ -1,5 +1,6 @@
-// Whether the time of a refusal tells if there is such a user: refused checks of known and unknown
-// logins, in random order, by many sessions at once, and a rank test on their times.
+// Tests whether the time of a refusal reveals that a user exists: many sessions at once send checks
+// of known and unknown logins in random order, all are refused, and a rank test compares their
+// times.
 #include "support/conversation.hh"
 
 #include <doctest/doctest.h>
@@ -16,10 +17,11 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-// The rank test is Mann and Whitney's: z is how far the sum of the ranks of one kind is from what
-// chance would make it, in standard deviations. As the order is random and each session has as many
-// of either kind, chance alone, whatever the machine is busy with, goes beyond 4.3 in less than one
-// of 20 000 runs; the two such tests below raise a false alarm in less than one of 10 000.
+// The rank test is that of Mann and Whitney: z is the distance of the sum of the ranks of one kind
+// from its expected value, in standard deviations. The order is random, and each session has the
+// same number of both kinds. So, however busy the machine is, chance alone gives more than 4.3 in
+// less than one of 20 000 runs, and the two such tests below raise a false alarm in less than one
+// of 10 000.
 constexpr double bound = 4.3;
 
 constexpr const char* known = "joe";
@@ -31,7 +33,7 @@ struct Sample {
 };
 using Samples = std::vector<Sample>;
 
-// Positive: the known ones are slower.
+// Positive: the known logins are slower.
 double rank_test(Samples samples) {
     std::sort(samples.begin(), samples.end(),
               [](const Sample& a, const Sample& b) { return a.ms < b.ms; });
@@ -54,8 +56,8 @@ double median(const Samples& samples, bool of_known) {
     return times[times.size() / 2];
 }
 
-// One session: so many refusals of either kind. It begins after some time, for checks that all run
-// at once could cost more than the delay, and beyond that nothing is promised.
+// One session with this many refusals of each kind. It begins after some time, because checks that
+// all run at once could take longer than the delay, and then the time may differ.
 Samples refusals(Conversation& client, milliseconds later, int of_each) {
     std::this_thread::sleep_for(later);
     std::vector<bool> order(static_cast<std::size_t>(2 * of_each));
@@ -75,7 +77,7 @@ Samples refusals(Conversation& client, milliseconds later, int of_each) {
     return samples;
 }
 
-// What poppass with this check says to all sessions at once.
+// Starts sessions with this check, all at once, and returns the times of all refusals.
 Samples measure(Words check, std::string delay, int sessions, int of_each) {
     const Service service{
         .check = std::move(check),
@@ -124,11 +126,11 @@ TEST_CASE("the time of a refusal does not tell whether there is such a user") {
     REQUIRE(run({.argv = {built("pwadmin"), "-q", "-f", file, "--add", "--stdin", known},
                  .input = "password\n"})
                 .status == 0);
-    // A check that takes longer for the known one.
+    // This check takes longer for a known login.
     const auto slow = [](const char* ms) {
         return fixture({"login", known, "sleep", ms, "exit", "1"});
     };
-    // All at the same time, for each waits most of its time.
+    // These run at the same time, because each of them waits most of its time.
     auto file_check = std::async(
         std::launch::async, measure,
         Words{built("checkpw"), "-f", file, "--allow-expired", "/bin/false"}, "1", 16, 10);
@@ -141,7 +143,7 @@ TEST_CASE("the time of a refusal does not tell whether there is such a user") {
     CHECK(std::abs(show("known ones take 200 ms longer", hidden)) < bound);
     for (const Samples* const samples : {&seen, &hidden})
         for (const auto& [ms, is_known] : *samples) REQUIRE(ms >= 1'000);
-    // What the delay cannot hide is seen by the same test.
+    // The same test finds a difference that the delay cannot hide.
     CHECK(show("known ones take longer than the delay", beyond_delay.get()) > bound);
     CHECK(show("known ones take 100 ms longer, no delay", no_delay.get()) > bound);
 }

@@ -1,8 +1,9 @@
-// Each link under valgrind, where its user is content and where he is refused: it reads and writes
-// no memory that is not its own, decides nothing on memory that it never wrote, and loses none.
+// Runs each link under valgrind, with a user who is accepted and with one who is refused. It must
+// not read or write memory that is not its own, must not decide by memory that it never wrote, and
+// must not leak memory.
 //
-// Valgrind cannot put its malloc into a static program: of those, the same object files are linked
-// once more, as NAME-dynamic.
+// Valgrind cannot replace malloc in a static program. For static programs the same object files are
+// linked once more, as NAME-dynamic.
 #include "support/users_file.hh"
 #ifdef HAVE_PAM
 #include "support/pam_things.hh"
@@ -34,14 +35,14 @@ std::string set_record(const std::string& login, const std::string& old, const s
 
 struct Report {
     Outcome end;
-    bool clean; // no fault in any program, and in each that ended malloc was seen
+    bool clean; // no fault in any program, and malloc was seen in each that ended
 };
 
 bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
-// Runs a program, and all that its process becomes or makes but /bin/false and /bin/true, under
-// valgrind, which writes to descriptor 2. It cannot execute a set-group-ID program: unix_chkpwd,
-// which pam_unix runs since PAM 1.7 for root, too.
+// Runs a program under valgrind, with all that its process executes or starts, except /bin/false
+// and /bin/true. valgrind writes to descriptor 2. It cannot run a set-group-ID program such as
+// unix_chkpwd, which pam_unix since PAM 1.7 runs for root too.
 Report under_valgrind(Program program) {
     const Words valgrind{"valgrind",
                          "--error-exitcode=99",
@@ -55,7 +56,7 @@ Report under_valgrind(Program program) {
     Report report{run(program), true};
     const std::string& log = report.end.err;
     if (!has(log, "== Memcheck")) report.clean = false;
-    // A program that becomes another one is never summed up, but each fault is told at once, with
+    // A program that executes another one gets no summary, but each fault is reported at once, with
     // its place.
     if (has(log, "==    at 0x")) report.clean = false;
     if (has(log, "total heap usage: 0 allocs")) report.clean = false;
@@ -75,9 +76,9 @@ bool no_valgrind() {
     return missing(run({.argv = {"sh", "-c", "command -v valgrind"}}).status == 0, "valgrind");
 }
 
-// The program, or where it is static its dynamic self.
+// The path of the program, or of its dynamic copy if it is static.
 std::string dynamic(const std::string& name) {
-    const std::string path = built("faulty"); // what is only for valgrind is beside it
+    const std::string path = built("faulty"); // programs that are only for valgrind are beside it
     const std::string other = path.substr(0, path.rfind('/') + 1) + name + "-dynamic";
     return ::access(other.c_str(), X_OK) == 0 ? other : built(name);
 }
@@ -112,9 +113,9 @@ TEST_CASE("valgrind finds what it is to find") {
         CHECK_FALSE(report.clean);
     }
     const Report became = fault("exec");
-    CHECK(became.end.status == 0); // what it became has none
+    CHECK(became.end.status == 0); // the program that it executes has no fault
     CHECK_FALSE(became.clean);
-    // In a static program it would see no malloc; that counts as a fault, too.
+    // In a static program valgrind sees no malloc. That counts as a fault too.
     CHECK_FALSE(under_valgrind({.argv = {built("link-fixture"), "exit", "0"}}).clean);
 }
 
@@ -124,7 +125,7 @@ TEST_CASE("checkpw") {
     CHECK(clean({.argv = users.checkpw(), .record = check_record("joe", "old")}).status == 0);
     CHECK(clean({.argv = users.checkpw(), .record = check_record("joe", "wrong")}).status == 1);
     CHECK(clean({.argv = users.checkpw(), .record = check_record("nobody", "old")}).status == 1);
-    // It becomes the next link, which does not know him either.
+    // The next link, which it executes, does not know the user either.
     const auto chain = users.checkpw() + users.checkpw() + Words{"/bin/false"};
     CHECK(clean({.argv = chain, .record = check_record("joe", "wrong")}).status == 1);
 }
@@ -168,8 +169,7 @@ TEST_CASE("checkpw-throttle before checkpw") {
     CHECK(check(chain, "192.0.2.1", "wrong") == 1);
     CHECK(check(chain, "192.0.2.1", "wrong") == 1);
     CHECK(check(chain, "192.0.2.1", "old") == 111);
-    // In a native chain the state is held by a process of its own, and links are known by their
-    // names.
+    // In a native chain another process holds the state, and links are known by their names.
     const std::string checkpw = users.directory.file("checkpw");
     REQUIRE(::symlink(dynamic("checkpw").c_str(), checkpw.c_str()) == 0);
     const Words native{dynamic("checkpw-throttle"),
