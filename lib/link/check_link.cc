@@ -15,8 +15,8 @@ struct Options {
     NativeOptions start = {};
 };
 
-// The options that check links have in common; the others are the store's. -e and -H are letters of
-// other options in a link that does not have them.
+// Takes an option that all check links share; the others go to the store. In a link without these
+// options the letters -e and -H mean something else.
 Result<void> take_option(const KnownLink& link, Options& options, CheckStore& store, int option,
                          std::string_view value) {
     if (option == native_option)
@@ -75,7 +75,7 @@ Result<ExitStatus> run_check_link(const KnownLink& link, Chain words,
                                      .allow_expired = options.allow_expired,
                                      .native = *convention == Convention::native});
     if (!found) return found.error();
-    store.reset(); // what it holds open is not the next program's
+    store.reset(); // closes what the store has open: the next program must not get it
     if (!found->log.empty()) complain(link.name, found->log);
 
     const bool right = found->finding == Finding::right;

@@ -1,6 +1,6 @@
-// A check link: all that it does around its store. The record, the convention of the chain,
-// becoming the user and handing on are the same for every store, and stand here alone; so does the
-// rule that a refusal by policy is never undone by a later link.
+// A check link without its store. The record, the convention of the chain, becoming the user and
+// running the next link are the same for every store, and are written only here. So is the rule
+// that a later link never undoes a refusal by policy.
 #pragma once
 
 #include "link/link.hh"
@@ -15,55 +15,56 @@
 namespace poppass {
 
 enum class Ask {
-    password,           // is it this user's?
-    user_lookup,        // Dovecot: is there such a user, and where?
-    credentials_lookup, // Dovecot: the same, for somebody who then logs in without a password
+    password,           // does the password belong to the user?
+    user_lookup,        // Dovecot: does the user exist, and with which ids and home?
+    credentials_lookup, // Dovecot: the same, for a user who then logs in without a password
 };
 
 struct Question {
     Ask ask;
-    std::string_view login;    // each string is followed by a NUL, and valid during the call
+    std::string_view login;    // a NUL follows each string; the strings are valid during the call
     std::string_view password; // empty in a look-up
     bool allow_expired;        // a password that must be changed counts as usable
-    bool native;               // where the answer is `right`, the user is wanted
+    bool native;               // if the answer is `right`, the user is needed too
 };
 
 enum class Finding {
-    right,   // in a look-up: there is such a user
-    wrong,   // the password is not the user's
-    unknown, // there is no such user
-    refused, // the user, by policy: whatever the password is
+    right,   // in a look-up: the user exists
+    wrong,   // the password does not belong to the user
+    unknown, // the user does not exist
+    refused, // policy refuses the user, whatever the password is
 };
 
-// Trouble is not an answer but an Error.
+// Trouble is an Error and not an Answer.
 struct Answer {
     Finding finding;
-    std::optional<StoredUser> user = {}; // where the question is native and the finding is `right`
-    std::string log = {};                // why, for the log alone; empty: nothing to say
+    std::optional<StoredUser> user = {}; // set if the question is native and the finding is `right`
+    std::string log = {};                // the reason, for the log only; empty: no log line
 };
 
 class CheckStore {
 public:
     virtual ~CheckStore() = default;
 
-    // One of the link's own options: those of its row in the link table that not every check link
-    // has.
+    // Takes one of the link's own options. These are the options in its row of the link table that
+    // not every check link has.
     virtual Result<void> take(int option, std::string_view value) = 0;
 
-    // After the last option, before the record is read: whether the options fit together.
+    // Called after the last option and before the record is read. Refuses options that do not fit
+    // together.
     virtual Result<void> prepare(bool native) = 0;
 
-    // Called once. Whether a user exists must not be told by the time it takes.
+    // Called once. The time that it takes must not reveal whether a user exists.
     virtual Result<Answer> judge(const Question& question) = 0;
 
-    // In the place of judge(): says what is right and wrong in the store's set-up.
+    // Called instead of judge(). Reports what is right and what is wrong in the store's set-up.
     virtual void look_over(Report& report) = 0;
 };
 
 Result<ExitStatus> run_check_link(const KnownLink& link, Chain words,
                                   std::unique_ptr<CheckStore> store);
 
-// The whole of a check link's main. Store::name is its name in the link table.
+// The whole main of a check link. Store::name is its name in the link table.
 template <class Store> int check_link(int argc, char** argv) {
     return run_link(Store::name, argc, argv, [](const KnownLink& link, Chain words) {
         return run_check_link(link, words, std::make_unique<Store>());

@@ -1,4 +1,4 @@
-// What every link of ours does alike, first and last.
+// What every link of ours does in the same way, at its start and at its end.
 #pragma once
 
 #include "link/link_table.hh"
@@ -9,16 +9,16 @@
 
 namespace poppass {
 
-// Runs `body` as run_program does, with the link's row of the table and the words of its command
-// line, its own name first.
+// Runs `body` as run_program does. `body` gets the link's row of the table and the words of the
+// command line; the first word is the name of the program.
 int run_link(std::string_view name, int argc, char** argv,
              Result<ExitStatus> (*body)(const KnownLink& link, Chain words));
 
 // Answers -h or -V on descriptor 1.
 ExitStatus answer(const KnownLink& link, Deed deed);
 
-// Answers --check: writes what `look` finds to descriptor 1, in JSON; an error of `look` is one
-// more finding. The status is 0, 1 with warnings, 2 with errors.
+// Answers --check: writes what `look` finds to descriptor 1, in JSON. An error of `look` becomes
+// one more finding. The status is 0, 1 with warnings, 2 with errors.
 Result<ExitStatus> look_over(const KnownLink& link,
                              const std::function<Result<void>(Report&)>& look);
 

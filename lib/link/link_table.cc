@@ -140,7 +140,7 @@ Result<LinkWords> read_options(const KnownLink& link, Chain words, const TakeOpt
         if (mark != words.end()) read.next = {mark + 1, words.end()};
         return read;
     }
-    optind = 0; // afresh: a guard has read its own options before
+    optind = 0; // start again: a guard has already read its own options
     opterr = 0;
     for (int c; (c = ::getopt_long(static_cast<int>(words.size()), words.data(), link.letters,
                                    link.long_options, nullptr)) != -1;) {

@@ -1,6 +1,6 @@
 // The links that are known by name: which options each one takes, and what may come after them. A
-// link of ours reads its options by its own row, and whoever has to find the end of its options
-// (poppass-check, checkpw-throttle) reads the same row.
+// link of ours reads its options by its own row. poppass-check and checkpw-throttle have to find
+// the end of a link's options, and read the same row.
 #pragma once
 
 #include "base/result.hh"
@@ -16,24 +16,25 @@ namespace poppass {
 
 struct KnownLink {
     std::string_view name;
-    std::string_view usage; // ours: its command line without the name; empty: a link of others
+    std::string_view
+        usage; // for links of ours: the command line without the name; empty for others
     enum class Next {
         either,          // ours, a check: `false` at the end, nothing, or a native chain
         fallback,        // ours, a change: `false` at the end, or nothing
-        fallback_needed, // indimail's: wants a next link, and runs it for users it does not know
+        fallback_needed, // indimail's: needs a next link, and runs it for users it does not know
         native_needed,   // DJB's: runs the next program for a user whose password is right
-        native_further,  // cvm's: the same, but that program comes after words of its own
+        native_further,  // cvm's: the same, but its own words stand before that program
         guard,           // ours: runs the rest of a check, by either convention
         filter,          // ours: runs the rest of a change, or refuses
     } next;
-    // For getopt_long(3). A filter's words are read by itself; they end at the first `--`.
+    // For getopt_long(3). A filter parses its words itself; they end at the first `--`.
     const char* letters;
     const option* long_options;
 };
 
-// Values of long options that have no letter; a letter means the same in every row of a store.
+// Values of long options that have no letter. A letter means the same in all rows of one store.
 enum LongOption : int {
-    check_option = 256, // --check: look the set-up over, and read no record
+    check_option = 256, // --check: look over the set-up, and do not read a record
     native_option,
     allow_expired_option,
     no_delay_option,
@@ -51,13 +52,13 @@ enum LongOption : int {
 // Whether the row has this long option.
 bool has_option(const KnownLink& link, std::string_view name);
 
-// By the last component of the program's name; nullptr where it is not known.
+// Finds a link by the last component of the program's name; nullptr if it is not known.
 const KnownLink* find_known_link(std::string_view program);
 
-// Its command line, with its name.
+// The link's command line, with its name.
 std::string usage_of(const KnownLink& link);
 
-// What a link of ours is asked to do.
+// What the command line asks a link of ours to do.
 enum class Deed { serve, help, version, look_over };
 
 struct LinkWords {
@@ -65,10 +66,10 @@ struct LinkWords {
     Chain next; // what comes after the options
 };
 
-// Reads the options at the beginning of a command line, whose first word is the link's name. `take`
-// gets each as getopt_long(3) returned it, with its value (empty where it has none), and may refuse
-// it; it does not see those that name a deed. The first of -h and -V ends the reading. An option
-// that is not in the row is misuse.
+// Reads the options at the beginning of a command line. The first word is the link's name. `take`
+// gets each option as getopt_long(3) returned it, with its value (empty if it has none), and may
+// refuse it. It does not get the options that name a deed. The first -h or -V ends the reading. An
+// option that is not in the row is misuse.
 using TakeOption = std::function<Result<void>(int option, std::string_view value)>;
 Result<LinkWords> read_options(const KnownLink& link, Chain words, const TakeOption& take);
 

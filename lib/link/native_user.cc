@@ -13,7 +13,7 @@ namespace {
 
 bool is_dovecot() { return environment("DOVECOT_VERSION").has_value(); }
 
-// An empty value is none.
+// Sets the variable, or unsets it if the value is empty.
 bool set_variable(const char* name, const std::string& value) {
     return (value.empty() ? ::unsetenv(name) : ::setenv(name, value.c_str(), 1)) == 0;
 }
@@ -29,7 +29,7 @@ bool set_environment(const StoredUser& user) {
 }
 
 Result<void> take_ids(const UserIds& ids) {
-    // Without root there is one user whose ids can be had: our own.
+    // Without root only our own ids can be taken.
     if (::geteuid() != 0 && ids.uid == ::getuid() && ids.uid == ::geteuid() &&
         ids.gid == ::getgid() && ids.gid == ::getegid())
         return {};
@@ -58,7 +58,7 @@ Error run_for_user(Chain next, const StoredUser& user, NativeOptions options, bo
     if (!is_dovecot() && options.environment) {
         if (user.ids)
             if (auto done = take_ids(*user.ids); !done) return done.error();
-        // As the user, who may enter what root may not, and the other way round.
+        // The user enters the home, not root: the two may have different rights there.
         if (options.change_directory && !user.home.empty() && ::chdir(user.home.c_str()) != 0)
             return system_trouble("enter", user.home);
     }

@@ -1,5 +1,5 @@
-// The native convention's other half: running the chain's program for a user whose password is
-// right, as DJB's checkpassword does and as Dovecot wants it. poppass-chain(7) describes both.
+// The second half of the native convention: runs the chain's program for a user whose password is
+// right, as DJB's checkpassword does and as Dovecot expects. poppass-chain(7) describes both.
 #pragma once
 
 #include "account/accounts.hh"
@@ -13,20 +13,21 @@
 
 namespace poppass {
 
-// Whether the environment declares chains of check links native.
+// Whether the environment declares that chains of check links are native.
 bool environment_is_native();
 
-// What Dovecot asks of a check link beside checking passwords, when it gives an empty one.
+// What Dovecot asks a check link if it gives an empty password.
 enum class DovecotLookup {
-    none,        // nothing: this is a check
-    user,        // whether there is such a user, and where
-    credentials, // the same, for somebody who then logs in without a password
+    none,        // no look-up: the link checks a password
+    user,        // does the user exist, and with which ids and home?
+    credentials, // the same, for a user who then logs in without a password
 };
 
-// Call it before anything is opened: Dovecot has descriptor 4 open, for the answer.
+// Call it before anything is opened. It looks for descriptor 4, which Dovecot has open for the
+// answer.
 DovecotLookup dovecot_lookup();
 
-// What Dovecot takes for "there is no such user" where it asks for one.
+// In a user look-up, Dovecot takes this status for "there is no such user".
 inline constexpr ExitStatus no_such_user{3};
 
 struct UserIds {
@@ -37,23 +38,23 @@ struct UserIds {
 
 struct StoredUser {
     std::string name;
-    std::optional<UserIds> ids; // nothing: a virtual user
+    std::optional<UserIds> ids; // empty: a virtual user
     std::string home;           // empty: none
     std::string shell;
 };
 
-// The account as such a user, with its groups of /etc/group.
+// Makes such a user of the account, with its groups in /etc/group.
 Result<StoredUser> native_user(std::string_view login, const Account& account);
 
 struct NativeOptions {
-    bool environment = true; // else USER is set, and the program sees to all the rest itself
+    bool environment = true; // false: only USER is set, and the program does the rest itself
     bool change_directory = true;
 };
 
-// Takes the user's ids (for a virtual user they stay as they are; uid 0 is an error), enters the
-// home, sets the environment, and runs the program in the place of this one. Under Dovecot ids and
-// directory stay as they are: the environment says who the user is, and after a look-up that it was
-// one. Returns only where something fails.
+// Takes the user's ids, enters the home, sets the environment, and runs the program in the place of
+// this one. For a virtual user the ids stay as they are; uid 0 is an error. Under Dovecot the ids
+// and the directory stay as they are: the environment tells who the user is, and after a look-up
+// also that it was a look-up. Returns only if something fails.
 Error run_for_user(Chain next, const StoredUser& user, NativeOptions options, bool is_lookup);
 
 } // namespace poppass

@@ -21,7 +21,7 @@ std::optional<std::string> address_text(const in6_addr& address) {
     return address_text(AF_INET6, &address);
 }
 
-// Of either end of the socket `fd`, as `get` (getpeername, getsockname) tells.
+// The address of one end of the socket `fd`: `get` is getpeername or getsockname.
 std::optional<std::string> socket_address(int fd, int (*get)(int, sockaddr*, socklen_t*)) {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view nul{"\0", 1};
 
-// Takes one string and its NUL off the front.
+// Removes one string and its NUL from the front.
 Result<std::string_view> take_string(std::string_view& bytes, std::string_view name) {
     const std::size_t end = bytes.find('\0');
     if (end == bytes.npos) return misuse("the record on descriptor 3 has no " + std::string{name});

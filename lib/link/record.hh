@@ -1,6 +1,6 @@
 // The records that programs of a chain read on descriptor 3: the checkpassword record
 // (https://cr.yp.to/checkpwd/interface.html) and the setpassword record that qmail-poppass writes
-// and vsetpass reads. poppass-chain(7) tells both.
+// and vsetpass reads. poppass-chain(7) describes both.
 #pragma once
 
 #include "base/result.hh"
@@ -11,10 +11,10 @@
 
 namespace poppass {
 
-// The longest record, in bytes, every NUL counted.
+// The longest record, in bytes. Every NUL counts.
 inline constexpr std::size_t longest_record = 512;
 
-// Views into the record's buffer; each string is followed there by its NUL.
+// Views into the record's buffer. In the buffer a NUL follows each string.
 struct CheckRecord {
     std::string_view login;
     std::string_view password;
@@ -34,15 +34,15 @@ Result<CheckRecord> parse_check_record(std::string_view bytes);
 // nothing more. Otherwise misuse.
 Result<SetRecord> parse_set_record(std::string_view bytes);
 
-// Put a record together. The strings must hold no NUL (the front end sees to it); false, and `into`
-// is empty, where the record would be too long.
+// Put a record together. The strings must hold no NUL; the front end makes sure of that. If the
+// record would be too long, they return false and `into` is empty.
 [[nodiscard]] bool make_check_record(Secret& into, std::string_view login,
                                      std::string_view password);
 [[nodiscard]] bool make_set_record(Secret& into, std::string_view login,
                                    std::string_view old_password, std::string_view new_password);
 
-// Reads descriptor `fd` to its end. A descriptor that cannot be read, and more than longest_record
-// bytes, are misuse. `into` must have room for one byte more than the longest record.
+// Reads descriptor `fd` to its end. It is misuse if the descriptor cannot be read or gives more
+// than longest_record bytes. `into` must have room for one byte more than the longest record.
 Result<void> read_record(int fd, Secret& into);
 
 } // namespace poppass

@@ -29,7 +29,7 @@ bool is_obeyed(std::string_view sequence) {
            (sequence.front() == '\xc2' && static_cast<unsigned char>(sequence[1]) < 0xa0);
 }
 
-// The text for a terminal (`"` is a plain character) or as a JSON string.
+// The text as a JSON string, or for a terminal, where `"` is a plain character.
 std::string shown(std::string_view text, bool json) {
     std::string out;
     while (!text.empty()) {
@@ -52,7 +52,7 @@ std::string shown(std::string_view text, bool json) {
     return out;
 }
 
-// Takes `wanted` off the front.
+// Removes `wanted` from the front.
 bool take(std::string_view& text, std::string_view wanted) {
     if (!text.starts_with(wanted)) return false;
     text.remove_prefix(wanted.size());

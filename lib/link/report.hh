@@ -1,5 +1,5 @@
-// What is found where a set-up is looked over: by a link of its own part (LINK --check), and by
-// poppass-check of the whole.
+// The findings about a set-up. A link reports on its own part (LINK --check), and poppass-check on
+// the whole.
 #pragma once
 
 #include "base/result.hh"
@@ -39,7 +39,8 @@ public:
     // Bytes that are not UTF-8 become U+FFFD.
     std::string as_json() const;
 
-    // Adds what as_json() of another one gave. Anything else is an error, and adds nothing.
+    // Adds the findings of another report from its as_json(). Anything else is an error, and adds
+    // nothing.
     Result<void> add_json(std::string_view json);
 
     // 0, 1 with warnings, 2 with errors.

@@ -10,7 +10,7 @@ namespace poppass {
 
 namespace {
 
-// Who does not know the user or the password leaves them to the next link.
+// A link that does not know the user or the password leaves the request to the next link.
 Result<ExitStatus> hand_on(Chain next, Secret& record) {
     if (next.empty()) return refuse("Sorry, old password is incorrect");
     return nothing_changed(run_next_with_record(next, record));
@@ -53,7 +53,7 @@ Result<ExitStatus> run_set_link(const KnownLink& link, Chain words,
     case Changed::How::wrong:
     case Changed::How::unknown: break;
     }
-    store.reset(); // what it holds open is not the next program's
+    store.reset(); // closes what the store has open: the next program must not get it
     return hand_on(read->next, bytes);
 }
 

@@ -1,5 +1,5 @@
-// A set link: all that it does around its store. The record, the words for the user and handing on
-// are the same for every store, and stand here alone.
+// A set link without its store. The record, the words for the user and running the next link are
+// the same for every store, and are written only here.
 #pragma once
 
 #include "link/link.hh"
@@ -11,7 +11,7 @@
 
 namespace poppass {
 
-// Each string is followed by a NUL, and valid during the call. The new password is not empty.
+// A NUL follows each string. The strings are valid during the call. The new password is not empty.
 struct ChangeRequest {
     std::string_view login;
     std::string_view old_password;
@@ -20,37 +20,39 @@ struct ChangeRequest {
 
 struct Changed {
     enum class How {
-        done,      // the new password counts, and will after a crash
-        wrong,     // the old password is not the user's
+        done,      // the new password counts, even after a crash
+        wrong,     // the old password does not belong to the user
         unknown,   // there is no such user
-        refused,   // by policy; words: why, for the user
-        not_known, // it may be changed, now or later; words: other ones for the user
+        refused,   // policy refuses it; words: the reason, for the user
+        not_known, // the password may be changed, now or later; words: a text other than the usual
+                   // one
     } how;
     std::string words = {}; // what the user reads, after "Sorry, "
-    std::string log = {};   // for the log alone; empty: nothing to say
+    std::string log = {};   // for the log only; empty: no log line
 };
 
 class SetStore {
 public:
     virtual ~SetStore() = default;
 
-    // One of the link's options: those of its row in the link table.
+    // Takes one of the link's options, which are in its row of the link table.
     virtual Result<void> take(int option, std::string_view value) = 0;
 
-    // After the last option, before the record is read: whether the options fit together.
+    // Called after the last option and before the record is read. Refuses options that do not fit
+    // together.
     virtual Result<void> prepare() = 0;
 
-    // Called once. An error says that nothing is changed.
+    // Called once. An error means that nothing was changed.
     virtual Result<Changed> change(const ChangeRequest& request) = 0;
 
-    // In the place of change(): says what is right and wrong in the store's set-up.
+    // Called instead of change(). Reports what is right and what is wrong in the store's set-up.
     virtual void look_over(Report& report) = 0;
 };
 
 Result<ExitStatus> run_set_link(const KnownLink& link, Chain words,
                                 std::unique_ptr<SetStore> store);
 
-// The whole of a set link's main. Store::name is its name in the link table.
+// The whole main of a set link. Store::name is its name in the link table.
 template <class Store> int set_link(int argc, char** argv) {
     return run_link(Store::name, argc, argv, [](const KnownLink& link, Chain words) {
         return run_set_link(link, words, std::make_unique<Store>());

@@ -12,10 +12,10 @@ namespace {
 
 void say(std::string_view code, std::string_view words, std::string_view tag) {
     std::string line;
-    // One buffer, to be cleared: the words may offer a password.
+    // One buffer, so that all of it can be wiped: the words may contain a suggested password.
     line.reserve(code.size() + words.size() + tag.size() + 6);
     line.append(code).append(" ").append(words).append(" (#").append(tag).append(")\n");
-    // Nobody may be listening; the status says it all the same.
+    // If nobody reads the line, the exit status still tells the result.
     std::signal(SIGPIPE, SIG_IGN);
     (void)!::write(STDOUT_FILENO, line.data(), line.size());
     wipe(line);

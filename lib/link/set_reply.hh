@@ -1,4 +1,4 @@
-// What a set link tells its user: one line on descriptor 1, for the front end to hand on.
+// What a set link tells its user: one line on descriptor 1, which the front end passes on.
 #pragma once
 
 #include "base/result.hh"
@@ -7,13 +7,15 @@
 
 namespace poppass {
 
-// Says why the new password is not set, "553 WORDS (#5.7.1)"; the status of a refusal.
+// Tells the user why the new password is not set: "553 WORDS (#5.7.1)". Returns the status of a
+// refusal.
 ExitStatus refuse(std::string_view words);
 
-// Says, where the error is temporary trouble, that nothing was changed, with a 454; the error.
+// If the error is temporary trouble, tells the user with a 454 that nothing was changed. Returns
+// the error.
 Error nothing_changed(Error error);
 
-// Says with a 454 what is known of a change that may have been made; the status.
+// Tells the user with a 454 what is known of a change that may have been made. Returns the status.
 ExitStatus not_known(std::string_view words);
 
 } // namespace poppass
