@@ -40,6 +40,15 @@ std::optional<std::string> service_address() {
     return local_address(STDIN_FILENO);
 }
 
+bool others_write(const struct stat& status) { return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0; }
+
+// Whether only root and the account of this process could have put there what is there.
+bool is_trusted(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 && !others_write(status) &&
+           (status.st_uid == 0 || status.st_uid == ::geteuid());
+}
+
 // A command line as getopt_long(3) and execve(2) need it: writable, with a null pointer at the end.
 class Argv {
 public:
@@ -118,10 +127,9 @@ private:
             return report_.warn(path, "cannot be read here, so it was not looked at");
         const auto got = read_whole(fd.get(), start);
         const std::string_view magic{start.data(), got ? *got : 0};
-        if (!magic.starts_with("#!") && magic != "\x7f"
-                                                 "ELF")
+        if (!magic.starts_with("#!") && magic != "\177ELF")
             report_.fail(path, "is no program (neither ELF nor #!): running it fails");
-        else if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        else if (others_write(status))
             report_.fail(path, "can be written by others than its owner, who would learn every "
                                "password: chmod go-w");
         else
@@ -191,6 +199,10 @@ private:
         asked_.push_back(words);
         if (::access(path.c_str(), X_OK) != 0)
             return report_.warn(name, "was not looked into: there is no " + path);
+        if (!is_trusted(own_) || !is_trusted(path))
+            return report_.fail(name, "was not looked into: " + path +
+                                          " or its directory belongs to another account or can be "
+                                          "written by others: chown root, chmod go-w");
         Argv argv{std::move(words)};
         std::string said, complaints;
         const ChildEnd end =

@@ -264,6 +264,35 @@ TEST_CASE(
     CHECK(::access(touched.c_str(), F_OK) != 0);
 }
 
+TEST_CASE("a link that others could have put there is not executed") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const TemporaryDirectory directory;
+    const std::string bin = directory.file("bin");
+    std::filesystem::create_directory(bin);
+    for (const char* const name : {"poppass", "poppass-check"})
+        std::filesystem::copy_file(built(name), bin + "/" + name);
+    const std::string touched = directory.file("touched");
+    const std::string link = bin + "/checkpw";
+    write_file(link, "#!/bin/sh\n: >" + touched + "\necho '['\necho ']'\n", 0755);
+    const auto check = [&] {
+        return run({.argv = {bin + "/poppass", "--check", "host", link, "/bin/false"},
+                    .environment = {{"PASSWORD_COMMAND", "/bin/false"}}});
+    };
+    const auto spoil = [&](const char* what) {
+        CAPTURE(what);
+        CHECK(has(check().out, "error    checkpw: was not looked into: " + link));
+        CHECK(::access(touched.c_str(), F_OK) != 0);
+    };
+    REQUIRE(::chown(link.c_str(), 65534, 0) == 0);
+    spoil("another account's link");
+    REQUIRE(::chown(link.c_str(), 0, 0) == 0);
+    REQUIRE(::chmod(bin.c_str(), 0777) == 0);
+    spoil("a directory that everybody can write");
+    REQUIRE(::chmod(bin.c_str(), 0755) == 0);
+    CHECK_FALSE(has(check().out, "was not looked into"));
+    CHECK(::access(touched.c_str(), F_OK) == 0);
+}
+
 TEST_CASE("poppass --check without poppass-check beside it") {
     const TemporaryDirectory directory;
     std::filesystem::copy_file(built("poppass"), directory.file("poppass"));
