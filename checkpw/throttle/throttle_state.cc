@@ -2,6 +2,7 @@
 
 #include "base/clock.hh"
 #include "base/file_lock.hh"
+#include "base/file_mode.hh"
 
 #include <cstddef>
 #include <fcntl.h>
@@ -37,7 +38,7 @@ Result<Fd> open_directory(const std::string& path) {
     }
     if (!fd) return system_trouble("open the directory", path);
     const auto status = status_of(fd.get());
-    if (status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    if (status.st_uid != ::geteuid() || others_write(status))
         return trouble("the directory " + path + " must be our own, and no others' to write");
     return fd;
 }

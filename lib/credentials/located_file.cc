@@ -1,6 +1,7 @@
 #include "credentials/located_file.hh"
 
 #include "account/accounts.hh"
+#include "base/file_mode.hh"
 #include "process/become_user.hh"
 
 #include <cstdlib>
@@ -33,8 +34,6 @@ bool same_file(const struct stat& a, const struct stat& b) {
     return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size &&
            a.st_ctim.tv_sec == b.st_ctim.tv_sec && a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
 }
-
-bool others_write(const struct stat& status) { return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0; }
 
 Result<void> become_owner(const struct stat& file) {
     const auto account = find_account(file.st_uid);

@@ -1,6 +1,7 @@
 #include "setup_check/setup_check.hh"
 
 #include "base/fd.hh"
+#include "base/file_mode.hh"
 #include "base/settings.hh"
 #include "configuration/configuration.hh"
 #include "configuration/split_words.hh"
@@ -39,8 +40,6 @@ std::optional<std::string> service_address() {
     if (const auto named = environment("TCPLOCALIP")) return parse_address(*named);
     return local_address(STDIN_FILENO);
 }
-
-bool others_write(const struct stat& status) { return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0; }
 
 // Whether only root and the account of this process could have put there what is there.
 bool is_trusted(const std::string& path) {
