@@ -4,6 +4,7 @@
 #include "process/program.hh"
 
 #include <algorithm>
+#include <getopt.h>
 #include <iterator>
 
 namespace poppass {
@@ -12,118 +13,112 @@ namespace {
 
 using Next = KnownLink::Next;
 
-constexpr option native{"native", no_argument, nullptr, native_option};
-constexpr option allow_expired{"allow-expired", no_argument, nullptr, allow_expired_option};
-constexpr option min_uid{"min-uid", required_argument, nullptr, min_uid_option};
-constexpr option noenv{"noenv", no_argument, nullptr, 'e'};
-constexpr option no_chdir_home{"no-chdir-home", no_argument, nullptr, 'H'};
-constexpr option service{"service", required_argument, nullptr, 's'};
-constexpr option ident{"ident", required_argument, nullptr, 'i'};
-constexpr option strip{"strip", required_argument, nullptr, strip_option};
-constexpr option debug{"debug", no_argument, nullptr, 'd'};
-constexpr option starttls{"starttls", no_argument, nullptr, starttls_option};
-constexpr option ca{"ca", required_argument, nullptr, ca_option};
-constexpr option check{"check", no_argument, nullptr, check_option};
-constexpr option help{"help", no_argument, nullptr, 'h'};
-constexpr option version{"version", no_argument, nullptr, 'V'};
-constexpr option end{};
+constexpr LongName native{"native", no_argument, native_option};
+constexpr LongName allow_expired{"allow-expired", no_argument, allow_expired_option};
+constexpr LongName no_delay{"no-delay", no_argument, no_delay_option};
+constexpr LongName min_uid{"min-uid", required_argument, min_uid_option};
+constexpr LongName ruid{"ruid", required_argument, ruid_option};
+constexpr LongName noenv{"noenv", no_argument, 'e'};
+constexpr LongName no_chdir_home{"no-chdir-home", no_argument, 'H'};
+constexpr LongName service{"service", required_argument, 's'};
+constexpr LongName ident{"ident", required_argument, 'i'};
+constexpr LongName strip{"strip", required_argument, strip_option};
+constexpr LongName debug{"debug", no_argument, 'd'};
+// An option of checkpassword-pam. It has no effect, because nothing is ever written there.
+constexpr LongName to_stdout{"stdout", no_argument, stdout_option};
+constexpr LongName starttls{"starttls", no_argument, starttls_option};
+constexpr LongName ca{"ca", required_argument, ca_option};
+constexpr LongName list{"list", no_argument, list_option};
+constexpr LongName clear{"clear", required_argument, clear_option};
+constexpr LongName passed{"passed", required_argument, passed_option};
+constexpr LongName check{"check", no_argument, check_option};
+constexpr LongName help{"help", no_argument, 'h'};
+constexpr LongName version{"version", no_argument, 'V'};
 
-constexpr option checkpw[] = {native, allow_expired, min_uid, noenv, no_chdir_home,
-                              check,  help,          version, end};
-constexpr option setpw[] = {min_uid, check, help, version, end};
-constexpr option checkpw_pam[] = {service,
-                                  ident,
-                                  native,
-                                  allow_expired,
-                                  {"no-delay", no_argument, nullptr, no_delay_option},
-                                  min_uid,
-                                  strip,
-                                  noenv,
-                                  no_chdir_home,
-                                  debug,
-                                  // an option of checkpassword-pam; it has no effect, because
-                                  // nothing is ever written there
-                                  {"stdout", no_argument, nullptr, stdout_option},
-                                  check,
-                                  help,
-                                  version,
-                                  end};
-constexpr option setpw_pam[] = {service, ident, {"ruid", required_argument, nullptr, ruid_option},
-                                min_uid, strip, debug,
-                                check,   help,  version,
-                                end};
-constexpr option checkpw_ldap[] = {native, allow_expired, starttls, ca, check, help, version, end};
-constexpr option setpw_ldap[] = {allow_expired, starttls, ca, check, help, version, end};
-constexpr option checkpw_throttle[] = {native,
-                                       {"list", no_argument, nullptr, list_option},
-                                       {"clear", required_argument, nullptr, clear_option},
-                                       {"passed", required_argument, nullptr, passed_option},
-                                       check,
-                                       help,
-                                       version,
-                                       end};
-constexpr option pam_checkpwd[] = {service, ident, end};
-constexpr option checkpassword_pam[] = {service,
-                                        {"noenv", no_argument, nullptr, 'e'},
-                                        no_chdir_home,
-                                        debug,
-                                        {"stdout", no_argument, nullptr, stdout_option},
-                                        help,
-                                        version,
-                                        end};
-constexpr option no_options[] = {end};
-
-constexpr std::string_view ldap_usage =
+constexpr char ldap_usage[] =
     "-H URI[ URI...] (-D DN | -b BASE [-q FILTER] [-w BINDDN -y PASSWORDFILE]) [--starttls] "
-    "[--ca FILE] [-t SECONDS] [--allow-expired] [--] [PROG ARG...]";
+    "[--ca FILE] [-t SECONDS]";
 
 constexpr KnownLink known_links[] = {
     {"checkpw",
+     Next::either,
+     "+:f:F:eHhV",
+     {native, allow_expired, min_uid, noenv, no_chdir_home, check, help, version},
      "[-f FILE] [-F shadow|passwd-file] [--native] [--allow-expired] [--min-uid N] [-e|--noenv] "
-     "[-H|--no-chdir-home] [--] [PROG ARG...]",
-     Next::either, "+:f:F:eHhV", checkpw},
+     "[-H|--no-chdir-home] [--] [PROG ARG...]"},
     {"setpw",
-     "[-f FILE] [-F shadow|passwd-file] [-m METHOD] [-c COST] [--min-uid N] [--] [PROG ARG...]",
-     Next::fallback, "+:f:F:m:c:hV", setpw},
+     Next::fallback,
+     "+:f:F:m:c:hV",
+     {min_uid, check, help, version},
+     "[-f FILE] [-F shadow|passwd-file] [-m METHOD] [-c COST] [--min-uid N] [--] [PROG ARG...]"},
     {"checkpw-pam",
+     Next::either,
+     "+:s:i:eHdhV",
+     {service, ident, native, allow_expired, no_delay, min_uid, strip, noenv, no_chdir_home, debug,
+      to_stdout, check, help, version},
      "[-s|--service SERVICE] [-i|--ident ID] [--native] [--allow-expired] [--no-delay] "
      "[--min-uid N] [--strip DOMAIN|*] [-e|--noenv] [-H|--no-chdir-home] [-d|--debug] [--stdout] "
-     "[--] [PROG ARG...]",
-     Next::either, "+:s:i:eHdhV", checkpw_pam},
+     "[--] [PROG ARG...]"},
     {"setpw-pam",
+     Next::fallback,
+     "+:s:i:dhV",
+     {service, ident, ruid, min_uid, strip, debug, check, help, version},
      "[-s|--service SERVICE] [-i|--ident ID] [--ruid N] [--min-uid N] [--strip DOMAIN|*] "
-     "[-d|--debug] [--] [PROG ARG...]",
-     Next::fallback, "+:s:i:dhV", setpw_pam},
+     "[-d|--debug] [--] [PROG ARG...]"},
     {"checkpw-ldap",
-     "-H URI[ URI...] (-D DN | -b BASE [-q FILTER] [-w BINDDN -y PASSWORDFILE]) [--starttls] "
-     "[--ca FILE] [-t SECONDS] [--native] [--allow-expired] [--] [PROG ARG...]",
-     Next::either, "+:H:D:b:q:w:y:t:hV", checkpw_ldap},
-    {"setpw-ldap", ldap_usage, Next::fallback, "+:H:D:b:q:w:y:t:hV", setpw_ldap},
+     Next::either,
+     "+:H:D:b:q:w:y:t:hV",
+     {native, allow_expired, starttls, ca, check, help, version},
+     {ldap_usage, " [--native] [--allow-expired] [--] [PROG ARG...]"}},
+    {"setpw-ldap",
+     Next::fallback,
+     "+:H:D:b:q:w:y:t:hV",
+     {allow_expired, starttls, ca, check, help, version},
+     {ldap_usage, " [--allow-expired] [--] [PROG ARG...]"}},
     {"checkpw-throttle",
+     Next::guard,
+     "+:d:n:w:x:hV",
+     {native, list, clear, passed, check, help, version},
      "[-d DIRECTORY] [-n TRIES] [-w SECONDS] [-x ADDRESS[/LENGTH]]... [--native] [--] "
-     "PROG ARG..., or [-d DIRECTORY] --list | --clear KEY, or --passed FD [--] PROG ARG...",
-     Next::guard, "+:d:n:w:x:hV", checkpw_throttle},
-    {"setpw-quality", "[POLICY...] -- PROG ARG...", Next::filter, "", no_options},
-    {"vchkpass", "", Next::fallback_needed, "+", no_options},
-    {"vsetpass", "", Next::fallback_needed, "+", no_options},
-    {"pam-checkpwd", "", Next::fallback_needed, "+:s:i:", pam_checkpwd},
-    {"checkpassword", "", Next::native_needed, "+", no_options},
-    {"checkpassword.login", "", Next::native_needed, "+", no_options},
-    {"checkpassword-pam", "", Next::native_needed, "+:s:eHdhV", checkpassword_pam},
-    {"cvm-checkpassword", "", Next::native_further, "+", no_options},
-    {"vchkpw", "", Next::native_needed, "+", no_options},
+     "PROG ARG..., or [-d DIRECTORY] --list | --clear KEY, or --passed FD [--] PROG ARG..."},
+    {"setpw-quality", Next::filter, "", {}, "[POLICY...] -- PROG ARG..."},
+    {"vchkpass", Next::fallback_needed, "+"},
+    {"vsetpass", Next::fallback_needed, "+"},
+    {"pam-checkpwd", Next::fallback_needed, "+:s:i:", {service, ident}},
+    {"checkpassword", Next::native_needed, "+"},
+    {"checkpassword.login", Next::native_needed, "+"},
+    {"checkpassword-pam",
+     Next::native_needed,
+     "+:s:eHdhV",
+     {service, noenv, no_chdir_home, debug, to_stdout, help, version}},
+    {"cvm-checkpassword", Next::native_further, "+"},
+    {"vchkpw", Next::native_needed, "+"},
 };
+
+// The long options as getopt_long(3) needs them: with an empty one at the end.
+using GetoptTable = std::array<option, std::tuple_size_v<decltype(KnownLink::long_options)> + 1>;
+
+GetoptTable getopt_table(const KnownLink& link) {
+    GetoptTable table{};
+    std::transform(link.long_options.begin(), link.long_options.end(), table.begin(),
+                   [](const LongName& row) -> option {
+                       if (row.value == 0) return {};
+                       return {row.name.c_str(), row.argument, nullptr, row.value};
+                   });
+    return table;
+}
 
 } // namespace
 
 std::string usage_of(const KnownLink& link) {
-    return std::string{link.name} + (link.usage.empty() ? "" : " ") + std::string{link.usage};
+    std::string line{link.name};
+    if (link.is_ours()) line.append(" ").append(link.usage);
+    return line;
 }
 
 bool has_option(const KnownLink& link, std::string_view name) {
-    for (const option* row = link.long_options; row->name != nullptr; ++row)
-        if (row->name == name) return true;
-    return false;
+    return std::any_of(link.long_options.begin(), link.long_options.end(),
+                       [name](const LongName& row) { return row.name == name; });
 }
 
 const KnownLink* find_known_link(std::string_view program) {
@@ -142,8 +137,9 @@ Result<LinkWords> read_options(const KnownLink& link, Chain words, const TakeOpt
     }
     optind = 0; // start again: a guard has already read its own options
     opterr = 0;
-    for (int c; (c = ::getopt_long(static_cast<int>(words.size()), words.data(), link.letters,
-                                   link.long_options, nullptr)) != -1;) {
+    const GetoptTable long_options = getopt_table(link);
+    for (int c; (c = ::getopt_long(static_cast<int>(words.size()), words.data(),
+                                   link.letters.c_str(), long_options.data(), nullptr)) != -1;) {
         if (c == '?' || c == ':') return wrong_option(c, words.data(), usage_of(link));
         if (c == 'h' || c == 'V') {
             read.deed = c == 'h' ? Deed::help : Deed::version;

@@ -3,21 +3,26 @@
 // the end of a link's options, and read the same row.
 #pragma once
 
+#include "base/fixed_text.hh"
 #include "base/result.hh"
 #include "link/chain.hh"
 
+#include <array>
 #include <functional>
-#include <getopt.h>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace poppass {
 
+// A long option, and what stands for it: the same value as its letter, if it has one.
+struct LongName {
+    FixedText<14> name;
+    short argument; // no_argument or required_argument
+    int value;
+};
+
 struct KnownLink {
-    std::string_view name;
-    std::string_view
-        usage; // for links of ours: the command line without the name; empty for others
+    FixedText<20> name;
     enum class Next {
         either,          // ours, a check: `false` at the end, nothing, or a native chain
         fallback,        // ours, a change: `false` at the end, or nothing
@@ -28,8 +33,12 @@ struct KnownLink {
         filter,          // ours: runs the rest of a change, or refuses
     } next;
     // For getopt_long(3). A filter parses its words itself; they end at the first `--`.
-    const char* letters;
-    const option* long_options;
+    FixedText<20> letters;
+    std::array<LongName, 14> long_options = {};
+    // For links of ours: the command line without the name. Empty for others.
+    FixedText<240> usage = {};
+
+    bool is_ours() const { return !usage.empty(); }
 };
 
 // Values of long options that have no letter. A letter means the same in all rows of one store.

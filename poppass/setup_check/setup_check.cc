@@ -148,7 +148,7 @@ private:
         const auto link = take_apart(*known, words);
         if (!link) return report_.fail(known->name, link.error().message());
         check_convention(*link);
-        if (!known->usage.empty()) ask_link(*link);
+        if (known->is_ours()) ask_link(*link);
         if (link->next.empty()) return;
         const std::string_view last = base_name(link->next.front());
         if (last != "true" && last != "false") check_chain(chain, link->next);

@@ -1,5 +1,6 @@
 #include "base/text.hh"
 
+#include "base/fixed_text.hh"
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
@@ -113,4 +114,21 @@ TEST_CASE("lower and same_but_for_case know the letters of ASCII only") {
         }
     CHECK_FALSE(same_but_for_case("@", "`"));
     CHECK_FALSE(same_but_for_case("[", "{"));
+}
+
+TEST_CASE("text in a table is what it was made of") {
+    struct Row {
+        FixedText<6> name;
+        FixedText<12> usage = {};
+    };
+    static constexpr char shared[] = "-f FILE";
+    static constexpr Row rows[] = {{"five5", {shared, " -x"}}, {"none"}};
+    CHECK(rows[0].name == "five5");
+    CHECK(rows[0].usage == "-f FILE -x");
+    CHECK(std::string{rows[1].name} == "none");
+    CHECK(rows[1].usage == "");
+    CHECK(rows[1].usage.empty());
+    CHECK_FALSE(rows[1].name.empty());
+    CHECK_FALSE(rows[1].name == "non");
+    CHECK(rows[1].name.c_str()[4] == '\0');
 }

@@ -3,6 +3,8 @@
 #include "base/command_line.hh"
 #include "link/check_link.hh"
 
+#include <getopt.h>
+
 using namespace poppass;
 
 namespace {
@@ -36,11 +38,12 @@ private:
 
 // The suite adds a row like this to lib/link/link_table.cc, and main is one line:
 // check_link<WordStore>.
-constexpr option long_options[] = {{"native", no_argument, nullptr, native_option},
-                                   {"check", no_argument, nullptr, check_option},
-                                   {}};
-constexpr KnownLink row{"checkpw-example", "-u LOGIN:PASSWORD [--native] [--] [PROG ARG...]",
-                        KnownLink::Next::either, "+:u:hV", long_options};
+constexpr KnownLink row{
+    "checkpw-example",
+    KnownLink::Next::either,
+    "+:u:hV",
+    {{{"native", no_argument, native_option}, {"check", no_argument, check_option}}},
+    "-u LOGIN:PASSWORD [--native] [--] [PROG ARG...]"};
 
 } // namespace
 
