@@ -57,11 +57,10 @@ bool equal(std::string_view a, std::string_view b) {
 
 Result<std::string> make_setting(const HashMethod& method, std::int64_t cost) {
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
-    const std::string prefix{method.prefix};
     errno = 0;
     // Without random bytes from us, libcrypt asks the kernel for some.
-    if (::crypt_gensalt_rn(prefix.c_str(), static_cast<unsigned long>(cost), nullptr, 0, setting,
-                           sizeof setting) == nullptr)
+    if (::crypt_gensalt_rn(method.prefix.c_str(), static_cast<unsigned long>(cost), nullptr, 0,
+                           setting, sizeof setting) == nullptr)
         return system_trouble("make a salt for", method.name);
     return std::string{setting};
 }
@@ -112,9 +111,10 @@ Result<void> check_cost(const HashMethod& method, std::int64_t cost) {
 }
 
 std::int64_t cost_not_below(const HashMethod& method, std::string_view old_hash) {
-    const bool bcrypt = method.prefix.starts_with("$2") && old_hash.starts_with("$2");
-    const bool sha = (method.prefix == "$5$" || method.prefix == "$6$") &&
-                     old_hash.starts_with(std::string{method.prefix} + "rounds=");
+    const std::string_view prefix{method.prefix};
+    const bool bcrypt = prefix.starts_with("$2") && old_hash.starts_with("$2");
+    const bool sha = (prefix == "$5$" || prefix == "$6$") &&
+                     old_hash.starts_with(std::string{prefix} + "rounds=");
     if (!bcrypt && !sha) return 0;
     std::string_view number = cost_part(old_hash);
     number.remove_prefix(std::min<std::size_t>(bcrypt ? 4 : 10, number.size()));

@@ -1,6 +1,7 @@
 // Makes and verifies hashes of crypt(3). Verifying takes the same time if the user has no hash.
 #pragma once
 
+#include "base/fixed_text.hh"
 #include "base/result.hh"
 
 #include <cstddef>
@@ -13,8 +14,8 @@ namespace poppass {
 
 // A method that new hashes may be made with.
 struct HashMethod {
-    std::string_view name;   // as crypt(5) calls it
-    std::string_view prefix; // what its hashes begin with
+    FixedText<14> name;      // as crypt(5) calls it
+    FixedText<6> prefix;     // what its hashes begin with
     std::int64_t least_cost; // both 0: its cost cannot be chosen
     std::int64_t most_cost;
     std::size_t longest; // how many bytes of a password it reads; 0: all

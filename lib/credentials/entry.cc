@@ -1,5 +1,6 @@
 #include "credentials/entry.hh"
 
+#include "base/fixed_text.hh"
 #include "base/text.hh"
 
 #include <algorithm>
@@ -13,8 +14,8 @@ namespace {
 constexpr std::size_t shadow_fields = 9;
 
 struct Scheme {
-    std::string_view name;
-    std::string_view method; // of new hashes
+    FixedText<14> name;
+    FixedText<14> method; // of new hashes
 };
 
 // Dovecot's names of the schemes that it hands to crypt(3).

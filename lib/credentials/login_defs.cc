@@ -17,10 +17,10 @@ constexpr std::string_view blanks = " \t\r";
 // One value of ENCRYPT_METHOD, and the settings that bound its cost. `usual` is the cost that
 // shadow-utils take if none is set.
 struct Method {
-    std::string_view value;
-    std::string_view method;
-    std::string_view least;
-    std::string_view most;
+    FixedText<10> value;
+    FixedText<14> method;
+    FixedText<24> least;
+    FixedText<24> most;
     std::int64_t usual;
 };
 constexpr Method methods[] = {
