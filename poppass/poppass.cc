@@ -7,10 +7,10 @@
 #include "monitor/event_log.hh"
 #include "monitor/monitor.hh"
 #include "network/network_side.hh"
+#include "process/program.hh"
 #include "protocol/reply.hh"
 
 #include <cerrno>
-#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -112,13 +112,11 @@ int serve(std::vector<std::string> words) {
 // poppass --check: poppass-check, which is beside this program, takes its place, with the
 // environment as it is, for that is what is looked over.
 int run_check(char** argv) {
-    char path[PATH_MAX];
-    const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
-    if (size <= 0 || static_cast<std::size_t>(size) == sizeof path)
+    std::string name = own_path();
+    if (name.empty())
         return say(STDERR_FILENO,
                    "poppass: cannot find out where poppass-check is: run it itself\n",
                    ExitStatus::temporary);
-    std::string name{path, static_cast<std::size_t>(size)};
     name.replace(name.rfind('/') + 1, name.npos, "poppass-check");
     ::execv(name.c_str(), argv);
     return say(STDERR_FILENO,

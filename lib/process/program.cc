@@ -2,6 +2,7 @@
 
 #include "base/settings.hh"
 
+#include <climits>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +24,13 @@ bool is_executable_file(const std::string& path) {
 
 std::string_view base_name(std::string_view path) {
     return path.substr(path.rfind('/') + 1); // npos + 1 is 0
+}
+
+std::string own_path() {
+    char path[PATH_MAX];
+    const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+    if (size <= 0 || static_cast<std::size_t>(size) == sizeof path) return {};
+    return {path, static_cast<std::size_t>(size)};
 }
 
 Result<std::string> find_program(std::string_view name) {

@@ -1,4 +1,4 @@
-// Finding programs by name. Unlike execvp, it never tries a shell.
+// Finds programs by name, and the one that runs. Unlike execvp, it never tries a shell.
 #pragma once
 
 #include "base/result.hh"
@@ -12,6 +12,9 @@ namespace poppass {
 // file of that name in $PATH (/usr/local/bin:/usr/bin:/bin where unset). Entries of PATH that are
 // not absolute are skipped. Not found, or found and not executable, is misuse.
 Result<std::string> find_program(std::string_view name);
+
+// The path of the program that this process runs; empty if the system does not tell it.
+std::string own_path();
 
 // The last component of a path.
 std::string_view base_name(std::string_view path);

@@ -2,9 +2,9 @@
 // nothing. `poppass --check` runs it.
 #include "base/fd.hh"
 #include "process/child.hh"
+#include "process/program.hh"
 #include "setup_check/setup_check.hh"
 
-#include <climits>
 #include <exception>
 #include <unistd.h>
 
@@ -13,15 +13,6 @@ using namespace poppass;
 namespace {
 
 constexpr std::string_view usage = "usage: poppass --check [--json] HOST CHECKPROGRAM [ARG...]\n";
-
-// The directory of this program; empty if the system does not tell it.
-std::string own_directory() {
-    char path[PATH_MAX];
-    const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
-    if (size <= 0 || static_cast<std::size_t>(size) == sizeof path) return {};
-    const std::string_view name{path, static_cast<std::size_t>(size)};
-    return std::string{name.substr(0, name.rfind('/'))};
-}
 
 } // namespace
 
@@ -35,7 +26,8 @@ int main(int argc, char** argv) try {
         return static_cast<int>(ExitStatus::misused);
     }
     prepare_for_children();
-    const Report report = check_setup({argv + host, argv + argc}, own_directory());
+    const std::string own = own_path();
+    const Report report = check_setup({argv + host, argv + argc}, own.substr(0, own.rfind('/')));
     const bool shown =
         static_cast<bool>(write_whole(STDOUT_FILENO, json ? report.as_json() : report.as_text()));
     return shown ? report.exit_status() : static_cast<int>(ExitStatus::temporary);

@@ -47,6 +47,13 @@ TEST_CASE("base_name") {
     }
 }
 
+TEST_CASE("a process finds the path of its own program") {
+    const std::string own = own_path();
+    CHECK(own.starts_with('/'));
+    CHECK(base_name(own) == "process_program_test");
+    CHECK(::access(own.c_str(), X_OK) == 0);
+}
+
 TEST_CASE("a name without a slash is looked for in PATH, in order") {
     const Tree tree;
     const ScopedVariable path{"PATH", tree.path()};
