@@ -158,9 +158,7 @@ TEST_CASE("the next link is found in PATH and given our environment") {
 
 TEST_CASE("a next link that cannot be run is an error, and the record is wiped") {
     const TemporaryDirectory directory;
-    write_file(directory.file("no-program"), "echo a shell was run\n", 0755);
-    write_file(directory.file("not-executable"), "#!/bin/sh\n", 0644);
-    write_file(directory.file("no-interpreter"), "#!/nonexistent/shell\n", 0755);
+    write_unrunnable_files(directory);
     struct Case {
         std::string path;
         int status;

@@ -345,9 +345,7 @@ TEST_CASE("a process that left its group delays nobody either, however much it w
 
 TEST_CASE("a program that cannot be started says why, and no part of it ran") {
     const TemporaryDirectory directory;
-    write_file(directory.file("no-program"), "echo a shell was run\n", 0755);
-    write_file(directory.file("not-executable"), "#!/bin/sh\n", 0644);
-    write_file(directory.file("no-interpreter"), "#!/nonexistent/shell\n", 0755);
+    write_unrunnable_files(directory);
     struct Case {
         std::string path;
         int error;

@@ -15,15 +15,14 @@ using namespace poppass::test;
 namespace {
 
 const std::string& hash = hash_of_old;
-const std::string aging = ":19000:0:99999:7:::\n";
 
 struct System : SmallRoot {
     System() : SmallRoot{{"checkpw", "next-link"}} {
         make_directory("/users");
         std::string content;
         for (const std::string login : {"joe", "ann", "virtual", "root", "homeless"})
-            content += login + ":" + hash + aging;
-        content += "locked:!" + hash + aging + "late:" + hash + ":19000:0:99999:7::1:\n" +
+            content += login + ":" + hash + usual_dates;
+        content += "locked:!" + hash + usual_dates + "late:" + hash + ":19000:0:99999:7::1:\n" +
                    "must:" + hash + ":0::::::\n";
         write("/users/shadow", content, 0644);
         write("/users/dovecot",

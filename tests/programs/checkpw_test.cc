@@ -20,7 +20,7 @@ std::string ago(long days) { return std::to_string(today() - days); }
 
 using Users = UsersFile;
 
-Users plain_users() { return Users{"joe:" + hash + ":19000:0:99999:7:::\n"}; }
+Users plain_users() { return Users{"joe:" + hash + usual_dates}; }
 
 std::string record(const std::string& login, const std::string& password,
                    const std::string& timestamp = "") {

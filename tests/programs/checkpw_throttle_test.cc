@@ -200,12 +200,7 @@ TEST_CASE("the rest finds what the guard found") {
     }
     // Output on both descriptors, and unusual surroundings.
     auto program = guard.program(rest("echo one; echo two >&2; exit 3"));
-    program.before_exec = [] {
-        std::signal(SIGCHLD, SIG_IGN);
-        sigset_t all;
-        ::sigfillset(&all);
-        ::sigprocmask(SIG_BLOCK, &all, nullptr);
-    };
+    program.before_exec = ignore_and_block_signals;
     const auto outcome = run(program);
     CHECK(outcome.status == 3);
     CHECK(outcome.out == "one\n");

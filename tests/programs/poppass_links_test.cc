@@ -338,11 +338,7 @@ TEST_CASE("what a link gets: its words, its record, four descriptors and nothing
     Service service;
     // A parent may leave signals like this.
     service.before_exec = [] {
-        for (int number = 1; number < 32; ++number)
-            if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_IGN);
-        sigset_t all;
-        ::sigfillset(&all);
-        ::sigprocmask(SIG_SETMASK, &all, nullptr);
+        ignore_and_block_signals();
         for (int fd = 20; fd < 40; ++fd) ::dup2(0, fd);
         ::umask(0777);
     };

@@ -828,13 +828,7 @@ TEST_CASE("other signals to the monitor do nothing, or end both with a word") {
 
 TEST_CASE("started with SIGCHLD ignored and all signals blocked: verdicts and SIGTERM as ever") {
     Service service;
-    service.before_exec = [] {
-        for (int number = 1; number < 32; ++number)
-            if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_IGN);
-        sigset_t all;
-        ::sigfillset(&all);
-        ::sigprocmask(SIG_SETMASK, &all, nullptr);
-    };
+    service.before_exec = ignore_and_block_signals;
     {
         Conversation client{service};
         converse(client);

@@ -10,7 +10,7 @@ using namespace poppass::test;
 namespace {
 
 const std::string& hash = hash_of_old;
-const std::string before = "joe:" + hash + ":19000:0:99999:7:::\n";
+const std::string before = "joe:" + hash + usual_dates;
 // No policy calls these passwords weak.
 const std::string strong = "Mumble3ticket.Orchid";
 const std::string other = "Quartz!willow9Tambour";

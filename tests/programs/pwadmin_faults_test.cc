@@ -17,8 +17,8 @@ namespace {
 
 const std::string& hash = hash_of_old;
 const std::string ann = "# a comment\nann:!*:1::::::\n";
-const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::\n";
-const std::string before = ann + "joe:" + hash + ":19000:0:99999:7:::\n" + zoe;
+const std::string zoe = "zoe:" + hash + usual_dates;
+const std::string before = ann + "joe:" + hash + usual_dates + zoe;
 const std::string after = ann + "joe:!" + hash + ":0:1:90:7:30::\n" + zoe;
 
 struct Users : UsersFile {
@@ -118,7 +118,7 @@ TEST_CASE("a disk that is full") {
         // This takes over half of the space, so a second file does not fit.
         std::string users = before;
         for (int i = 0; users.size() < 40'000; ++i)
-            users += "user" + std::to_string(i) + ":" + hash + ":19000:0:99999:7:::\n";
+            users += "user" + std::to_string(i) + ":" + hash + usual_dates;
         write_file(path, users);
         const auto outcome = run({.argv = {built("pwadmin"), "-f", path, "-l", "joe"}});
         if (outcome.status != 3 || outcome.err.find("No space left") == std::string::npos) return 1;
@@ -137,7 +137,7 @@ TEST_CASE("two pwadmins and a setpw at once: no change is lost") {
         const auto path = directory.file("users");
         std::string users;
         for (const std::string name : {"joe", "ann", "zoe"})
-            users += name + ":" + hash + ":19000:0:99999:7:::\n";
+            users += name + ":" + hash + usual_dates;
         write_file(path, users);
         // Each shell adds and changes its own users in a loop, and reports a failure.
         const auto loop = [&](const std::string& deeds) {
@@ -162,7 +162,7 @@ TEST_CASE("two pwadmins and a setpw at once: no change is lost") {
         }
         const auto now = read_file(path);
         CHECK(now.starts_with("joe:" + hash + ":19000:0:8:8:::\nann:$5$rounds=1000$"));
-        CHECK(now.find("\nzoe:" + hash + ":19000:0:99999:7:::\n") != std::string::npos);
+        CHECK(now.find("\nzoe:" + hash + usual_dates) != std::string::npos);
         for (const char who : {'a', 'b'})
             for (int i = 1; i <= 8; ++i)
                 CHECK(now.find(std::string{"\n"} + who + std::to_string(i) + ":$5$") !=

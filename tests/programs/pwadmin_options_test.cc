@@ -14,8 +14,8 @@ using Words = std::vector<std::string>;
 
 const std::string& hash = hash_of_old;
 const std::string ann = "# a comment\n\nann:!*:1::::::\n";
-const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
-const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::\n";
+const std::string joe = "joe:" + hash + usual_dates;
+const std::string zoe = "zoe:" + hash + usual_dates;
 // No policy calls these passwords weak.
 const std::string strong = "Mumble3ticket.Orchid";
 
@@ -255,7 +255,7 @@ TEST_CASE("the status of all, in the file's order") {
     std::string many;
     std::string statuses;
     for (int i = 0; i < 5000; ++i) {
-        many += "user" + std::to_string(i) + ":" + hash + ":19000:0:99999:7:::\n";
+        many += "user" + std::to_string(i) + ":" + hash + usual_dates;
         statuses += "user" + std::to_string(i) + " P 2022-01-08 0 99999 7 -1\n";
     }
     CHECK(Users{many}.pwadmin({"-aS"}).out == statuses);

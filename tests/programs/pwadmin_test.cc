@@ -17,8 +17,8 @@ namespace {
 
 const std::string& hash = hash_of_old;
 const std::string ann = "ann:!*:1::::::\n";
-const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
-const std::string zoe = "zoe:" + hash + ":19000:0:99999:7:::\n";
+const std::string joe = "joe:" + hash + usual_dates;
+const std::string zoe = "zoe:" + hash + usual_dates;
 
 // No policy calls these passwords weak.
 const std::string strong = "Mumble3ticket.Orchid";
@@ -73,7 +73,7 @@ TEST_CASE("a password is set, and no other byte changes") {
 }
 
 TEST_CASE("setting a password takes a lock away") {
-    const Users users{"joe:!" + hash + ":19000:0:99999:7:::\n"};
+    const Users users{"joe:!" + hash + usual_dates};
     CHECK(users.pwadmin({"--stdin", "joe"}, "new\n").status == 0);
     CHECK(users.is_password("joe", "new"));
 }
@@ -142,7 +142,7 @@ TEST_CASE("users are removed") {
 }
 
 TEST_CASE("who has another line, which would count then, is not removed") {
-    const std::string locked = "joe:!" + hash + ":19000:0:99999:7:::\n";
+    const std::string locked = "joe:!" + hash + usual_dates;
     for (const auto& content : {locked + joe + zoe, zoe + joe + ann + locked}) {
         const Users users{content};
         check_error(users.pwadmin({"--remove", "joe"}), 3, "more than one line");
@@ -238,7 +238,7 @@ TEST_CASE("a locked file is busy") {
 
 TEST_CASE("without a name it is the caller's own password") {
     if (missing(::geteuid() == 0, "root")) return;
-    const Users users{"root:" + hash + ":19000:0:99999:7:::\n"};
+    const Users users{"root:" + hash + usual_dates};
     CHECK(users.pwadmin({"--stdin"}, "new\n").status == 0);
     CHECK(users.is_password("root", "new"));
 }

@@ -18,7 +18,6 @@ namespace {
 const ScopedVariable no_leaks{"ASAN_OPTIONS", "detect_leaks=0"};
 
 const std::string& hash = hash_of_old;
-const std::string aging = ":19000:0:99999:7:::\n";
 // A weak password: without libpasswdqc only a short one is weak.
 #ifdef POPPASS_PASSWDQC
 const std::string simple = "simple";
@@ -37,8 +36,8 @@ struct System {
     std::string before;
 
     explicit System(const std::string& login_defs = {},
-                    const std::string& joe = ":" + hash + aging) {
-        before = "root:*" + aging + "joe" + joe + "zoe:" + hash + aging;
+                    const std::string& joe = ":" + hash + usual_dates) {
+        before = "root:*" + usual_dates + "joe" + joe + "zoe:" + hash + usual_dates;
         root.write("/etc/shadow", before, 0640);
         if (!login_defs.empty()) root.write("/etc/login.defs", login_defs);
     }
@@ -102,8 +101,9 @@ TEST_CASE("a user is asked for the old password once, for the new one twice") {
                                                             {"New password again: ", strong},
                                                             {"password changed", ""}}) == 0);
     CHECK(system.is_password(strong));
-    CHECK(system.shadow().starts_with("root:*" + aging + "joe:$5$rounds=1000$"));
-    CHECK(system.shadow().ends_with(":" + days_ago(0) + ":0:99999:7:::\nzoe:" + hash + aging));
+    CHECK(system.shadow().starts_with("root:*" + usual_dates + "joe:$5$rounds=1000$"));
+    CHECK(
+        system.shadow().ends_with(":" + days_ago(0) + ":0:99999:7:::\nzoe:" + hash + usual_dates));
     // Without a name it is the caller's own password. The root directory's /etc/passwd has the
     // name.
     CHECK(dialogue(System::as_user(system.words({"-q"})),
@@ -161,8 +161,8 @@ TEST_CASE("locks and dates bind a user, and not root") {
         std::string joe;
         std::string text;
     } cases[] = {
-        {":!" + hash + aging, "locked"},
-        {":" + aging, "locked"},
+        {":!" + hash + usual_dates, "locked"},
+        {":" + usual_dates, "locked"},
         {":" + hash + ":" + days_ago(3) + ":7:99999:7:::\n", "must wait longer"},
         {":" + hash + ":19000:7:1:7:::\n", "cannot be changed"},
         {":" + hash + ":19000:0:9:7:5::\n", "expired for too long"},
@@ -209,7 +209,7 @@ TEST_CASE("the owner of a file is not asked for the old password") {
     const auto program = reachable("pwadmin", directory);
     const auto own = directory.file("own");
     REQUIRE(::mkdir(own.c_str(), 0700) == 0);
-    write_file(own + "/users", "joe:" + hash + aging);
+    write_file(own + "/users", "joe:" + hash + usual_dates);
     REQUIRE(::chown(own.c_str(), 64001, 64002) == 0);
     REQUIRE(::chown((own + "/users").c_str(), 64001, 64002) == 0);
     const std::vector<std::string> words{"setpriv",       "--reuid=64001",
@@ -275,7 +275,7 @@ TEST_CASE("login.defs: tries, the least length, checks and warnings") {
 TEST_CASE("login.defs is the root directory's, and of no other file") {
     if (missing(::geteuid() == 0, "root")) return;
     const System system{"ENCRYPT_METHOD SHA256\nSHA_CRYPT_MIN_ROUNDS 1234\n"};
-    system.root.write("/etc/users", "joe:" + hash + aging, 0600);
+    system.root.write("/etc/users", "joe:" + hash + usual_dates, 0600);
     const auto set = [&](const std::string& file, std::vector<std::string> more = {}) {
         more.insert(more.begin(), {built("pwadmin"), "-R", system.root.path(""), "-f", file});
         more.insert(more.end(), {"--stdin", "joe"});

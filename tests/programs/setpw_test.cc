@@ -107,7 +107,7 @@ TEST_CASE("passwords of all bytes, and as long as a record allows") {
 TEST_CASE("the method is the preferred one, or as asked for") {
     const Users users = plain_users();
     const auto change = [&](std::vector<std::string> options) {
-        write_file(users.path, ann + "joe:" + hash + ":19000:0:99999:7:::\n" + zoe);
+        write_file(users.path, ann + "joe:" + hash + usual_dates + zoe);
         std::vector<std::string> argv{built("setpw"), "-f", users.path};
         argv.insert(argv.end(), options.begin(), options.end());
         const auto outcome = run({.argv = argv, .record = record("joe", "old", "new")});
@@ -408,7 +408,7 @@ TEST_CASE("nobody listens to the words: the status says it all the same") {
 TEST_CASE("eight writers change two hundred users at once, and no change is lost") {
     std::string content;
     for (int user = 0; user < 200; ++user)
-        content += "u" + std::to_string(user) + ":" + hash + ":19000:0:99999:7:::\n";
+        content += "u" + std::to_string(user) + ":" + hash + usual_dates;
     const UsersFile users{content};
     std::vector<int> statuses(200, -1);
     std::vector<std::thread> writers;

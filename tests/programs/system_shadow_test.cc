@@ -14,13 +14,12 @@ using namespace poppass::test;
 namespace {
 
 const std::string& hash = hash_of_old;
-const std::string aging = ":19000:0:99999:7:::\n";
 
 struct System : SmallRoot {
     System() : SmallRoot{{"checkpw", "setpw", "next-link"}} {
         write("/etc/shadow",
-              "root:" + hash + aging + "bin:" + hash + aging + "joe:" + hash + aging +
-                  "ghost:" + hash + aging + "ann:!" + hash + aging,
+              "root:" + hash + usual_dates + "bin:" + hash + usual_dates + "joe:" + hash +
+                  usual_dates + "ghost:" + hash + usual_dates + "ann:!" + hash + usual_dates,
               0640);
         if (::geteuid() == 0) REQUIRE(::chown(path("/etc/shadow").c_str(), 0, 64105) == 0);
     }
@@ -93,7 +92,7 @@ TEST_CASE("a change keeps to login.defs, and to the file's owner, group and mode
     // Every other line is unchanged.
     auto after = system.read("/etc/shadow");
     after.replace(after.find(system.line("joe")), system.line("joe").size(),
-                  "joe:" + hash + aging.substr(0, aging.size() - 1));
+                  "joe:" + hash + usual_dates.substr(0, usual_dates.size() - 1));
     CHECK(after == before);
 
     system.write("/etc/login.defs", "ENCRYPT_METHOD YESCRYPT\nYESCRYPT_COST_FACTOR 1\n");
@@ -125,7 +124,7 @@ TEST_CASE("other files are not login.defs' business, nor --min-uid's") {
     if (!system.usable()) return;
     system.write("/etc/login.defs", "ENCRYPT_METHOD NONSENSE\n");
     system.make_directory("/etc/poppass");
-    system.write("/etc/poppass/users", "bin:" + hash + aging, 0600);
+    system.write("/etc/poppass/users", "bin:" + hash + usual_dates, 0600);
     const auto outcome = system.run({.argv = {"/setpw", "-f", "/etc/poppass/users", "-c", "1"},
                                      .record = bytes("bin\0old\0\0new\0")});
     CHECK(outcome.status == 0);

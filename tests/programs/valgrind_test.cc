@@ -22,7 +22,7 @@ namespace {
 using Words = std::vector<std::string>;
 
 const std::string& hash = hash_of_old;
-const std::string joe = "joe:" + hash + ":19000:0:99999:7:::\n";
+const std::string joe = "joe:" + hash + usual_dates;
 const std::string fresh = "Vx7!hq.Zr";
 
 std::string check_record(const std::string& login, const std::string& password) {

@@ -78,6 +78,22 @@ void reset_signals() {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+pid_t start_child(const std::function<int()>& deed) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        reset_signals(); // so that the test frame does not report an abort
+        ::_exit(deed());
+    }
+    return pid;
+}
+
+// Returns the exit status, or minus the number of the signal that ended the child.
+int wait_for(pid_t child) {
+    int status = 0;
+    if (retried([&] { return ::waitpid(child, &status, 0); }) != child) fail("wait for a child");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
 // Runs in the child. Returns, with errno set, only if something failed.
 void launch(const Launch& plan) {
     ::setpgid(0, 0);
@@ -243,15 +259,23 @@ Outcome Process::wait() {
     return outcome_;
 }
 
-int in_child(const std::function<int()>& deed) {
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        reset_signals(); // so that the test frame does not report an abort
-        ::_exit(deed());
-    }
-    int status = 0;
-    if (retried([&] { return ::waitpid(pid, &status, 0); }) != pid) fail("wait for a child");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+int in_child(const std::function<int()>& deed) { return wait_for(start_child(deed)); }
+
+bool in_children(int count, const std::function<int(int number)>& deed) {
+    std::vector<pid_t> children;
+    for (int number = 0; number < count; ++number)
+        children.push_back(start_child([&] { return deed(number); }));
+    bool good = true;
+    for (const pid_t child : children) good = wait_for(child) == 0 && good;
+    return good;
+}
+
+void ignore_and_block_signals() {
+    for (int number = 1; number < 32; ++number)
+        if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_IGN);
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, nullptr);
 }
 
 bool own_mounts() {
@@ -391,6 +415,12 @@ void write_file(const std::string& path, std::string_view bytes, mode_t mode) {
     const Fd fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};
     if (!fd) fail("open " + path);
     if (!write_whole(fd.get(), bytes) || ::fchmod(fd.get(), mode) != 0) fail("write " + path);
+}
+
+void write_unrunnable_files(const TemporaryDirectory& directory) {
+    write_file(directory.file("no-program"), "echo a shell was run\n", 0755);
+    write_file(directory.file("not-executable"), "#!/bin/sh\n", 0644);
+    write_file(directory.file("no-interpreter"), "#!/nonexistent/shell\n", 0755);
 }
 
 std::string reachable(std::string_view name, const TemporaryDirectory& directory) {

@@ -109,6 +109,12 @@ Outcome run(const Program& program);
 // or minus the number of the signal that ended the child.
 int in_child(const std::function<int()>& deed);
 
+// Does so in `count` children at once, each with a number from 0. Whether all returned 0.
+bool in_children(int count, const std::function<int(int number)>& deed);
+
+// Ignores and blocks all signals, as a careless parent may leave them: for before_exec.
+void ignore_and_block_signals();
+
 // Runs in a child: gives it a view of the file system of its own. Returns false without root, and
 // in a plain chroot, where / is no mount point.
 bool own_mounts();
@@ -166,6 +172,10 @@ private:
 // Both throw std::runtime_error if the file cannot be read or written.
 std::string read_file(const std::string& path);
 void write_file(const std::string& path, std::string_view bytes, mode_t mode = 0600);
+
+// Files in `directory` that cannot be run: "no-program" is neither ELF nor a script,
+// "not-executable" lacks the permission, and "no-interpreter" names one that does not exist.
+void write_unrunnable_files(const TemporaryDirectory& directory);
 
 // A copy of a program of this build in a directory that all users can reach, because another user
 // may not reach the build. Returns its path.

@@ -9,6 +9,9 @@ namespace poppass::test {
 inline const std::string hash_of_old =
     "$5$rounds=1000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
 
+// What follows the hash in a line of shadow(5) whose password does not expire.
+inline const std::string usual_dates = ":19000:0:99999:7:::\n";
+
 struct UsersFile {
     TemporaryDirectory directory;
     std::string path = directory.file("users");

@@ -10,7 +10,6 @@
 #include <sstream>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace poppass;
@@ -273,28 +272,18 @@ TEST_CASE("no charge is lost among many processes") {
     const Place place;
     constexpr int processes = 12;
     constexpr int each = 150;
-    std::vector<pid_t> children;
-    for (int i = 0; i < processes; ++i) {
-        const pid_t pid = ::fork();
-        if (pid == 0) {
-            // The limits are never reached. One attempt in three is taken back.
-            for (int n = 0; n < each; ++n) {
-                ChargedAttempt attempt{place.directory,
-                                       {1000, 3600},
-                                       make_attempt("joe", "10.0.0." + std::to_string(i), {})};
-                const auto wait = attempt.charge();
-                if (!wait || *wait != 0) ::_exit(1);
-                if (n % 3 == 1) attempt.settle(ChargedAttempt::Outcome::not_judged);
-            }
-            ::_exit(0);
+    CHECK(in_children(processes, [&](int number) {
+        // The limits are never reached. One attempt in three is taken back.
+        for (int n = 0; n < each; ++n) {
+            ChargedAttempt attempt{place.directory,
+                                   {1000, 3600},
+                                   make_attempt("joe", "10.0.0." + std::to_string(number), {})};
+            const auto wait = attempt.charge();
+            if (!wait || *wait != 0) return 1;
+            if (n % 3 == 1) attempt.settle(ChargedAttempt::Outcome::not_judged);
         }
-        children.push_back(pid);
-    }
-    for (const pid_t pid : children) {
-        int status = 0;
-        REQUIRE(::waitpid(pid, &status, 0) == pid);
-        CHECK(status == 0);
-    }
+        return 0;
+    }));
     auto state = ThrottleState::open(place.directory);
     REQUIRE(state);
     CHECK(state->throttle({}).failures(make_attempt("joe", "10.1.1.1", {}), Kind::login,
@@ -316,22 +305,12 @@ TEST_CASE("many processes that find a torn file agree on a new one") {
     for (int round = 0; round < 5; ++round) {
         fail_once(place.directory);
         write_file(place.file, "torn");
-        std::vector<pid_t> children;
-        for (int i = 0; i < 8; ++i) {
-            const pid_t pid = ::fork();
-            if (pid == 0) {
-                auto state = ThrottleState::open(place.directory);
-                if (!state) ::_exit(1);
-                state->throttle({}).charge(somebody(), state->now());
-                ::_exit(0);
-            }
-            children.push_back(pid);
-        }
-        for (const pid_t pid : children) {
-            int status = 0;
-            REQUIRE(::waitpid(pid, &status, 0) == pid);
-            CHECK(status == 0);
-        }
+        CHECK(in_children(8, [&](int) {
+            auto state = ThrottleState::open(place.directory);
+            if (!state) return 1;
+            state->throttle({}).charge(somebody(), state->now());
+            return 0;
+        }));
         auto state = ThrottleState::open(place.directory);
         REQUIRE(state);
         CHECK(state->throttle({}).failures(somebody(), Kind::login, state->now()) == 8);
