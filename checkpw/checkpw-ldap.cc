@@ -52,7 +52,7 @@ private:
         case LdapStanding::not_known: return Answer{Finding::wrong};
         case LdapStanding::refused: break;
         }
-        return Answer{Finding::refused, {}, "refused: " + login->bound.words};
+        return Answer{Finding::refused, {}, "refused: " + login->bound.reason};
     }
 
     Result<Answer> look_up(const Question& question) {

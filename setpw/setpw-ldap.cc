@@ -45,7 +45,7 @@ public:
             if (login->bound.standing == LdapStanding::refused) {
                 // The server does not say whether the password was right.
                 return Changed{How::refused, "old password is incorrect",
-                               "refused: " + login->bound.words};
+                               "refused: " + login->bound.reason};
             }
             if (auto changed = change(std::move(*login->session), server)) return *changed;
         }
@@ -65,13 +65,13 @@ private:
         const std::string name = options_.servers[server].text() + ": ";
         switch (change.how) {
         case LdapChange::How::changed: return Changed{How::done};
-        case LdapChange::How::refused: return Changed{How::refused, change.words};
+        case LdapChange::How::refused: return Changed{How::refused, change.reason};
         case LdapChange::How::lost:
         case LdapChange::How::late:
-            complain(program, name + "the answer to the change is lost: " + change.words);
+            complain(program, name + "the answer to the change is lost: " + change.reason);
             return settle(server, change.how == LdapChange::How::late);
         case LdapChange::How::referred: follow(name, change.referrals); break;
-        case LdapChange::How::not_done: complain(program, name + "change: " + change.words); break;
+        case LdapChange::How::not_done: complain(program, name + "change: " + change.reason); break;
         }
         ::sigprocmask(SIG_SETMASK, &signals, nullptr);
         return std::nullopt;

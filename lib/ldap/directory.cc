@@ -65,7 +65,7 @@ Result<std::optional<std::string>> LdapDirectory::find_user(LdapSession& session
         if (!bound) return bound.error();
         if (bound->standing != LdapStanding::accepted)
             return trouble("the service account " + options_.service_dn + " is refused" +
-                           (bound->words.empty() ? "" : ": " + bound->words));
+                           (bound->reason.empty() ? "" : ": " + bound->reason));
     }
     return session.find(options_.base, expanded, deadline);
 }

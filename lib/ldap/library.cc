@@ -71,9 +71,9 @@ std::optional<std::string> install_tls(LDAP* ld) {
     if (handshake_line[0] != '\0') return handshake_line.data();
     char* text = nullptr;
     ::ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &text);
-    std::string words = text != nullptr ? text : ::ldap_err2string(code);
+    std::string reason = text != nullptr ? text : ::ldap_err2string(code);
     ::ldap_memfree(text);
-    return words;
+    return reason;
 }
 
 } // namespace poppass

@@ -45,15 +45,15 @@ bool is_of_type(int kind, int type) {
 }
 
 std::string code_text(int code, const std::string& text) {
-    std::string words = ::ldap_err2string(code);
-    if (!text.empty()) words += ": " + clean_server_text(text);
-    return words;
+    std::string reason = ::ldap_err2string(code);
+    if (!text.empty()) reason += ": " + clean_server_text(text);
+    return reason;
 }
 
 } // namespace
 
-Error LdapSession::server_trouble(std::string_view deed, std::string_view words) const {
-    return trouble(name_ + ": " + std::string{deed} + ": " + std::string{words});
+Error LdapSession::server_trouble(std::string_view deed, std::string_view text) const {
+    return trouble(name_ + ": " + std::string{deed} + ": " + std::string{text});
 }
 
 Error LdapSession::library_trouble(std::string_view deed, int code) const {
@@ -281,10 +281,10 @@ LdapChange LdapSession::change_password(std::string_view old_password,
     const auto answer = read_answer(*message);
     if (!answer) return {How::lost, answer.error().what, {}};
 
-    std::string words = code_text(answer->code, answer->text);
+    std::string reason = code_text(answer->code, answer->text);
     switch (answer->code) {
     case LDAP_SUCCESS: return {How::changed, {}, {}};
-    case LDAP_REFERRAL: return {How::referred, std::move(words), answer->referrals};
+    case LDAP_REFERRAL: return {How::referred, std::move(reason), answer->referrals};
     case LDAP_CONSTRAINT_VIOLATION:
     case LDAP_INVALID_SYNTAX:
     case LDAP_INVALID_CREDENTIALS:
@@ -295,8 +295,8 @@ LdapChange LdapSession::change_password(std::string_view old_password,
     case LDAP_STRONG_AUTH_REQUIRED:
     case LDAP_CONFIDENTIALITY_REQUIRED:
     case LDAP_BUSY:
-    case LDAP_UNAVAILABLE: return {How::not_done, std::move(words), {}};
-    default: return {How::lost, std::move(words), {}};
+    case LDAP_UNAVAILABLE: return {How::not_done, std::move(reason), {}};
+    default: return {How::lost, std::move(reason), {}};
     }
 }
 

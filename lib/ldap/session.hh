@@ -29,20 +29,20 @@ enum class LdapStanding {
 
 struct LdapBound {
     LdapStanding standing;
-    std::string words; // refused: the server's, for the log
+    std::string reason; // refused: the server's, for the log
 };
 
 // How a change of a password ended.
 struct LdapChange {
     enum class How {
         changed,
-        refused,  // words: why, for the user
+        refused,  // reason: for the user
         referred, // this server makes no changes; referrals: servers that do
-        not_done, // the server says that it cannot now; words: why, for the log
+        not_done, // the server says that it cannot now; reason: for the log
         lost,     // the connection broke before the answer came, or the answer is not clear
         late,     // no answer came in time: the change may still be made
     } how;
-    std::string words;
+    std::string reason;
     std::vector<std::string> referrals;
 };
 
@@ -104,7 +104,7 @@ private:
     // The answer to a request, of this type (LDAP_RES_...). ETIMEDOUT: none came in time.
     Result<Message> wait(int id, int type);
     Result<Answer> read_answer(const Message& message);
-    Error server_trouble(std::string_view deed, std::string_view words) const;
+    Error server_trouble(std::string_view deed, std::string_view text) const;
     Error library_trouble(std::string_view deed, int code) const;
 
     std::unique_ptr<LdapWire> wire_;

@@ -45,11 +45,11 @@ Result<ExitStatus> run_set_link(const KnownLink& link, Chain words,
     if (!changed->log.empty()) complain(link.name, changed->log);
     switch (changed->how) {
     case Changed::How::done: return ExitStatus::accepted;
-    case Changed::How::refused: return refuse("Sorry, " + changed->words);
+    case Changed::How::refused: return refuse("Sorry, " + changed->text);
     case Changed::How::not_known:
-        return not_known(changed->words.empty()
+        return not_known(changed->text.empty()
                              ? "the result is not known: try the new password, then the old one"
-                             : changed->words);
+                             : changed->text);
     case Changed::How::wrong:
     case Changed::How::unknown: break;
     }

@@ -23,12 +23,11 @@ struct Changed {
         done,      // the new password counts, even after a crash
         wrong,     // the old password does not belong to the user
         unknown,   // there is no such user
-        refused,   // policy refuses it; words: the reason, for the user
-        not_known, // the password may be changed, now or later; words: a text other than the usual
-                   // one
+        refused,   // policy refuses it; text: the reason
+        not_known, // the password may be changed, now or later; text: other than the usual one
     } how;
-    std::string words = {}; // what the user reads, after "Sorry, "
-    std::string log = {};   // for the log only; empty: no log line
+    std::string text = {}; // what the user reads, after "Sorry, "
+    std::string log = {};  // for the log only; empty: no log line
 };
 
 class SetStore {

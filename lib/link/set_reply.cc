@@ -10,11 +10,11 @@ namespace poppass {
 
 namespace {
 
-void say(std::string_view code, std::string_view words, std::string_view tag) {
+void say(std::string_view code, std::string_view text, std::string_view tag) {
     std::string line;
-    // One buffer, so that all of it can be wiped: the words may contain a suggested password.
-    line.reserve(code.size() + words.size() + tag.size() + 6);
-    line.append(code).append(" ").append(words).append(" (#").append(tag).append(")\n");
+    // One buffer, so that all of it can be wiped: the text may contain a suggested password.
+    line.reserve(code.size() + text.size() + tag.size() + 6);
+    line.append(code).append(" ").append(text).append(" (#").append(tag).append(")\n");
     // If nobody reads the line, the exit status still tells the result.
     std::signal(SIGPIPE, SIG_IGN);
     (void)!::write(STDOUT_FILENO, line.data(), line.size());
@@ -23,8 +23,8 @@ void say(std::string_view code, std::string_view words, std::string_view tag) {
 
 } // namespace
 
-ExitStatus refuse(std::string_view words) {
-    say("553", words, "5.7.1");
+ExitStatus refuse(std::string_view text) {
+    say("553", text, "5.7.1");
     return ExitStatus::rejected;
 }
 
@@ -34,8 +34,8 @@ Error nothing_changed(Error error) {
     return error;
 }
 
-ExitStatus not_known(std::string_view words) {
-    say("454", "Sorry, " + std::string{words}, "4.3.0");
+ExitStatus not_known(std::string_view text) {
+    say("454", "Sorry, " + std::string{text}, "4.3.0");
     return ExitStatus::temporary;
 }
 

@@ -7,15 +7,15 @@
 
 namespace poppass {
 
-// Tells the user why the new password is not set: "553 WORDS (#5.7.1)". Returns the status of a
+// Tells the user why the new password is not set: "553 TEXT (#5.7.1)". Returns the status of a
 // refusal.
-ExitStatus refuse(std::string_view words);
+ExitStatus refuse(std::string_view text);
 
 // If the error is temporary trouble, tells the user with a 454 that nothing was changed. Returns
 // the error.
 Error nothing_changed(Error error);
 
 // Tells the user with a 454 what is known of a change that may have been made. Returns the status.
-ExitStatus not_known(std::string_view words);
+ExitStatus not_known(std::string_view text);
 
 } // namespace poppass
