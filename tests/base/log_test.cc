@@ -47,7 +47,7 @@ TEST_CASE("a line is key=value words with one space between") {
     CHECK(line.text() == "event=check user= ms=12");
 }
 
-TEST_CASE("numbers from end to end") {
+TEST_CASE("the least and the greatest number") {
     LogLine line;
     line.add("a", INT64_MIN).add("b", std::int64_t{0}).add("c", INT64_MAX);
     CHECK(line.text() == "a=-9223372036854775808 b=0 c=9223372036854775807");

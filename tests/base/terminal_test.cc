@@ -69,7 +69,7 @@ TEST_CASE("a line may be empty or corrected; one that does not fit, or none, is 
     CHECK(none.echoes(true));
 }
 
-TEST_CASE("what was typed before the prompt is no password") {
+TEST_CASE("text that was typed before the prompt is not read as a password") {
     AtTerminal terminal{[] {
         char byte;
         const auto waiting = Terminal::open();

@@ -55,7 +55,7 @@ TEST_CASE("bytes that are no whole sequence have no length") {
     }
 }
 
-TEST_CASE("a cut leaves whole characters") {
+TEST_CASE("cutting leaves whole characters") {
     CHECK(cut_utf8("", 0) == "");
     CHECK(cut_utf8("abc", 0) == "");
     CHECK(cut_utf8("abc", 2) == "ab");

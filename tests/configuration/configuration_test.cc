@@ -88,7 +88,7 @@ TEST_CASE("values are taken up to their limits") {
     CHECK(most->session_limit == seconds{86'400});
 }
 
-TEST_CASE("a bad number is an error that names its variable and what is allowed") {
+TEST_CASE("a bad number is an error that names its variable and the allowed range") {
     for (const std::string name :
          {"POPPASS_DELAY", "POPPASS_TRIES", "POPPASS_TIMEOUT", "POPPASS_SESSION", "POPPASS_RUN"})
         for (const std::string value :

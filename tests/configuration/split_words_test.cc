@@ -98,7 +98,7 @@ TEST_CASE("what cannot be split is misuse, and says why") {
     }
 }
 
-TEST_CASE("any words come back from each kind of quotes") {
+TEST_CASE("words of any bytes survive each kind of quoting") {
     std::mt19937 random{42};
     constexpr std::string_view letters = "ab '\"\\$`\n\t*\x80";
     for (int round = 0; round < 20'000; ++round) {

@@ -199,7 +199,7 @@ TEST_CASE("names that may be looked up and written") {
     CHECK_FALSE(is_login({"joe\0", 4}));
 }
 
-TEST_CASE("a name ends at the first of both separators") {
+TEST_CASE("a name ends at the first separator, whichever of the two it is") {
     CHECK(find_separator("joe:x|y") == 3);
     CHECK(find_separator("joe|x:y") == 3);
     CHECK(find_separator(":x") == 0);

@@ -180,7 +180,7 @@ TEST_CASE("find: the format is that of the file's lines") {
     }
 }
 
-TEST_CASE("find: a format that was told overrules the lines") {
+TEST_CASE("find: a given format overrules that of the lines") {
     const Users users{"joe:h:1000:1000:::::\n"};
     const auto as_told = CredentialFile::open({.path = users.path, .format = Format::passwd_file});
     REQUIRE(as_told);
@@ -565,7 +565,7 @@ TEST_CASE("a directory's default ACL gives the new file nothing") {
     CHECK((status_of(fresh).st_mode & 07777) == 0600);
 }
 
-TEST_CASE("what cannot be kept is an error, and nothing is changed") {
+TEST_CASE("owner, group and attributes that cannot be kept are an error, and nothing is changed") {
     if (missing(is_root(), "root")) return;
     const Users users;
     REQUIRE(::chown(users.directory.path().c_str(), 64001, 64002) == 0);

@@ -43,7 +43,7 @@ TEST_CASE("the method and its cost") {
     }
 }
 
-TEST_CASE("a method that is not known is not guessed at") {
+TEST_CASE("an unknown method is an error, not a guess") {
     for (const std::string value : {"sha512", "ARGON2", "SHA512 SHA256"})
         CHECK_FALSE(LoginDefs{"ENCRYPT_METHOD " + value + "\n"}.hash_choice());
 }

@@ -46,7 +46,7 @@ std::string unescaped(std::string_view text) {
 
 } // namespace
 
-TEST_CASE("a list of URIs is taken apart, and each is put together anew") {
+TEST_CASE("a list of URIs is parsed, and each is written again") {
     const std::map<std::string_view, std::string_view> cases{
         {"ldap://a.example", "ldap://a.example:389"},
         {"LDAPS://A.Example/", "ldaps://a.example:636"},
@@ -178,7 +178,7 @@ TEST_CASE("no part of a login is ignored") {
     CHECK(filter("(uid=%u)", "%s%d") == "(uid=%s%d)"); // a value is not expanded again
 }
 
-TEST_CASE("an empty value is no user") {
+TEST_CASE("an empty value finds no user") {
     CHECK(dn("uid=%u,o=%d", "joe") == "(none)");
     CHECK(dn("uid=%u,o=%d", "joe@") == "(none)");
     CHECK(dn("uid=%u,o=%d", "@example.org") == "(none)");
@@ -187,7 +187,7 @@ TEST_CASE("an empty value is no user") {
     CHECK(filter("(mail=%s)", "") == "(none)");
 }
 
-TEST_CASE("a login that is not UTF-8 is no user") {
+TEST_CASE("a login that is not UTF-8 is an unknown user") {
     for (const std::string_view login :
          {"\xff", "joe\x80", "\xc3", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\xaf", "\xe2\x82",
           "\xed\xa0\x80", "\xf0\x80\x80\xaf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3(",

@@ -20,7 +20,7 @@ Outcome check(const Words& words, const std::string& login, const std::string& p
 
 } // namespace
 
-TEST_CASE("a fallback chain: only who is not known here is asked further") {
+TEST_CASE("a fallback chain: the next link is asked only about users who are not known here") {
     const Words next{built("next-link"), "7", "/bin/false"};
     CHECK(check(next, "joe", "secret").status == 0);
     CHECK(check(next, "joe", "wrong").status == 7);
@@ -38,7 +38,7 @@ TEST_CASE("a native chain: the program runs for the right password alone") {
     CHECK(check({"--native"}, "joe", "secret").status == 2);
 }
 
-TEST_CASE("what the link says of itself") {
+TEST_CASE("what the link reports with --check, -h and -V") {
     Program program{.argv = {built("checkpw-example"), "--check", "-u", "joe:secret"}};
     CHECK(run(program).out ==
           "[\n  {\"level\": \"ok\", \"subject\": \"-u\", \"text\": \"names a user\"}\n]\n");

@@ -38,7 +38,7 @@ bool is_null(int fd) {
 
 } // namespace
 
-TEST_CASE("the body's status is the link's, and nothing is said of it") {
+TEST_CASE("the body's status is the link's, and nothing is written about it") {
     const Body bodies[] = {
         [](const KnownLink&, Chain) -> Result<ExitStatus> { return ExitStatus::accepted; },
         [](const KnownLink&, Chain) -> Result<ExitStatus> { return ExitStatus::rejected; },
@@ -140,7 +140,7 @@ TEST_CASE("help and version go to descriptor 1") {
     CHECK(run_body(version, {}, {{1, full.get()}}).status == 111);
 }
 
-TEST_CASE("a look-over is a report on descriptor 1, an error a line of it") {
+TEST_CASE("--check writes a report to descriptor 1, and an error is a line of it") {
     auto end = run_body([](const KnownLink& link, Chain) -> Result<ExitStatus> {
         return look_over(link, [](Report& report) -> Result<void> {
             report.warn("file", "is old");

@@ -132,7 +132,7 @@ TEST_CASE("a set record: what comes near to one is misuse, in words without its 
     }
 }
 
-TEST_CASE("both: 512 bytes are a record, 513 are not") {
+TEST_CASE("check and set records: 512 bytes are a record, 513 are not") {
     const auto padded = [](std::size_t size, const std::string& end) {
         return "joe" + nul + std::string(size - 4 - end.size(), 'p') + end;
     };
@@ -179,7 +179,7 @@ TEST_CASE("make_set_record") {
     CHECK(all_zero(record.storage()));
 }
 
-TEST_CASE("make: a buffer smaller than the longest record is no way out of it") {
+TEST_CASE("make: neither a smaller nor a larger buffer is filled with more than fits") {
     Secret small{10};
     CHECK(make_check_record(small, "joe", "abc"));
     CHECK_FALSE(make_check_record(small, "joe", "abcd"));
@@ -239,7 +239,7 @@ TEST_CASE("read_record: a descriptor that cannot be read is misuse, and old cont
     }
 }
 
-TEST_CASE("read_record: a file will do") {
+TEST_CASE("read_record: reads from a file, too") {
     const TemporaryDirectory directory;
     write_file(directory.file("record"), bytes("joe\0old\0\0new\0"));
     const Fd fd{::open(directory.file("record").c_str(), O_RDONLY | O_CLOEXEC)};

@@ -46,7 +46,7 @@ TEST_CASE("a report is read back as it was written") {
     CHECK(other.lines().size() == 3);
 }
 
-TEST_CASE("what is no report adds nothing") {
+TEST_CASE("text that is no report adds nothing") {
     Report good;
     good.warn("a", "b");
     const std::string json = good.as_json();

@@ -146,7 +146,7 @@ TEST_CASE("cut at 200 bytes, never within a character of UTF-8") {
     CHECK(reason_of("553 " + std::string(199, 'a') + "      b") == std::string(199, 'a'));
 }
 
-TEST_CASE("a reason that holds a password is dropped, and no other line takes its place") {
+TEST_CASE("a reason that contains a password is dropped, and no other line is used instead") {
     CHECK(reason_of("553 is secret weak?\n", {"secret"}) == "");
     CHECK(reason_of("553 secret\n", {"secret"}) == "");
     CHECK(reason_of("553-secret\n", {"other", "secret"}) == "");

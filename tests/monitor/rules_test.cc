@@ -33,7 +33,7 @@ TEST_CASE("what every exit status means") {
     }
 }
 
-TEST_CASE("any end but an exit with 0 is no acceptance") {
+TEST_CASE("only an exit with 0 is an acceptance") {
     for (int value = -1; value <= 300; ++value) {
         CAPTURE(value);
         CHECK(outcome_of({How::killed, value, 1}) == ChainOutcome::unknown);
@@ -101,7 +101,7 @@ TEST_CASE("the tries: every check that was not accepted is one, an accepted one 
         }
 }
 
-TEST_CASE("no tries, no check") {
+TEST_CASE("without tries left no check runs") {
     CHECK_FALSE(MonitorRules{0, 0s}.begin_check());
     CHECK_FALSE(MonitorRules{-1, 0s}.begin_check());
     CHECK_FALSE(MonitorRules{3, 0s}.begin_change());

@@ -287,7 +287,7 @@ TEST_CASE("strange calls") {
     }
 }
 
-TEST_CASE("the longest and oddest passwords pass whole") {
+TEST_CASE("the longest and most unusual passwords arrive whole") {
     std::string odd;
     for (int c = 1; c < 256; ++c) odd += static_cast<char>(c);
     Talk talk{PamPhase::authenticate, odd};
@@ -297,7 +297,7 @@ TEST_CASE("the longest and oddest passwords pass whole") {
     CHECK(part.ask(hidden, "?") == "secret");
 }
 
-TEST_CASE("a reason or a trace with a password in it is no reason and no trace") {
+TEST_CASE("a reason or a trace with a password in it is dropped") {
     Talk talk{PamPhase::change, "alpha", "omega"};
     talk.ask(PAM_ERROR_MSG, "your omega is too short");
     CHECK(talk.conversation.reason() == "");

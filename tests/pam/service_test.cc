@@ -114,7 +114,7 @@ TEST_CASE("files that are included count") {
     }
 }
 
-TEST_CASE("where libpam looks") {
+TEST_CASE("where libpam looks for a service") {
     const TemporaryDirectory first, second;
     const char* const directories[] = {"/nonexistent", first.path().c_str(), second.path().c_str()};
     CHECK(check(to_check, directories) == "PAM service s: there is no file /nonexistent/s");

@@ -205,7 +205,7 @@ TEST_CASE("as another user it has that uid and gid, and no other groups") {
           }) == 0);
 }
 
-TEST_CASE("an identity that would leave it root starts nothing") {
+TEST_CASE("with ids that would leave it root, nothing is started") {
     if (missing(::geteuid() == 0, "root")) return;
     for (const Identity& identity : {Identity{0, 64'002}, Identity{static_cast<uid_t>(-1), 64'002},
                                      Identity{64'001, static_cast<gid_t>(-1)}}) {
@@ -260,7 +260,7 @@ TEST_CASE("ten megabytes of output, and as much of errors") {
     CHECK(ran.err.size() == 10'000'000);
 }
 
-TEST_CASE("what it writes last is not lost") {
+TEST_CASE("its last output is not lost") {
     for (int round = 0; round < 50; ++round) {
         const auto ran = run_script("head -c 65536 /dev/zero"); // as much as a pipe holds
         REQUIRE(ran.out.size() == 65'536);
@@ -293,7 +293,7 @@ TEST_CASE("a child that does not end gets SIGTERM at its limit") {
     CHECK(has_ended(ran.end.pid, milliseconds{0}));
 }
 
-TEST_CASE("a child that exits with 0 after SIGTERM is overtime all the same") {
+TEST_CASE("a child that exits with 0 after SIGTERM counts as overtime, too") {
     const auto ran = run_script("trap 'echo told; exit 0' TERM; while :; do sleep 0.05; done", soon,
                                 Errors::taken); // the shell complains of its sleep's end
     CHECK(ran.end.how == How::overtime);

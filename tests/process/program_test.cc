@@ -111,7 +111,7 @@ TEST_CASE("entries of PATH that are not absolute are skipped, also the empty one
     REQUIRE(::chdir(before) == 0);
 }
 
-TEST_CASE("an unset PATH is the usual directories") {
+TEST_CASE("without PATH the usual directories are searched") {
     const ScopedVariable unset{"PATH", {}};
     const auto found = find_program("sh");
     REQUIRE(found);

@@ -71,7 +71,7 @@ void open_reply() { ::dup2(1, 4); }
 
 } // namespace
 
-TEST_CASE("right: the program runs as the user, in the home, with the environment of one") {
+TEST_CASE("right: the program runs as the user, in the home, with the user's environment") {
     const System system;
     if (!system.usable()) return;
     for (const auto& way : {std::vector<std::string>{"--native"}, {}}) {
@@ -104,7 +104,7 @@ TEST_CASE("right: the program runs as the user, in the home, with the environmen
           "/bin/sh");
 }
 
-TEST_CASE("wrong, unknown and refused: nothing runs, and nothing is said") {
+TEST_CASE("wrong, unknown and refused: nothing runs, and nothing is written") {
     const System system;
     if (!system.usable()) return;
     for (const auto& environment : {Environment{}, dovecot}) {
@@ -136,7 +136,7 @@ TEST_CASE("no program is misuse, before the record is read") {
     }
 }
 
-TEST_CASE("a virtual user: nothing is become, and there is no home but the file's") {
+TEST_CASE("a virtual user: the ids stay as they are, and the home is the file's") {
     const System system;
     if (!system.usable()) return;
     for (const std::string file : {"shadow", "dovecot", "pipes"}) {
@@ -159,7 +159,7 @@ TEST_CASE("a virtual user: nothing is become, and there is no home but the file'
     CHECK(ann.environment.at("HOME") == "/home/joe");
 }
 
-TEST_CASE("a passwd-file says who its users are, if root owns it") {
+TEST_CASE("a passwd-file gives the ids of its users only if root owns it") {
     const System system;
     if (!system.usable()) return;
     const auto of_root = parse_next_link(system.check("dovecot", "two", "old").out);
@@ -190,7 +190,7 @@ TEST_CASE("a passwd-file says who its users are, if root owns it") {
     }
 }
 
-TEST_CASE("uid 0 is never become") {
+TEST_CASE("no user gets uid 0") {
     const System system;
     if (!system.usable()) return;
     for (const std::string file : {"shadow", "dovecot"}) {
@@ -215,7 +215,7 @@ TEST_CASE("a home that cannot be entered is 111, and -H does not enter it") {
     check_refused(system.check("shadow", "joe", "old"), 111);
 }
 
-TEST_CASE("-e sets USER, and nothing is become or entered") {
+TEST_CASE("-e sets USER, and the ids and the directory stay as they are") {
     const System system;
     if (!system.usable()) return;
     for (const std::string option : {"-e", "--noenv"}) {
@@ -229,7 +229,7 @@ TEST_CASE("-e sets USER, and nothing is become or entered") {
     }
 }
 
-TEST_CASE("without root it is the user already, or 111") {
+TEST_CASE("without root: status 111 unless it runs as the user already") {
     const System system;
     if (!system.usable()) return;
     const auto as = [](Ids ids) {
@@ -258,7 +258,7 @@ TEST_CASE("in native mode root does not become the file's owner") {
           std::vector<uid_t>{0, 0, 0});
 }
 
-TEST_CASE("who owns a shadow file makes nobody but the owner of it") {
+TEST_CASE("with a shadow file of another owner, only that owner's account is served") {
     const System system;
     if (!system.usable()) return;
     // Otherwise the owner of the file could add a line for any account, and become that account.
@@ -274,7 +274,7 @@ TEST_CASE("who owns a shadow file makes nobody but the owner of it") {
     CHECK(system.check("shadow", "joe", "old").status == 0);
 }
 
-TEST_CASE("Dovecot: nothing is become, the environment says who, and descriptor 4 stays") {
+TEST_CASE("Dovecot: the ids stay, the environment names the user, and descriptor 4 stays open") {
     const System system;
     if (!system.usable()) return;
     const auto outcome = system.check("shadow", "joe", "old", {}, dovecot, open_reply);
@@ -343,7 +343,7 @@ TEST_CASE("Dovecot's look-ups find users without a password") {
     CHECK_FALSE(seen.environment.contains("userdb_uid"));
 }
 
-TEST_CASE("what only looks like a look-up is a check, and a wrong password") {
+TEST_CASE("a request that only looks like a look-up is a check with a wrong password") {
     const System system;
     if (!system.usable()) return;
     // Descriptor 4 is closed.

@@ -45,7 +45,7 @@ std::string record_of(const std::string& user, const std::string& password = "ol
 
 } // namespace
 
-TEST_CASE("a password is right or wrong; neither says a word") {
+TEST_CASE("a password is right or wrong; the link writes nothing in either case") {
     if (no_root()) return;
     const Checker checker{Rules{}};
     is(checker.check(), 0);
@@ -76,7 +76,7 @@ TEST_CASE("the rest of a fallback chain runs where the user or the password is n
     }
 }
 
-TEST_CASE("every failure of credentials is one status without words") {
+TEST_CASE("every failure of credentials has the same status and no text") {
     if (no_root()) return;
     for (const int code : {6, 7, 10, 11, 12, 13, 16, 27}) {
         const auto returned = "return=" + std::to_string(code);
@@ -189,7 +189,7 @@ TEST_CASE("misuse, before the record is read") {
     is(end, 2, "checkpw-pam: the PAM service must be named as a file in /etc/pam.d is\n");
 }
 
-TEST_CASE("records that are none") {
+TEST_CASE("malformed records") {
     if (no_root()) return;
     const Checker checker{Rules{}};
     for (const auto& bad :
@@ -243,7 +243,7 @@ TEST_CASE("trouble of modules is the server's, and names service and step") {
     failed({.authenticate = "info=Hello"}, "authentication", any);
 }
 
-TEST_CASE("odd modules that can be served") {
+TEST_CASE("unusual modules that are served") {
     if (no_root()) return;
     for (const auto* const words :
          {"null-text want=old", "many=32 ask=? want=old", "no-room-info ask=? want=old",
@@ -258,7 +258,7 @@ TEST_CASE("odd modules that can be served") {
     is(Checker{Rules{.authenticate = "ask=? want=old ask=?"}}.check(), 0);
 }
 
-TEST_CASE("a service that is not there, or not whole, falls through to no other") {
+TEST_CASE("a missing or incomplete service is not replaced by another one") {
     if (no_root()) return;
     const auto end_of = [](const std::string& service) {
         return run({.argv = {built("checkpw-pam"), "-s", service, built("next-link"), "false"},
@@ -375,7 +375,7 @@ TEST_CASE("a native chain: the program runs as the user, and for no other") {
     }
 }
 
-TEST_CASE("Dovecot: nothing is become; look-ups need no password") {
+TEST_CASE("Dovecot: the ids stay as they are; look-ups need no password") {
     if (no_root()) return;
     const Checker checker{Rules{}};
     const SystemAccount account{"old"};

@@ -63,7 +63,7 @@ TEST_CASE("right, wrong and unknown") {
     check_silent(run(checkpw(users, bytes("joe\0old\0\0"))), 0);
 }
 
-TEST_CASE("odd logins are unknown, whatever the file says") {
+TEST_CASE("malformed logins are unknown, whatever the file says") {
     const Users users{"#joe:" + hash + ":::::::\n:" + hash + ":::::::\n+:" + hash +
                       ":::::::\n-joe:" + hash + ":::::::\n+joe:" + hash + ":::::::\njoe:" + hash +
                       ":::::::\n"};
@@ -76,7 +76,7 @@ TEST_CASE("odd logins are unknown, whatever the file says") {
     check_silent(run(checkpw(users, record("joe", "old"))), 0);
 }
 
-TEST_CASE("an entry that is refused is so with the right and the wrong password") {
+TEST_CASE("a refused entry is refused with the right password and with a wrong one") {
     const std::string refused[] = {
         "!" + hash + ":19000::::::", // locked
         "!!" + hash + ":19000::::::",
@@ -102,7 +102,7 @@ TEST_CASE("an entry that is refused is so with the right and the wrong password"
     }
 }
 
-TEST_CASE("dates that no longer count because of CR LF let nobody in") {
+TEST_CASE("if CR LF makes the dates unreadable, nobody is let in") {
     const Users users{"joe:" + hash + ":19000:0:99999:7::1:\r\n"};
     check_silent(run(checkpw(users, record("joe", "old"))), 1);
     check_silent(run(checkpw(users, record("joe", "old"), {"--native", built("next-link"), "0"})),
@@ -122,7 +122,7 @@ TEST_CASE("a password that must be changed is good only for a password change se
     }
 }
 
-TEST_CASE("a minimum age is not the check's business") {
+TEST_CASE("the check ignores the minimum age") {
     const Users users{"joe:" + hash + ":" + ago(0) + ":10:99999:7:::\n"};
     check_silent(run(checkpw(users, record("joe", "old"))), 0);
 }
@@ -201,7 +201,7 @@ TEST_CASE("the next link sees what it should, and only where it should") {
     }
 }
 
-TEST_CASE("a chain that is not clear is misuse, before the record is read") {
+TEST_CASE("a chain whose convention is not clear is misuse, before the record is read") {
     const Users users = plain_users();
     for (const std::string password : {"old", "bad"})
         for (const auto& chain : {std::vector<std::string>{"true"},

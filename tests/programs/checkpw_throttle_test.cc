@@ -165,7 +165,7 @@ TEST_CASE("wrong command lines are misuse, before anything is read or counted") 
     CHECK(guard.run({"--version"}).out.starts_with("checkpw-throttle "));
 }
 
-TEST_CASE("records that are none are misuse and count for nobody") {
+TEST_CASE("malformed records are misuse and count for nobody") {
     const Guard guard;
     for (const auto& odd : {std::string{}, std::string{"joe"}, bytes("joe\0password"),
                             bytes("joe\0password\0"), std::string(513, 'j')}) {
@@ -179,7 +179,7 @@ TEST_CASE("records that are none are misuse and count for nobody") {
     CHECK(::access(guard.directory.c_str(), F_OK) != 0);
 }
 
-TEST_CASE("the rest finds what the guard found") {
+TEST_CASE("the rest of the chain finds the surroundings that the guard found") {
     const Guard guard;
     const auto path = guard.parent.file("report");
     for (const auto& bytes_of_record : {record("Joe ", "s\377cret"), record("joe", "") + "more",
@@ -233,7 +233,7 @@ TEST_CASE("a status that says nothing of the password takes the charge back") {
     CHECK(guard.failures(Kind::pair) == 1);
 }
 
-TEST_CASE("over the limit: words, 111, no chain, no charge") {
+TEST_CASE("over the limit: a text, status 111, no chain, no charge") {
     const Guard guard;
     const auto mark = guard.parent.file("mark");
     const auto chain = Words{"-n", "3"} + rest("cat <&3 >/dev/null; echo x >>" + mark + "; exit 1");
@@ -298,7 +298,7 @@ TEST_CASE("an address waits over all logins, but not one that many share") {
     CHECK(refused({"-x", "198.51.100.0/24", "-x", "2001:db8::/32"}, "2001:db8::1") == 0);
 }
 
-TEST_CASE("nobody locks a user out of where the user is") {
+TEST_CASE("nobody can lock a user out of the address that the user comes from") {
     const Guard guard;
     const Words options{"-n", "1"};
     CHECK(guard.run(options + rest_exits(0), "joe", "198.51.100.7").status == 0);
@@ -375,7 +375,7 @@ TEST_CASE("a table that cannot be had is trouble, and no chain runs") {
     CHECK(::access(mark.c_str(), F_OK) == 0);
 }
 
-TEST_CASE("kill -9 buys no free guess") {
+TEST_CASE("after kill -9 of the guard the attempt stays charged") {
     const Guard guard;
     Process process{guard.program(rest("echo up; exec sleep 30"))};
     REQUIRE(process.run_until_out("up"));
@@ -397,7 +397,7 @@ TEST_CASE("signals to the guard are the chain's") {
     CHECK(guard.failures(Kind::pair) == 4);
 }
 
-TEST_CASE("of many at once, no more than the limit get to guess") {
+TEST_CASE("of many attempts at once, no more than the limit run") {
     // The limit of the login is ten; each attempt has another address.
     const Guard guard;
     const auto mark = guard.parent.file("mark");
@@ -419,7 +419,7 @@ TEST_CASE("of many at once, no more than the limit get to guess") {
     CHECK(guard.failures(Kind::login) == 10);
 }
 
-TEST_CASE("a native chain: the guard becomes it, and its last program clears the pair") {
+TEST_CASE("a native chain: the guard executes it, and its last program clears the pair") {
     const Guard guard;
     const auto link = native_link(guard.parent, "checkpassword");
     for (int i = 0; i < 3; ++i) {
@@ -479,7 +479,7 @@ TEST_CASE("a native chain is one also by the environment") {
     }
 }
 
-TEST_CASE("in a native chain the client reads nothing, and the log says why") {
+TEST_CASE("in a native chain the client gets no text, and the log says why") {
     const Guard guard;
     const auto link = native_link(guard.parent, "checkpassword");
     const Words words{"-n", "1", "--native", link, "/bin/true"};
@@ -664,7 +664,7 @@ TEST_CASE("the guard knows every option of our own links") {
     CHECK(links > 0);
 }
 
-TEST_CASE("Dovecot's look-ups are not counted; what only looks like one is") {
+TEST_CASE("Dovecot's look-ups are not counted; a request that only looks like one is counted") {
     const Guard guard;
     const auto link = guard.parent.file("checkpassword");
     write_file(link, "#!/bin/sh\ncat <&3 >/dev/null\n[ \"$AUTHORIZED\" ] || exit 1\nexec \"$@\"\n",
@@ -751,7 +751,7 @@ TEST_CASE("fifty users behind one webmail: one guesses, the others change their 
     CHECK(guard.failures(Kind::pair, "user1", "127.0.0.1") == 0);
 }
 
-TEST_CASE("a chain that outstays poppass's limit is ended whole, and stays charged") {
+TEST_CASE("a chain that runs longer than poppass's limit is ended whole, and its charge stays") {
     const Guard guard;
     const auto path = guard.parent.file("pid");
     auto program = under_poppass(guard, rest("echo $$ >" + path + "; trap '' TERM; sleep 50"),

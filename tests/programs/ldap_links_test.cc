@@ -218,7 +218,7 @@ TEST_CASE(
     CHECK(check(directory.options(), "joe", "old").status == 0);
 }
 
-TEST_CASE("who must change the password is accepted with --allow-expired alone") {
+TEST_CASE("a user who must change the password is accepted only with --allow-expired") {
     if (no_slapd()) return;
     const Directory directory;
     // The manager has reset fay's password; hal's is expired, with grace logins.
@@ -239,7 +239,7 @@ TEST_CASE("who must change the password is accepted with --allow-expired alone")
     CHECK(check(directory.options() + next_link(), "gus", "bad").status == 42);
 }
 
-TEST_CASE("a fallback chain: the next link gets the record of whom the directory does not know") {
+TEST_CASE("a fallback chain: the next link gets the record of a user whom the directory lacks") {
     if (no_slapd()) return;
     const Directory directory;
     for (const auto& [login, password] : std::vector<std::pair<std::string, std::string>>{
@@ -361,7 +361,7 @@ TEST_CASE("Dovecot: a check, and a look-up without a password") {
     CHECK(dovecot({"-H", closed_uri(), "-D", dn_template}, "joe", "", look_up).status == 111);
 }
 
-TEST_CASE("no login matches anybody but by its name") {
+TEST_CASE("a login matches only the user with that name") {
     if (no_slapd()) return;
     const Directory directory;
     // All have the password of joe. The entry `*` belongs to nobody.
@@ -524,7 +524,7 @@ TEST_CASE("servers are tried in turn, each for its time, and unreachable is trou
           "500 Temporary failure: try again later.");
 }
 
-TEST_CASE("a server that talks nonsense, or half of something, is one that cannot be asked") {
+TEST_CASE("a server that sends nonsense, or half of an answer, cannot be asked") {
     for (const std::string& answer :
          {bytes("\x30\x0c\x02\x01"),                         // nothing more follows
           bytes("\x30\x84\x7f\xff\xff\xff\x02\x01\x01\x61"), // two gigabytes should follow
@@ -634,7 +634,7 @@ TEST_CASE("a change that was begun is finished, whatever signal comes") {
     CHECK(has(outcome.err, "no answer"));
 }
 
-TEST_CASE("the surroundings of libldap do not count") {
+TEST_CASE("libldap's files and variables have no effect") {
     if (no_slapd()) return;
     const Directory directory;
     const TemporaryDirectory home;
@@ -655,7 +655,7 @@ TEST_CASE("the surroundings of libldap do not count") {
     CHECK(asked.err == "");
 }
 
-TEST_CASE("wrong use is told before the record is read") {
+TEST_CASE("wrong use is reported before the record is read") {
     struct Case {
         Words options;
         std::string_view says;

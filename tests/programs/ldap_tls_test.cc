@@ -100,7 +100,7 @@ TEST_CASE("another authority, an expired certificate and another host are refuse
     }
 }
 
-TEST_CASE("who trusts a file without certificates trusts nobody, and the log says so") {
+TEST_CASE("with a CA file without certificates no server is trusted, and the log says so") {
     if (cannot_run()) return;
     Certificates certificates;
     const auto ca = certificates.authority("ca");

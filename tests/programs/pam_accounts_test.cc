@@ -185,7 +185,7 @@ TEST_CASE("a password is changed, and /etc/shadow keeps owner and mode") {
     CHECK(account.has_password("Back2!theOak-Lamp"));
 }
 
-TEST_CASE("odd passwords pass whole") {
+TEST_CASE("unusual passwords arrive whole") {
     if (lacks({"pam_unix"})) return;
     const PamService service{unix_check + unix_change};
     const Server server{service.name()};
@@ -197,7 +197,7 @@ TEST_CASE("odd passwords pass whole") {
     }
 }
 
-TEST_CASE("a new password is refused with the module's own words") {
+TEST_CASE("a new password is refused with the module's own text") {
     SUBCASE("pam_unix: too short") {
         if (lacks({"pam_unix"})) return;
         const PamService service{unix_check + "password required pam_unix.so minlen=12\n"};
@@ -284,7 +284,7 @@ TEST_CASE("a new password is refused with the module's own words") {
     }
 }
 
-TEST_CASE("whom the check refuses cannot be told apart, by text or time") {
+TEST_CASE("refused users cannot be told apart, by text or time") {
     if (lacks({"pam_unix", "pam_faillock"})) return;
     const TemporaryDirectory tallies;
     const std::string tally = " dir=" + tallies.path() + " deny=2 unlock_time=600\n";
@@ -397,7 +397,7 @@ TEST_CASE("an empty hash lets nobody in, nullok or not") {
     CHECK(account.hash() == "");
 }
 
-TEST_CASE("server trouble is told as such, to the user and in the log") {
+TEST_CASE("server trouble is named as such, to the user and in the log") {
     if (lacks({"pam_unix"})) return;
     const SystemAccount account{old_password};
     const auto told = [&](const std::string& service, const Server::Settings& settings,
@@ -431,7 +431,7 @@ TEST_CASE("server trouble is told as such, to the user and in the log") {
     CHECK(account.has_password(old_password));
 }
 
-TEST_CASE("neither the user, nor the network side's account, nor others reach the change") {
+TEST_CASE("neither the user, nor the network side's account, nor others can disturb the change") {
     if (lacks({"pam_unix"})) return;
     const TemporaryDirectory directory;
     const auto go = directory.file("go"), told = directory.file("told");

@@ -127,7 +127,7 @@ TEST_CASE("a hash that costs more than usual is not replaced by a cheaper one") 
     CHECK(users.content().starts_with("joe:{SHA512-CRYPT}$6$rounds=6000$"));
 }
 
-TEST_CASE("a cost that the prefix's method has not is misuse, and nothing is changed") {
+TEST_CASE("a cost that the prefix's method does not have is misuse, and nothing is changed") {
     const Users users{"joe:{BLF-CRYPT}" + bcrypt + "\n"};
     CHECK(set(users, "joe", {"-c", "5000"}).status == 2);
     CHECK(users.content() == "joe:{BLF-CRYPT}" + bcrypt + "\n");

@@ -135,7 +135,7 @@ TEST_CASE("a change: one command at a time, the passwords as they are, and quit"
                                   "newpass \xc3\xbc \r\n", "quit\r\n"});
 }
 
-TEST_CASE("what the server refuses is shown and ends with 1, its trouble with 111") {
+TEST_CASE("refusals of the server are shown and end with status 1, its trouble with 111") {
     struct Case {
         Words replies;
         int status;
@@ -329,7 +329,7 @@ TEST_CASE("at a terminal: a refused one may be followed by another") {
                                      "newpass y\r\n", "newpass new\r\n", "quit\r\n"});
 }
 
-TEST_CASE("at a terminal: leaving, or having to, without a change") {
+TEST_CASE("at a terminal: it ends without a change when the user leaves or the server refuses") {
     Script script{{greeting, ok, ok, "500 Too short.\r\n"}};
     auto terminal = client_at_terminal(script, from("127.0.0.1"), {"-u", "joe"});
     REQUIRE(terminal.shows("Old password: "));
@@ -404,7 +404,7 @@ TEST_CASE("at a terminal: ^C ends it, and the terminal is as before") {
     CHECK(script.commands() == Words{"user joe\r\n"});
 }
 
-TEST_CASE("with neither terminal nor --stdin it says what it wants") {
+TEST_CASE("without a terminal and without --stdin it says what it needs") {
     Script script{{greeting}};
     auto program = client(script, {"-u", "joe"});
     program.argv.insert(program.argv.begin(), {"setsid", "-w"});

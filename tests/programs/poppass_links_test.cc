@@ -115,7 +115,7 @@ TEST_CASE("exit statuses and signals, at the check and at the change") {
     }
 }
 
-TEST_CASE("the status decides, never the words") {
+TEST_CASE("the status decides, never the output") {
     for (const std::string words : {"200 Password changed, thank-you.\r\n", "500 no\r\n", "0\n",
                                     "553 changed\n", "accepted\n"}) {
         CAPTURE(words);
@@ -127,7 +127,7 @@ TEST_CASE("the status decides, never the words") {
     }
 }
 
-TEST_CASE("a set link's words are the text of the reply") {
+TEST_CASE("a set link's output is the text of the reply") {
     struct Case {
         std::string said;
         std::string refused, temporary;
@@ -176,7 +176,8 @@ TEST_CASE("a set link's words are the text of the reply") {
     }
 }
 
-TEST_CASE("a check link's words are for temporary trouble; of a refusal they go to the log only") {
+TEST_CASE(
+    "a check link's output is shown for temporary trouble; after a refusal it is only logged") {
     const std::string said = "553-No such user here (#5.7.1)\r\n";
     for (const std::string status : {"1", "3", "100"}) {
         const auto told = check_reply(with_check({"say", said, "exit", status}));
@@ -204,7 +205,7 @@ TEST_CASE("a refusal at the check looks the same, whatever the link knows") {
     for (const auto& end : ends) CHECK(check_reply(with_check(end)).reply == incorrect);
 }
 
-TEST_CASE("links that never end are ended, and nothing is believed of them") {
+TEST_CASE("links that never end are ended, and their output is ignored") {
     TemporaryDirectory directory;
     Service checks = with_check({"say", "454-words\n", "forever"});
     Service changes = with_change({"mark", directory.file("set"), "say", "553 words\n", "forever"});
@@ -271,7 +272,7 @@ TEST_CASE("links that close 3 unread, or 0, 1 and 2, or everything") {
     }
 }
 
-TEST_CASE("what a link leaves behind holds up nobody and is killed when the link has ended") {
+TEST_CASE("processes that a link leaves behind delay nobody and are killed when it has ended") {
     TemporaryDirectory directory;
     for (const std::string status : {"0", "1"}) {
         const auto left = directory.file("left-" + status);
@@ -286,7 +287,7 @@ TEST_CASE("what a link leaves behind holds up nobody and is killed when the link
     }
 }
 
-TEST_CASE("links that are no programs, or went away since the start") {
+TEST_CASE("links that are not programs, or were removed since the start") {
     TemporaryDirectory directory;
     const auto text = directory.file("text");
     const auto orphan = directory.file("orphan");
@@ -363,7 +364,7 @@ TEST_CASE("what a link gets: its words, its record, four descriptors and nothing
     }
 }
 
-TEST_CASE("descriptor 0 of a link is /dev/null, and 1 is no way to the client") {
+TEST_CASE("descriptor 0 of a link is /dev/null, and descriptor 1 does not lead to the client") {
     for (const bool check : {true, false}) {
         const Words shell{"/bin/sh", "-c",
                           "test /proc/self/fd/0 -ef /dev/null && "
@@ -567,7 +568,7 @@ struct Reachable {
 
 } // namespace
 
-TEST_CASE("POPPASS_AFTER: run when a change was answered, with the user's name and no password") {
+TEST_CASE("POPPASS_AFTER: it runs after a change was answered, with the user's name") {
     const Reachable reachable;
     Service service;
     service.environment = {{"POPPASS_AFTER", quoted({reachable.copy("next-link"), "0", "a word"})},
@@ -690,7 +691,7 @@ TEST_CASE("POPPASS_STRIP: the domain is gone before any link sees the login") {
     }
 }
 
-TEST_CASE("POPPASS_AFTER: runs once a change was answered, with no password near it") {
+TEST_CASE("POPPASS_AFTER: it runs after a change was answered, and gets no password") {
     TemporaryDirectory directory;
     const std::string report = directory.file("report");
     write_file(directory.file("after"),

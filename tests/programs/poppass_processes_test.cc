@@ -278,7 +278,7 @@ TEST_CASE("as an ordinary user: no new privileges and the filter; nobody looks i
     CHECK(client.end().status == 0);
 }
 
-TEST_CASE("a kernel that has no filter is told in words, and nothing goes on") {
+TEST_CASE("a kernel that has no filter is an error with a text, and nothing goes on") {
     if (missing(hardened, "a build with the filter")) return;
     // As with qemu-user, and with kernels that are built without the filter.
     CHECK(
@@ -304,7 +304,7 @@ TEST_CASE("a kernel that has no filter is told in words, and nothing goes on") {
         }) == 0);
 }
 
-TEST_CASE("the filter leaves nine calls, and any other is death") {
+TEST_CASE("the filter allows nine system calls, and any other one kills the process") {
     if (missing(hardened, "a build with the filter")) return;
     const std::set<long> allowed{
         SYS_read,
@@ -486,7 +486,7 @@ TEST_CASE("secrets: once a change is answered, no memory holds a password") {
     }
 }
 
-TEST_CASE("secrets: nor once the session is back at user, by whatever way") {
+TEST_CASE("secrets: nor once the session is back at user, whatever the cause") {
     if (missing(::geteuid() == 0, "root")) return;
     if (missing(!sanitized, "a build without sanitizers")) return;
     for (const std::size_t size : {8, 33, 240}) {
@@ -635,7 +635,7 @@ TEST_CASE("no process to be had: the client is told, and the log") {
     CHECK(has(ended.err, "words=fork"));
 }
 
-TEST_CASE("SIGTERM to an idle monitor: a last 500, and the end") {
+TEST_CASE("SIGTERM to an idle monitor: it sends a last 500 and ends") {
     for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT})
         for (const std::string lines : {"", "user joe\r\n", "user joe\r\npass old\r\n"}) {
             CAPTURE(number);
@@ -720,7 +720,7 @@ TEST_CASE("SIGTERM while a refusal is held back: one last 500") {
     CHECK(has(client.end().err, "event=end result=shutdown "));
 }
 
-TEST_CASE("SIGKILL to the monitor: the network side says so and ends") {
+TEST_CASE("SIGKILL to the monitor: the network side tells the client and ends") {
     for (const std::string state : {"user", "newpass", "changing"}) {
         CAPTURE(state);
         TemporaryDirectory directory;
@@ -771,7 +771,7 @@ TEST_CASE("the network side killed: the monitor logs it and ends, after the chai
     CHECK(read_file(done) == "x");
 }
 
-TEST_CASE("a network side that does not go when its time is up is ended") {
+TEST_CASE("a network side that does not exit when its time is up is ended") {
     if (missing(::geteuid() == 0, "root")) return;
     Service service;
     service.environment["POPPASS_SESSION"] = "1";
@@ -788,7 +788,7 @@ TEST_CASE("a network side that does not go when its time is up is ended") {
     CHECK(has(other.end().err, "event=end result=shutdown "));
 }
 
-TEST_CASE("both stopped and continued, in any state, go on") {
+TEST_CASE("both processes go on after SIGSTOP and SIGCONT, in any state") {
     if (missing(::geteuid() == 0, "root")) return;
     Conversation client{Service{}};
     const auto pause = [&] {
@@ -826,7 +826,7 @@ TEST_CASE("other signals to the monitor do nothing, or end both with a word") {
     }
 }
 
-TEST_CASE("started with SIGCHLD ignored and all signals blocked: verdicts and SIGTERM as ever") {
+TEST_CASE("started with all signals ignored and blocked: verdicts and SIGTERM work as usual") {
     Service service;
     service.before_exec = ignore_and_block_signals;
     {

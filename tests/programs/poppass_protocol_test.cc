@@ -153,7 +153,7 @@ TEST_CASE("a whole session in one write, one byte at a time, and with a half clo
     }
 }
 
-TEST_CASE("before the greeting, too") {
+TEST_CASE("commands that arrive before the greeting are answered, too") {
     Kept kept;
     Conversation client{kept.service, false};
     client.send("user joe\npass old\nnewpass new\nquit\n");

@@ -56,7 +56,7 @@ TEST_CASE("a change: echo is off for each password, and on again") {
     CHECK(shell.is_password(strong));
 }
 
-TEST_CASE("a mismatch and an empty one: it asks again") {
+TEST_CASE("after two that differ, or an empty one, it asks again") {
     if (cannot_run) return;
     const AtShell shell;
     shell.play({"shows", "New password: ",

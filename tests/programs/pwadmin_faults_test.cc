@@ -81,14 +81,15 @@ int sweep(const std::string& fault,
 
 } // namespace
 
-TEST_CASE("killed at every call") {
+TEST_CASE("killed at every system call") {
     if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
     CHECK(sweep("signal=KILL", [](const Users&, const Outcome& outcome, const std::string&) {
               CHECK(outcome.signal == SIGKILL);
           }) > 40);
 }
 
-TEST_CASE("told to end at every call: nothing is left over, and a change that is made is told") {
+TEST_CASE(
+    "SIGTERM at every system call: nothing is left over, and a change that was made is reported") {
     if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
     CHECK(sweep("signal=TERM", [](const Users& users, const Outcome& outcome, const std::string&) {
               CHECK_FALSE(users.has_new());
@@ -96,7 +97,7 @@ TEST_CASE("told to end at every call: nothing is left over, and a change that is
           }) > 40);
 }
 
-TEST_CASE("no space, and errors of the disk, at every call") {
+TEST_CASE("no space, and errors of the disk, at every system call") {
     if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
     for (const std::string fault : {"error=ENOSPC", "error=EIO"})
         CHECK(sweep(fault, [](const Users& users, const Outcome& outcome, const std::string& name) {

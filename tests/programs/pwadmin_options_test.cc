@@ -103,7 +103,7 @@ TEST_CASE("a locked user comes in again with the old password, and not before") 
     CHECK_FALSE(users.is_password("joe", "old"));
 }
 
-TEST_CASE("unlocking what has no password is refused") {
+TEST_CASE("unlocking an account without a password is refused") {
     Users{"joe:!:19000::::::\n"}.refuses({"-u", "joe"}, 3, "no password");
     Users{"joe:!:19000::::::\n"}.refuses({"-u", "-x", "5", "joe"}, 3, "no password");
     Users{"joe:{CRYPT}!:1:1::/::\n"}.refuses({"-u", "joe"}, 3, "no password");
@@ -123,7 +123,7 @@ TEST_CASE("dates, all in one change") {
     CHECK(users.content() == "joe:!x:0:999999999999999999:0::7:30000:5\n" + zoe);
 }
 
-TEST_CASE("numbers that are none, and options that are none: 6") {
+TEST_CASE("malformed numbers and unknown options: status 6") {
     const Users users;
     for (const std::string option : {"-i", "-n", "-w", "-x"}) {
         for (const std::string value : {"", "x", "-2", "5x", "1.5", "010", "0x10", " 5", "--5",
@@ -140,7 +140,7 @@ TEST_CASE("numbers that are none, and options that are none: 6") {
     CHECK(users.pwadmin({"-V"}).out.starts_with("pwadmin "));
 }
 
-TEST_CASE("what does not go together: 2") {
+TEST_CASE("options that do not go together: status 2") {
     const Users users;
     const Words together[] = {
         {"-a"},
@@ -176,7 +176,7 @@ TEST_CASE("what does not go together: 2") {
     for (const auto& words : together) users.refuses(words, 2, "usage: pwadmin");
 }
 
-TEST_CASE("an unknown user: 1") {
+TEST_CASE("an unknown user: status 1") {
     const Users users;
     for (const Words& words : {Words{"-l", "bob"},
                                {"-S", "bob"},
@@ -261,7 +261,8 @@ TEST_CASE("the status of all, in the file's order") {
     CHECK(Users{many}.pwadmin({"-aS"}).out == statuses);
 }
 
-TEST_CASE("-S alone is of the caller, and output that cannot be written is told") {
+TEST_CASE(
+    "-S without a name shows the caller's status; output that cannot be written is an error") {
     if (missing(::geteuid() == 0, "root")) return;
     const Users users{"root:x:19000::::::\n"};
     CHECK(users.pwadmin({"-S"}).out == "root P 2022-01-08 -1 -1 -1 -1\n");

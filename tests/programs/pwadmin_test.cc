@@ -78,7 +78,7 @@ TEST_CASE("setting a password takes a lock away") {
     CHECK(users.is_password("joe", "new"));
 }
 
-TEST_CASE("passwords on standard input: one line, whole, or none") {
+TEST_CASE("a password on standard input is one whole line, or it is refused") {
     const Users users;
     const auto set = [&](const std::string& input) {
         return users.pwadmin({"--stdin", "joe"}, input);
@@ -117,7 +117,7 @@ TEST_CASE("users are added") {
     CHECK(users.content() == before);
 }
 
-TEST_CASE("names that cannot be are refused before a password is asked for") {
+TEST_CASE("impossible names are refused before a password is asked for") {
     const Users users;
     for (const auto& name :
          std::vector<std::string>{"", "#joe", "+joe", "-joe", "j:e", "j|e", "joe\n", "j\te"}) {
@@ -141,7 +141,7 @@ TEST_CASE("users are removed") {
     CHECK(users.content().empty());
 }
 
-TEST_CASE("who has another line, which would count then, is not removed") {
+TEST_CASE("a user with a second line, which would count then, is not removed") {
     const std::string locked = "joe:!" + hash + usual_dates;
     for (const auto& content : {locked + joe + zoe, zoe + joe + ann + locked}) {
         const Users users{content};
@@ -179,7 +179,7 @@ TEST_CASE("the formats of files and of new lines") {
     CHECK(empty.content().starts_with("joe:{CRYPT}$5$"));
 }
 
-TEST_CASE("what cannot be changed is said") {
+TEST_CASE("why a user cannot be changed is said") {
     const Users users{"joe:{SSHA}0123456789abcdef\nbob:" + hash + "\n"};
     const auto before = users.content();
     check_error(users.pwadmin({"--stdin", "joe"}, strong), 3, "{SSHA}");
@@ -236,14 +236,14 @@ TEST_CASE("a locked file is busy") {
     CHECK(users.content() == ann + joe + zoe);
 }
 
-TEST_CASE("without a name it is the caller's own password") {
+TEST_CASE("without a name it changes the caller's own password") {
     if (missing(::geteuid() == 0, "root")) return;
     const Users users{"root:" + hash + usual_dates};
     CHECK(users.pwadmin({"--stdin"}, "new\n").status == 0);
     CHECK(users.is_password("root", "new"));
 }
 
-TEST_CASE("set-user-ID it does not run") {
+TEST_CASE("with the set-user-ID bit it does not run") {
     if (missing(::geteuid() == 0, "root")) return;
 #ifdef POPPASS_SANITIZED
     if (missing(false, "a build that is not sanitized")) return; // its messages differ
@@ -279,7 +279,7 @@ TEST_CASE("at a terminal it asks twice, without echo") {
     CHECK(users.is_password("joe", strong));
 }
 
-TEST_CASE("at a terminal: two that differ, or none, and it asks again, five times") {
+TEST_CASE("at a terminal: after two that differ, or none, it asks again, five times") {
     const Users users;
     auto pwadmin = at_terminal(users);
     for (int i = 0; i < 5; ++i) {

@@ -143,7 +143,7 @@ void sweep(
 
 } // namespace
 
-TEST_CASE("killed at every call") {
+TEST_CASE("killed at every system call") {
     if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
     int killed = 0;
     sweep("signal=KILL", [&](const Users&, const Outcome& outcome, const std::string&) {
@@ -153,7 +153,8 @@ TEST_CASE("killed at every call") {
     CHECK(killed > 50);
 }
 
-TEST_CASE("told to end at every call: nothing is left over, and a change that is made is told") {
+TEST_CASE(
+    "SIGTERM at every system call: nothing is left over, and a change that was made is reported") {
     if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
     sweep("signal=TERM", [&](const Users& users, const Outcome& outcome, const std::string&) {
         CHECK_FALSE(users.has_new());
@@ -162,7 +163,7 @@ TEST_CASE("told to end at every call: nothing is left over, and a change that is
     });
 }
 
-TEST_CASE("no space, and errors of the disk, at every call") {
+TEST_CASE("no space, and errors of the disk, at every system call") {
     if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
     for (const std::string fault : {"error=ENOSPC", "error=EIO"})
         sweep(fault, [&](const Users& users, const Outcome& outcome, const std::string& name) {
@@ -180,7 +181,7 @@ TEST_CASE("no space, and errors of the disk, at every call") {
         });
 }
 
-TEST_CASE("interrupted at every call: it is tried again") {
+TEST_CASE("interrupted at every system call: the call is tried again") {
     if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
     sweep("error=EINTR", [&](const Users& users, const Outcome& outcome, const std::string& name) {
         CHECK_FALSE(users.has_new());

@@ -193,7 +193,7 @@ TEST_CASE("a password that must be changed can be") {
     CHECK(end.out == "");
 }
 
-TEST_CASE("a refusal before the old password was right tells nothing") {
+TEST_CASE("a refusal before the old password was right gives no reason") {
     if (no_root()) return;
     for (const int code : {6, 11, 12, 13, 16, 27}) {
         const Setter setter{
@@ -301,7 +301,7 @@ TEST_CASE("only root and the real uid can signal a change that runs") {
     CHECK(setter.told().ends_with("ask ?=new\nask ?=new\n"));
 }
 
-TEST_CASE("success of modules that never asked for the new password is none") {
+TEST_CASE("success of modules that never asked for the new password is trouble") {
     if (no_root()) return;
     for (const auto* const words : {"", "update", "ask=? old update", "info=Done"}) {
         const Setter setter{Rules{.change = words}};
@@ -393,7 +393,7 @@ TEST_CASE("a refused new password: the first error message is the reason, and no
     }
 }
 
-TEST_CASE("trouble of modules, and how much is known then") {
+TEST_CASE("trouble of modules, and what the user is told about the password then") {
     if (no_root()) return;
     const auto failed = [](const Rules& rules, std::string_view words, std::string_view step,
                            std::string_view what) {
@@ -446,7 +446,7 @@ TEST_CASE("trouble of modules, and how much is known then") {
            "the modules do not ask for the old password");
 }
 
-TEST_CASE("odd modules that can be served") {
+TEST_CASE("unusual modules that are served") {
     if (no_root()) return;
     const auto served = [](const Rules& rules, std::string_view told) {
         const Setter setter{rules};
@@ -470,7 +470,7 @@ TEST_CASE("odd modules that can be served") {
            "ask Altes Passwort=old\nask Neues Passwort=new\nask Nochmal=new\n");
 }
 
-TEST_CASE("services that are not there, or not whole, are the server's fault") {
+TEST_CASE("missing or incomplete services are trouble of the server") {
     if (no_root()) return;
     const auto end_of = [](const std::string& service) {
         return run({.argv = {built("setpw-pam"), "-s", service, built("next-link"), "false"},

@@ -46,7 +46,7 @@ TEST_CASE("a good password: the rest of the chain runs with the same record") {
     CHECK(next.ignored.empty());
 }
 
-TEST_CASE("a weak one: words, and nothing runs") {
+TEST_CASE("a weak password: the user gets the reason, and no next link runs") {
     const auto end = run(quality({}, "short"));
     CHECK(end.status == 1);
     CHECK(end.out == refusal("too short"));
@@ -77,7 +77,7 @@ TEST_CASE("max=8 warns of a longer password") {
     CHECK(run(quality({"max=8"}, "Vx7!hq.Z")).err == "");
 }
 
-TEST_CASE("words without effect are said to have none") {
+TEST_CASE("words without effect are reported") {
     const auto end = run(quality({"retry=3", "use_authtok"}, good));
     CHECK(end.status == 42);
     CHECK(end.err == "setpw-quality: retry has no effect here: it is for a PAM module\n"

@@ -136,7 +136,7 @@ TEST_CASE("wrong and unknown are refused alike, and change nothing") {
     CHECK(::access((users.path + ".lock").c_str(), F_OK) != 0); // no change was begun either
 }
 
-TEST_CASE("refusals by policy say why to who knows the password, and run no next link") {
+TEST_CASE("refusals by policy: who knows the password gets the reason, and no next link runs") {
     const struct {
         std::string fields;
         std::string words;
@@ -391,7 +391,7 @@ TEST_CASE("usage") {
     CHECK(run({.argv = {built("setpw"), "-V"}}).out.starts_with("setpw "));
 }
 
-TEST_CASE("nobody listens to the words: the status says it all the same") {
+TEST_CASE("if nobody reads the output, the status is the same") {
     const Users users = plain_users();
     auto pipe = make_pipe();
     REQUIRE(pipe);

@@ -119,7 +119,7 @@ TEST_CASE("a change keeps to login.defs, and to the file's owner, group and mode
     CHECK(system.check("joe", "ninechars").status == 0);
 }
 
-TEST_CASE("other files are not login.defs' business, nor --min-uid's") {
+TEST_CASE("login.defs and --min-uid do not apply to other files") {
     const System system;
     if (!system.usable()) return;
     system.write("/etc/login.defs", "ENCRYPT_METHOD NONSENSE\n");

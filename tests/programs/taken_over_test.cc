@@ -122,7 +122,7 @@ std::string set_record(const std::string& login) { return login + bytes("\0old\0
 
 } // namespace
 
-TEST_CASE("it has no more privileges than the real one") {
+TEST_CASE("a network side that was taken over gets no more privileges") {
     if (missing(hardened, "a build with the filter")) return;
     TakenOver side;
     CHECK(process_status(side.client().network(), "NoNewPrivs") == "1");
@@ -130,7 +130,7 @@ TEST_CASE("it has no more privileges than the real one") {
     side.ends("killed");
 }
 
-TEST_CASE("in whatever order it asks: three tries, and changes for whom was checked last") {
+TEST_CASE("in whatever order it asks: three tries, and changes only for the user checked last") {
     // All orders of four requests, compared with what the session's rules allow.
     enum Deed { good_check, bad_check, give_up, set, deeds };
     for (int order = 0; order < deeds * deeds * deeds * deeds; ++order) {
@@ -200,7 +200,7 @@ TEST_CASE("ten thousand checks, answers read: as many run as there are tries") {
     CHECK(count(side.checks(), bad.substr(1)) == 300);
 }
 
-TEST_CASE("checks that it does not see answered are paid for all the same") {
+TEST_CASE("checks count as tries even if the network side does not read the answers") {
     TakenOver side{{{"POPPASS_DELAY", "1"}}};
     const auto begin = Clock::now();
     // The network side has ended before the first check is over.
@@ -209,14 +209,14 @@ TEST_CASE("checks that it does not see answered are paid for all the same") {
     CHECK(Clock::now() - begin >= milliseconds{2'900});
 }
 
-TEST_CASE("a right password does not bring tries back") {
+TEST_CASE("a right password does not give tries back") {
     TakenOver side;
     side.send(ask(bad) + ask(good) + ask(bad) + ask(good) + ask(bad) + send(good) + "exit 0\n");
     side.ends("tries");
     CHECK(count(side.checks(), "guess") == 3);
 }
 
-TEST_CASE("changes without end: ten refused ones a check") {
+TEST_CASE("any number of changes, but at most ten refused ones after one check") {
     TakenOver side{{}, {"password", "old"}, {"exit", "1"}};
     std::string all = send(good);
     for (int i = 0; i < 30; ++i) all += send(change);
@@ -225,14 +225,14 @@ TEST_CASE("changes without end: ten refused ones a check") {
     CHECK(count(side.changes(), set_record("joe")) == 10);
 }
 
-TEST_CASE("a change that trouble befell is not tried again") {
+TEST_CASE("a change that ended in trouble is not tried again") {
     TakenOver side{{}, {"password", "old"}, {"exit", "111"}};
     side.send(send(good) + send(change) + send(change));
     side.ends(violation);
     CHECK(side.changes() == set_record("joe"));
 }
 
-TEST_CASE("messages too long, cut short, or of no kind: no chain runs, and that is the end") {
+TEST_CASE("messages that are too long, cut short or unknown: no chain runs, and the session ends") {
     std::vector<std::string> messages{
         bytes("n\0"),      bytes("nnew"),      bytes("nnew\0\0"),          bytes("c\0old\0"),
         bytes("cjoe\0\0"), bytes("cjoe\0old"), bytes("cjoe\0old\0more\0"), bytes("x\0"),
@@ -269,7 +269,7 @@ TEST_CASE("messages too long, cut short, or of no kind: no chain runs, and that 
     CHECK(sessions > 700);
 }
 
-TEST_CASE("a message that fits, for a record that does not") {
+TEST_CASE("a message that fits although its record does not") {
     TakenOver side;
     side.send(send(check(std::string(300, 'l'), std::string(210, 'p'))) + "hang\n");
     side.ends(violation);
@@ -281,7 +281,7 @@ TEST_CASE("a message that fits, for a record that does not") {
     CHECK(other.changes().empty());
 }
 
-TEST_CASE("floods: it ends, with the session at the latest, and takes a signal meanwhile") {
+TEST_CASE("floods: they end with the session at the latest, and signals are handled meanwhile") {
     // The network side never reads the answers.
     TakenOver deaf;
     deaf.send("flood " + hex(good) + "\n");
@@ -298,7 +298,7 @@ TEST_CASE("floods: it ends, with the session at the latest, and takes a signal m
     CHECK(deaf.changes().empty());
 }
 
-TEST_CASE("silence: the session's end is the end") {
+TEST_CASE("silence: the session ends when its time is up") {
     // Nothing is sent; half a message is sent, which ends the session at once; nothing follows a
     // right password; the pair is shut down.
     TakenOver mute{{{"POPPASS_SESSION", "1"}}}, checked{{{"POPPASS_SESSION", "1"}}}, half, gone;
@@ -339,7 +339,7 @@ TEST_CASE("names cannot forge a line of the log") {
     CHECK(count(side.log(), "accepted ") == 0);
 }
 
-TEST_CASE("of its end it can say that it left, and nothing else") {
+TEST_CASE("by its exit status the network side can tell how the session ended, and nothing else") {
     for (int status = 0; status < 256; ++status) {
         CAPTURE(status);
         TakenOver side;
@@ -352,7 +352,7 @@ TEST_CASE("of its end it can say that it left, and nothing else") {
     }
 }
 
-TEST_CASE("secrets: it learns no word of a refusal") {
+TEST_CASE("secrets: the network side gets no text of a refusal") {
     TakenOver side{{}, {"say", "553 no such user\n", "exit", "1"}};
     side.send(send(bad));
     CHECK(side.take() == verdict(rejected));

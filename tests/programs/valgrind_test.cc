@@ -100,7 +100,7 @@ Words operator+(Words words, const Words& more) {
 
 } // namespace
 
-TEST_CASE("valgrind finds what it is to find") {
+TEST_CASE("valgrind finds the faults of a faulty program") {
     if (no_valgrind()) return;
     const auto fault = [](const std::string& name) {
         return under_valgrind({.argv = {built("faulty"), name}});

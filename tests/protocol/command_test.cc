@@ -135,7 +135,7 @@ TEST_CASE("a long line that was not cut is whole") {
     check({"user " + tail, Verb::user, Argument::good, tail});
 }
 
-TEST_CASE("of any bytes: the argument is the line's own tail, good only if a record can take it") {
+TEST_CASE("of any bytes: the argument is the end of the line, and good only if it fits a record") {
     std::mt19937 random{4711};
     constexpr std::string_view letters{"user pass\0\r\x80\t", 13};
     for (int round = 0; round < 200'000; ++round) {

@@ -61,11 +61,11 @@ TEST_CASE("every reply is in the table, and the table is in order") {
         CHECK(static_cast<std::size_t>(table[i].reply) == i);
 }
 
-TEST_CASE("the texts") {
+TEST_CASE("the text of each reply") {
     for (const auto& row : table) CHECK(text_of(row.reply) == row.text + "\r\n");
 }
 
-TEST_CASE("a detail takes the place of the reply's own, where it has a place") {
+TEST_CASE("a detail replaces the reply's own, if the reply has a place for one") {
     CHECK(text_of(Reply::greeting, "mail.example") == "200 mail.example hello, who are you?\r\n");
     CHECK(text_of(Reply::change_failed, "Sorry, too short") == "500 Sorry, too short\r\n");
     CHECK(text_of(Reply::change_temporary, "no disk") == "500 Temporary failure: no disk\r\n");
@@ -90,7 +90,7 @@ TEST_CASE("one line, one of two codes, shorter than 512 bytes, whatever the deta
         }
 }
 
-TEST_CASE("the longest detail that is let in arrives whole") {
+TEST_CASE("the longest detail that is allowed arrives whole") {
     for (const auto& row : table)
         if (row.takes_detail) {
             const std::string detail(row.reply == Reply::greeting ? longest_host : 200, 'w');

@@ -99,7 +99,7 @@ TEST_CASE("every command in every state") {
     }
 }
 
-TEST_CASE("only quit closes, and whatever else goes wrong leads back to user") {
+TEST_CASE("only quit closes the session; any other error leads back to user") {
     const Command wrong[] = {
         line(Verb::user, "joe"),
         {Verb::pass, Argument::empty, ""},

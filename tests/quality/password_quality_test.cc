@@ -69,7 +69,7 @@ TEST_CASE("words of pam_passwdqc") {
     CHECK(parse({}));
 }
 
-TEST_CASE("anything else is misuse, and named") {
+TEST_CASE("anything else is misuse, and the message names it") {
     for (const auto* const word :
          {"mim=3", "min=3", "min=1,2,3,4,5", "max=7", "max=x", "passphrase=-", "similar=no",
           "enforce=root", "retry", "random=23", "random=137", "unknown", "--", "-x", "",
@@ -147,7 +147,7 @@ TEST_CASE("the old password") {
     CHECK(weakness({}, "Vx7!hq.Zr", "mB4_tk+Lw") == "");
 }
 
-TEST_CASE("personal data, and the lack of them") {
+TEST_CASE("with personal data, and without") {
     const std::string personal = "based on personal login information";
     CHECK(weakness({}, "zebulon!7Qx", nullptr, {"zebulon", "", ""}) == personal);
     CHECK(weakness({}, "nolubez!7Qx", nullptr, {"zebulon", "", ""}) == personal);
@@ -198,7 +198,7 @@ TEST_CASE("enforce=") {
     CHECK_FALSE(parse({"non-unix"})->uses_account());
 }
 
-TEST_CASE("words that have an effect only in a PAM module are reported, wherever they stand") {
+TEST_CASE("words with an effect only in a PAM module are reported, wherever they stand") {
     using Words = std::vector<std::string_view>;
     CHECK(parse({"min=8,8,8,8,8"})->idle_words() == Words{});
     CHECK(parse({"retry=3"})->idle_words() == Words{"retry"});

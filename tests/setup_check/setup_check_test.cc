@@ -78,7 +78,7 @@ void check_each(const std::vector<Spoiled>& cases, int status, const char* level
 
 } // namespace
 
-TEST_CASE("a set-up that is as it should be") {
+TEST_CASE("a correct set-up") {
     if (missing(::geteuid() == 0, "root")) return;
     const Setup setup;
     const std::string before = read_file(setup.file);
@@ -91,7 +91,7 @@ TEST_CASE("a set-up that is as it should be") {
     CHECK(::access((setup.file + ".lock").c_str(), F_OK) != 0);
 }
 
-TEST_CASE("every setting that is wrong is named, not the first alone") {
+TEST_CASE("every setting that is wrong is named, not only the first one") {
     Setup setup;
     setup.environment = {{"POPPASS_DELAY", "-1"},
                          {"POPPASS_TRIES", "many"},
@@ -104,7 +104,7 @@ TEST_CASE("every setting that is wrong is named, not the first alone") {
         CHECK(has(outcome.out, std::string{"error    settings: POPPASS_"} + name));
 }
 
-TEST_CASE("native chains that are as they should be") {
+TEST_CASE("correct native chains") {
     if (missing(::geteuid() == 0, "root")) return;
     Setup setup;
     // DJB's, by its name.
@@ -131,7 +131,7 @@ TEST_CASE("native chains that are as they should be") {
     }
 }
 
-TEST_CASE("errors end in 2 and name the place") {
+TEST_CASE("errors end with status 2 and name the place") {
     check_each(
         {
             {"no PASSWORD_COMMAND", [](Setup& s) { s.change.reset(); },
@@ -200,7 +200,7 @@ TEST_CASE("errors end in 2 and name the place") {
         2, "error    ");
 }
 
-TEST_CASE("warnings end in 1") {
+TEST_CASE("warnings end with status 1") {
     if (missing(::geteuid() == 0, "root")) return;
     check_each(
         {

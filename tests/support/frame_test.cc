@@ -62,7 +62,7 @@ TEST_CASE("run: one that does not end is killed with its group, at its time") {
     CHECK(has_ended(std::stoi(end.out)));
 }
 
-TEST_CASE("run: what is left behind in its group holds nobody up and is killed") {
+TEST_CASE("run: processes left in its group delay nobody and are killed") {
     const auto end = run(shell("sleep 1000 & echo $!"));
     CHECK(end.status == 0);
     CHECK_FALSE(end.timed_out);
@@ -153,7 +153,7 @@ TEST_CASE("Process: a conversation") {
     CHECK(end.out == "<one>\n<two>\n<three>\nend\n");
 }
 
-TEST_CASE("Process: a signal, an end unasked for, and one that is let go") {
+TEST_CASE("Process: ended by a signal, by itself, and by its destructor") {
     Process process{shell("echo ready; exec sleep 1000")};
     REQUIRE(process.run_until_out("ready"));
     process.signal(SIGTERM);

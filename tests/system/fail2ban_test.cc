@@ -74,7 +74,7 @@ TEST_CASE("refused checks are found, in every logger's form") {
                          multilog)) == "192.0.2.1\n");
 }
 
-TEST_CASE("nothing else is") {
+TEST_CASE("other log lines are not found") {
     if (missing(have_fail2ban(), "fail2ban-regex (fail2ban)")) return;
     std::string log;
     for (const char* const check :
@@ -119,7 +119,7 @@ TEST_CASE("no user name makes another address banned") {
         CHECK(found(prefixed(log, prefix)) == expected);
 }
 
-TEST_CASE("fail2ban takes the jail as it is, and it spares the webmail") {
+TEST_CASE("fail2ban accepts the jail as it is, and does not ban the webmail") {
     if (missing(have_fail2ban(), "fail2ban-client (fail2ban)")) return;
     const TemporaryDirectory directory;
     namespace fs = std::filesystem;

@@ -233,7 +233,7 @@ TEST_CASE("tcpserver: the last reply is not lost, whatever the client still send
     }
 }
 
-TEST_CASE("without a super-server's word, the peer is the socket's, over IPv4 and IPv6") {
+TEST_CASE("without a super-server's variables the peer is the socket's, over IPv4 and IPv6") {
     for (const int family : {AF_INET, AF_INET6}) {
         const poppass::Fd listener{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         auto address = loopback(family, 0);

@@ -144,7 +144,7 @@ TEST_CASE("the file has the same bytes on every processor") {
           read_file(beside_tests("throttle/fixtures/throttle-state-later")));
 }
 
-TEST_CASE("a torn or foreign file is made anew") {
+TEST_CASE("a damaged file, or one of another program, is made anew") {
     const Place place;
     fail_once(place.directory);
     REQUIRE(remembers(place.directory));

@@ -274,7 +274,7 @@ TEST_CASE("a success clears also what is older than half the window") {
     CHECK(guard.rule.failures(joe, Kind::pair, noon + 3000) == 0);
 }
 
-TEST_CASE("what is taken back leaves no trace, in whatever order") {
+TEST_CASE("charges that are taken back leave no trace, in whatever order") {
     Guard guard;
     for (int i = 0; i < 200; ++i)
         guard.fail(attempt("user" + std::to_string(i), "10.0.0." + std::to_string(i)), noon);
@@ -401,7 +401,7 @@ TEST_CASE("only the key tells where a name is counted") {
     CHECK(!same(*one, *table_of({key[0] ^ 1, key[1]})));
 }
 
-TEST_CASE("what a patient guesser gets") {
+TEST_CASE("how many guesses a patient attacker gets") {
     // The page states these numbers. A guesser who knows the rule tries whenever no wait is due.
     struct Guesses {
         int first_hour = 0;
@@ -473,7 +473,7 @@ TEST_CASE("the list tells who waits, and names are cleared by login or address")
     CHECK(guard.rule.wait(attempt("eve", "2001:db8::1"), noon) == 0);
 }
 
-TEST_CASE("a table of a clock before the last start, or of no clock at all, locks nobody out") {
+TEST_CASE("a table that was written by another clock, or by none, locks nobody out") {
     Guard guard;
     guard.fail(attempt("joe"), 1'000'000, 100);
     CHECK(guard.rule.wait(attempt("joe"), 50) == 0);
