@@ -260,7 +260,9 @@ private:
         ::kill(network_, SIGKILL);
     }
 
-    void start_failed(std::string_view what) {
+    // Inlined, the log line of this function and of finish() would enlarge the stack of every
+    // session that waits.
+    [[gnu::noinline]] void start_failed(std::string_view what) {
         if (served_) return violated();
         log_.write(event("error", "not-started", {}).add("words", what));
         end_ = "not-started";
@@ -315,7 +317,7 @@ private:
     };
 
     // Waits for the network side to exit, kills it after `farewell`, and logs the end.
-    int finish() {
+    [[gnu::noinline]] int finish() {
         request_.wipe();
         forget();
         sigset_t waiting;

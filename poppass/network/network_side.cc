@@ -46,15 +46,17 @@ public:
 
     [[noreturn]] void fail_to_start(std::string_view what) {
         send_request(StartFailure{what});
-        close(NetworkEnd::not_started, ReplyLine{Reply::server_trouble});
+        close(NetworkEnd::not_started, Reply::server_trouble);
     }
 
 private:
     // Sends the last reply and waits until the client closes, because a reset could destroy the
-    // reply. Reads at most 64 kB, and waits at most two seconds.
-    [[noreturn]] void close(NetworkEnd how, const ReplyLine& reply) {
+    // reply. Reads at most 64 kB, and waits at most two seconds. Inlined, its buffer would enlarge
+    // the stack of every session that waits.
+    [[noreturn, gnu::noinline]] void close(NetworkEnd how, Reply reply,
+                                           std::string_view reason = {}) {
         reader_.wipe();
-        send(reply);
+        send(ReplyLine{reply, reason});
         if (end_writing(client_out)) linger();
         end(how);
     }
@@ -71,8 +73,8 @@ private:
     }
 
     [[noreturn]] void perform(const SayAndClose& last) {
-        close(last.reply == Reply::bye ? NetworkEnd::quit : NetworkEnd::told,
-              ReplyLine{last.reply, last.reason});
+        close(last.reply == Reply::bye ? NetworkEnd::quit : NetworkEnd::told, last.reply,
+              last.reason);
     }
 
     void perform(const CheckRequest& check) { carry_out(session_.check_answered(ask(check))); }
@@ -85,10 +87,9 @@ private:
             if (const auto line = reader_.line()) return *line;
             pollfd ends[] = {{client_in, POLLIN, 0}, {monitor_fd, POLLIN, 0}};
             const int ready = ::poll(ends, 2, milliseconds_until(deadline));
-            if (ready < 0 && errno != EINTR)
-                close(NetworkEnd::no_monitor, ReplyLine{Reply::server_trouble});
+            if (ready < 0 && errno != EINTR) close(NetworkEnd::no_monitor, Reply::server_trouble);
             if (ready == 0 && Clock::now() >= deadline)
-                close(NetworkEnd::line_timeout, ReplyLine{Reply::line_timeout});
+                close(NetworkEnd::line_timeout, Reply::line_timeout);
             if (ready <= 0) continue;
             if (ends[1].revents != 0) (void)receive(); // nothing was asked, so it is closing
             if (ends[0].revents != 0) read_client();
@@ -117,7 +118,7 @@ private:
             request_.wipe();
             if (sent) return;
         }
-        close(NetworkEnd::no_monitor, ReplyLine{Reply::server_trouble});
+        close(NetworkEnd::no_monitor, Reply::server_trouble);
     }
 
     // Reads the monitor's next message. Returns only if that is a verdict.
@@ -128,11 +129,11 @@ private:
             if (answer && std::holds_alternative<Verdict>(*answer))
                 return std::get<Verdict>(*answer);
             if (answer)
-                close(NetworkEnd::told, ReplyLine{std::get<Closing>(*answer) == Closing::time_is_up
-                                                      ? Reply::session_timeout
-                                                      : Reply::shutting_down});
+                close(NetworkEnd::told, std::get<Closing>(*answer) == Closing::time_is_up
+                                            ? Reply::session_timeout
+                                            : Reply::shutting_down);
         }
-        close(NetworkEnd::no_monitor, ReplyLine{Reply::server_trouble});
+        close(NetworkEnd::no_monitor, Reply::server_trouble);
     }
 
     // Writes the whole reply or ends the session. It polls before each write, so that a client that
