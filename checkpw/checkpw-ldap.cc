@@ -24,6 +24,8 @@ public:
     Result<Answer> judge(const Question& question) override {
         auto answer = question.ask == Ask::password ? judge_password(question) : look_up(question);
         if (!answer || answer->finding != Finding::right || !question.native) return answer;
+        if (question.virtual_uid)
+            return Answer{Finding::right, StoredUser{.name = std::string{question.login}}};
         return find_person(question.login);
     }
 

@@ -61,6 +61,7 @@ public:
         user.end();
         const Finding finding = find_out(*outcome, question.allow_expired);
         if (finding != Finding::right || !question.native) return Answer{finding};
+        if (question.virtual_uid) return Answer{finding, StoredUser{.name = user.name()}};
         auto person = find_person(user);
         if (!person) return person.error();
         return Answer{finding, std::move(*person)};

@@ -40,10 +40,13 @@ Finding look_up(const Question& question, const std::optional<Entry>& entry) {
 }
 
 // The user for whom a native chain runs its program. For shadow(5) /etc/passwd tells the user's
-// ids. A passwd-file may contain them, but they count only if root owns the file.
-Result<StoredUser> find_user(const CredentialFile& file, const Entry& entry) {
+// ids, unless every user is virtual. A passwd-file may contain them, but they count only if root
+// owns the file. The home counts also in a file of the account that virtual users become.
+Result<StoredUser> find_user(const CredentialFile& file, const Entry& entry,
+                             std::optional<uid_t> virtual_uid) {
     StoredUser user{.name = std::string{entry.name}};
     if (entry.format == Format::shadow) {
+        if (virtual_uid) return user;
         const auto account = find_account(entry.name);
         if (!account) return account.error();
         if (!*account) return user;
@@ -53,9 +56,10 @@ Result<StoredUser> find_user(const CredentialFile& file, const Entry& entry) {
                            " belongs neither to root nor to that account");
         return native_user(entry.name, **account);
     }
-    if (file.owner() != 0) return user;
+    if (file.owner() != 0 && file.owner() != virtual_uid) return user;
     user.home = entry.home;
     user.shell = entry.shell;
+    if (file.owner() != 0) return user;
     if (entry.uid.empty() && entry.gid.empty()) return user;
     constexpr std::int64_t most = 4'294'967'294;
     const auto uid = parse_number("the uid of " + user.name, entry.uid, 0, most);
@@ -95,7 +99,7 @@ public:
                                                            : look_up(question, entry);
         if (!finding) return finding.error();
         if (*finding != Finding::right || !question.native) return Answer{*finding};
-        auto user = find_user(*file, *entry);
+        auto user = find_user(*file, *entry, question.virtual_uid);
         if (!user) return user.error();
         return Answer{*finding, std::move(*user)};
     }

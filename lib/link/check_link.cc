@@ -12,6 +12,7 @@ namespace {
 struct Options {
     bool native = environment_is_native();
     bool allow_expired = false;
+    std::optional<std::string> virtual_account = {};
     NativeOptions start = {};
 };
 
@@ -23,6 +24,8 @@ Result<void> take_option(const KnownLink& link, Options& options, CheckStore& st
         options.native = true;
     else if (option == allow_expired_option)
         options.allow_expired = true;
+    else if (option == virtual_option)
+        options.virtual_account = value;
     else if (option == 'e' && has_option(link, "noenv"))
         options.start.environment = false;
     else if (option == 'H' && has_option(link, "no-chdir-home"))
@@ -30,6 +33,18 @@ Result<void> take_option(const KnownLink& link, Options& options, CheckStore& st
     else
         return store.take(option, value);
     return {};
+}
+
+// After the last option, before the record is read.
+Result<void> complete(Options& options, CheckStore& store) {
+    if (options.virtual_account) {
+        if (!options.native) return misuse("--virtual is for a native chain");
+        if (!options.start.environment) return misuse("--virtual and -e exclude each other");
+        auto account = find_virtual_account(*options.virtual_account);
+        if (!account) return account.error();
+        options.start.virtual_account = std::move(*account);
+    }
+    return store.prepare(options.native);
 }
 
 Ask what_is_asked(DovecotLookup lookup, std::string_view password) {
@@ -54,14 +69,14 @@ Result<ExitStatus> run_check_link(const KnownLink& link, Chain words,
     if (!read) return read.error();
     if (read->deed == Deed::look_over)
         return look_over(link, [&](Report& report) -> Result<void> {
-            if (auto ready = store->prepare(options.native); !ready) return ready;
+            if (auto ready = complete(options, *store); !ready) return ready;
             store->look_over(report);
             return {};
         });
     if (read->deed != Deed::serve) return answer(link, read->deed);
     const auto convention = choose_convention(read->next, options.native);
     if (!convention) return convention.error();
-    if (auto ready = store->prepare(options.native); !ready) return ready.error();
+    if (auto ready = complete(options, *store); !ready) return ready.error();
 
     Secret bytes{longest_record + 1};
     if (auto done = read_record(3, bytes); !done) return done.error();
@@ -69,11 +84,13 @@ Result<ExitStatus> run_check_link(const KnownLink& link, Chain words,
     const auto record = parse_check_record(bytes.view());
     if (!record) return record.error();
     const Ask ask = what_is_asked(lookup, record->password);
-    const auto found = store->judge({.ask = ask,
-                                     .login = record->login,
-                                     .password = record->password,
-                                     .allow_expired = options.allow_expired,
-                                     .native = *convention == Convention::native});
+    Question question{.ask = ask,
+                      .login = record->login,
+                      .password = record->password,
+                      .allow_expired = options.allow_expired,
+                      .native = *convention == Convention::native};
+    if (const auto& account = options.start.virtual_account) question.virtual_uid = account->uid;
+    const auto found = store->judge(question);
     if (!found) return found.error();
     store.reset(); // closes what the store has open: the next program must not get it
     if (!found->log.empty()) complain(link.name, found->log);

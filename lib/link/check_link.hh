@@ -26,6 +26,9 @@ struct Question {
     std::string_view password; // empty in a look-up
     bool allow_expired;        // a password that must be changed counts as usable
     bool native;               // if the answer is `right`, the user is needed too
+    // Set with --virtual: every user is virtual, and has no ids but those that the store itself
+    // gives. The others become the account with this uid.
+    std::optional<uid_t> virtual_uid = {};
 };
 
 enum class Finding {

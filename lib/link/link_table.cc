@@ -22,6 +22,7 @@ constexpr LongName noenv{"noenv", no_argument, 'e'};
 constexpr LongName no_chdir_home{"no-chdir-home", no_argument, 'H'};
 constexpr LongName service{"service", required_argument, 's'};
 constexpr LongName ident{"ident", required_argument, 'i'};
+constexpr LongName virtual_account{"virtual", required_argument, virtual_option};
 constexpr LongName strip{"strip", required_argument, strip_option};
 constexpr LongName debug{"debug", no_argument, 'd'};
 // An option of checkpassword-pam. It has no effect, because nothing is ever written there.
@@ -43,9 +44,9 @@ constexpr KnownLink known_links[] = {
     {"checkpw",
      Next::either,
      "+:f:F:eHhV",
-     {native, allow_expired, min_uid, noenv, no_chdir_home, check, help, version},
-     "[-f FILE] [-F shadow|passwd-file] [--native] [--allow-expired] [--min-uid N] [-e|--noenv] "
-     "[-H|--no-chdir-home] [--] [PROG ARG...]"},
+     {native, virtual_account, allow_expired, min_uid, noenv, no_chdir_home, check, help, version},
+     "[-f FILE] [-F shadow|passwd-file] [--native] [--virtual ACCOUNT] [--allow-expired] "
+     "[--min-uid N] [-e|--noenv] [-H|--no-chdir-home] [--] [PROG ARG...]"},
     {"setpw",
      Next::fallback,
      "+:f:F:m:c:hV",
@@ -54,11 +55,11 @@ constexpr KnownLink known_links[] = {
     {"checkpw-pam",
      Next::either,
      "+:s:i:eHdhV",
-     {service, ident, native, allow_expired, no_delay, min_uid, strip, noenv, no_chdir_home, debug,
-      to_stdout, check, help, version},
-     "[-s|--service SERVICE] [-i|--ident ID] [--native] [--allow-expired] [--no-delay] "
-     "[--min-uid N] [--strip DOMAIN|*] [-e|--noenv] [-H|--no-chdir-home] [-d|--debug] [--stdout] "
-     "[--] [PROG ARG...]"},
+     {service, ident, native, virtual_account, allow_expired, no_delay, min_uid, strip, noenv,
+      no_chdir_home, debug, to_stdout, check, help, version},
+     "[-s|--service SERVICE] [-i|--ident ID] [--native] [--virtual ACCOUNT] [--allow-expired] "
+     "[--no-delay] [--min-uid N] [--strip DOMAIN|*] [-e|--noenv] [-H|--no-chdir-home] [-d|--debug] "
+     "[--stdout] [--] [PROG ARG...]"},
     {"setpw-pam",
      Next::fallback,
      "+:s:i:dhV",
@@ -68,8 +69,8 @@ constexpr KnownLink known_links[] = {
     {"checkpw-ldap",
      Next::either,
      "+:H:D:b:q:w:y:t:hV",
-     {native, allow_expired, starttls, ca, check, help, version},
-     {ldap_usage, " [--native] [--allow-expired] [--] [PROG ARG...]"}},
+     {native, virtual_account, allow_expired, starttls, ca, check, help, version},
+     {ldap_usage, " [--native] [--virtual ACCOUNT] [--allow-expired] [--] [PROG ARG...]"}},
     {"setpw-ldap",
      Next::fallback,
      "+:H:D:b:q:w:y:t:hV",

@@ -34,9 +34,9 @@ struct KnownLink {
     } next;
     // For getopt_long(3). A filter parses its words itself; they end at the first `--`.
     FixedText<20> letters;
-    std::array<LongName, 14> long_options = {};
+    std::array<LongName, 16> long_options = {};
     // For links of ours: the command line without the name. Empty for others.
-    FixedText<240> usage = {};
+    FixedText<280> usage = {};
 
     bool is_ours() const { return !usage.empty(); }
 };
@@ -50,6 +50,7 @@ enum LongOption : int {
     stdout_option,
     min_uid_option,
     strip_option,
+    virtual_option,
     ruid_option,
     starttls_option,
     ca_option,

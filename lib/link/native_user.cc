@@ -28,6 +28,28 @@ bool set_environment(const StoredUser& user) {
            set_variable("EXTRA", extra);
 }
 
+Result<UserIds> ids_of(const Account& account) {
+    auto groups = find_groups(account.name, account.gid);
+    if (!groups) return groups.error();
+    return UserIds{account.uid, account.gid, std::move(*groups)};
+}
+
+// Settles which ids the user has. Every store's answer passes here.
+Result<void> settle_ids(StoredUser& user, const NativeOptions& options) {
+    if (!user.ids && options.virtual_account) {
+        auto ids = ids_of(*options.virtual_account);
+        if (!ids) return ids.error();
+        user.ids = std::move(*ids);
+    }
+    if (user.ids && (user.ids->uid == 0 || user.ids->gid == 0))
+        return trouble("become " + user.name + ": no user gets the uid or the gid of root");
+    if (!user.ids && ::geteuid() == 0 && !is_dovecot())
+        return trouble("run a program for " + user.name +
+                       ": this user has no account, and root runs no program for a user; name the "
+                       "account for such users with --virtual, or do not start the chain as root");
+    return {};
+}
+
 Result<void> take_ids(const UserIds& ids) {
     // Without root only our own ids can be taken.
     if (::geteuid() != 0 && ids.uid == ::getuid() && ids.uid == ::geteuid() &&
@@ -48,13 +70,24 @@ DovecotLookup dovecot_lookup() {
 }
 
 Result<StoredUser> native_user(std::string_view login, const Account& account) {
-    auto groups = find_groups(account.name, account.gid);
-    if (!groups) return groups.error();
-    return StoredUser{std::string{login}, UserIds{account.uid, account.gid, std::move(*groups)},
-                      account.home, account.shell.empty() ? "/bin/sh" : account.shell};
+    auto ids = ids_of(account);
+    if (!ids) return ids.error();
+    return StoredUser{std::string{login}, std::move(*ids), account.home,
+                      account.shell.empty() ? "/bin/sh" : account.shell};
 }
 
-Error run_for_user(Chain next, const StoredUser& user, NativeOptions options, bool is_lookup) {
+Result<Account> find_virtual_account(std::string_view name) {
+    auto account = find_account(name);
+    if (!account) return account.error();
+    if (!*account) return misuse("--virtual: /etc/passwd has no account " + std::string{name});
+    if ((*account)->uid == 0 || (*account)->gid == 0)
+        return misuse("--virtual: " + std::string{name} + " has the uid or the gid of root");
+    return std::move(**account);
+}
+
+Error run_for_user(Chain next, StoredUser user, const NativeOptions& options, bool is_lookup) {
+    if (options.environment)
+        if (auto settled = settle_ids(user, options); !settled) return settled.error();
     if (!is_dovecot() && options.environment) {
         if (user.ids)
             if (auto done = take_ids(*user.ids); !done) return done.error();

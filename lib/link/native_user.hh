@@ -43,18 +43,25 @@ struct StoredUser {
     std::string shell;
 };
 
+// The account ACCOUNT of --virtual, which virtual users become. It is misuse if /etc/passwd has no
+// such account, or if its uid or gid is root's.
+Result<Account> find_virtual_account(std::string_view name);
+
 // Makes such a user of the account, with its groups in /etc/group.
 Result<StoredUser> native_user(std::string_view login, const Account& account);
 
 struct NativeOptions {
     bool environment = true; // false: only USER is set, and the program does the rest itself
     bool change_directory = true;
+    std::optional<Account> virtual_account = {}; // --virtual: what virtual users become
 };
 
 // Takes the user's ids, enters the home, sets the environment, and runs the program in the place of
-// this one. For a virtual user the ids stay as they are; uid 0 is an error. Under Dovecot the ids
-// and the directory stay as they are: the environment tells who the user is, and after a look-up
-// also that it was a look-up. Returns only if something fails.
-Error run_for_user(Chain next, const StoredUser& user, NativeOptions options, bool is_lookup);
+// this one. The uid or gid of root is an error. A virtual user becomes the account of --virtual.
+// Without that option the ids stay as they are, and it is an error if they are root's: root runs no
+// program for a user. Under Dovecot the ids and the directory stay as they are: the environment
+// tells who the user is, and after a look-up also that it was a look-up. Returns only if something
+// fails.
+Error run_for_user(Chain next, StoredUser user, const NativeOptions& options, bool is_lookup);
 
 } // namespace poppass

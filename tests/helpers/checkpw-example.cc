@@ -38,12 +38,13 @@ private:
 
 // The suite adds a row like this to lib/link/link_table.cc, and main is one line:
 // check_link<WordStore>.
-constexpr KnownLink row{
-    "checkpw-example",
-    KnownLink::Next::either,
-    "+:u:hV",
-    {{{"native", no_argument, native_option}, {"check", no_argument, check_option}}},
-    "-u LOGIN:PASSWORD [--native] [--] [PROG ARG...]"};
+constexpr KnownLink row{"checkpw-example",
+                        KnownLink::Next::either,
+                        "+:u:hV",
+                        {{{"native", no_argument, native_option},
+                          {"virtual", required_argument, virtual_option},
+                          {"check", no_argument, check_option}}},
+                        "-u LOGIN:PASSWORD [--native] [--virtual ACCOUNT] [--] [PROG ARG...]"};
 
 } // namespace
 

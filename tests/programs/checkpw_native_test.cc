@@ -55,6 +55,17 @@ struct System : SmallRoot {
     }
 };
 
+using Options = std::vector<std::string>;
+
+const std::string no_account = "this user has no account, and root runs no program for a user";
+
+std::function<void()> as(Ids ids) {
+    return [=] {
+        if (::setgroups(0, nullptr) != 0 || ::setgid(ids.gid) != 0 || ::setuid(ids.uid) != 0)
+            ::_exit(126);
+    };
+}
+
 void check_refused(const Outcome& outcome, int status) {
     CHECK(outcome.status == status);
     CHECK(outcome.out.empty());
@@ -116,7 +127,8 @@ TEST_CASE("wrong, unknown and refused: nothing runs, and nothing is written") {
                 check_refused(system.check("shadow", login, password, {"--native"}, environment),
                               1);
     }
-    CHECK(system.check("shadow", "must", "old", {"--native", "--allow-expired"}).status == 0);
+    CHECK(system.check("shadow", "must", "old", {"--native", "--virtual", "joe", "--allow-expired"})
+              .status == 0);
     check_refused(system.check("missing", "joe", "old"), 111);
     // This is never a fallback chain, whatever it ends in.
     const auto outcome = system.run(
@@ -139,24 +151,145 @@ TEST_CASE("no program is misuse, before the record is read") {
 TEST_CASE("a virtual user: the ids stay as they are, and the home is the file's") {
     const System system;
     if (!system.usable()) return;
+    const auto check = [&](const std::string& file, const std::string& login, Options options) {
+        return parse_next_link(
+            system.check(file, login, "old", std::move(options), {}, as(SmallRoot::ann)).out);
+    };
     for (const std::string file : {"shadow", "dovecot", "pipes"}) {
         CAPTURE(file);
-        const auto seen = parse_next_link(system.check(file, "virtual", "old").out);
+        const auto seen = check(file, "virtual", {"--native"});
         CHECK(seen.ran);
-        CHECK(seen.uids == std::vector<uid_t>{0, 0, 0});
+        CHECK(seen.uids == std::vector<uid_t>{64003, 64003, 64003});
         CHECK(seen.directory == "/");
         CHECK(seen.environment.at("USER") == "virtual");
         CHECK_FALSE(seen.environment.contains("HOME"));
         CHECK_FALSE(seen.environment.contains("SHELL"));
     }
-    const auto seen = parse_next_link(system.check("dovecot", "home", "old").out);
-    CHECK(seen.uids == std::vector<uid_t>{0, 0, 0});
+    const auto seen = check("dovecot", "home", {"--native"});
     CHECK(seen.directory == "/tmp");
     CHECK(seen.environment.at("HOME") == "/tmp");
     // A passwd-file has its own users: that /etc/passwd has an ann too does not matter.
-    const auto ann = parse_next_link(system.check("dovecot", "ann", "old", {"--native", "-H"}).out);
-    CHECK(ann.uids == std::vector<uid_t>{0, 0, 0});
-    CHECK(ann.environment.at("HOME") == "/home/joe");
+    CHECK(check("dovecot", "ann", {"--native", "-H"}).environment.at("HOME") == "/home/joe");
+}
+
+TEST_CASE("root runs no program for a virtual user") {
+    const System system;
+    if (!system.usable()) return;
+    const auto refused = [&](const std::string& file, const std::string& login) {
+        CAPTURE(file);
+        CAPTURE(login);
+        const auto outcome = system.check(file, login, "old");
+        check_refused(outcome, 111);
+        CHECK(outcome.err.find(no_account) != outcome.err.npos);
+        check_refused(system.check(file, login, "bad"), 1);
+    };
+    for (const std::string file : {"shadow", "dovecot", "pipes"}) refused(file, "virtual");
+    refused("dovecot", "home");
+    refused("dovecot", "ann"); // the ann of /etc/passwd is another one
+    // In a file of another account, any login can be invented.
+    REQUIRE(::chown(system.path("/users/shadow").c_str(), 64020, 64020) == 0);
+    refused("shadow", "virtual");
+    // With -e the administrator says that the program takes the ids itself.
+    CHECK(parse_next_link(system.check("shadow", "virtual", "old", {"--native", "-e"}).out).uids ==
+          std::vector<uid_t>{0, 0, 0});
+}
+
+TEST_CASE("--virtual: every user becomes the account that it names") {
+    const System system;
+    if (!system.usable()) return;
+    const auto check = [&](const std::string& file, const std::string& login,
+                           const Environment& environment = {}) {
+        return system.check(file, login, "old", {"--native", "--virtual", "joe"}, environment);
+    };
+    const std::vector<uid_t> joe{64001, 64001, 64001};
+    for (const std::string file : {"shadow", "dovecot", "pipes"}) {
+        CAPTURE(file);
+        const auto seen = parse_next_link(check(file, "virtual").out);
+        CHECK(seen.uids == joe);
+        CHECK(seen.gids == std::vector<gid_t>{64002, 64002, 64002});
+        CHECK(seen.groups == std::vector<gid_t>{64002, 64100, 64101});
+        CHECK(seen.directory == "/");
+        CHECK(seen.environment.at("USER") == "virtual");
+        CHECK_FALSE(seen.environment.contains("HOME"));
+        CHECK_FALSE(seen.environment.contains("SHELL"));
+    }
+    // /etc/passwd is not asked for the login: these are names of its accounts.
+    for (const std::string login : {"ann", "root", "homeless"}) {
+        const auto seen = parse_next_link(check("shadow", login).out);
+        CHECK(seen.uids == joe);
+        CHECK(seen.environment.at("USER") == login);
+        CHECK_FALSE(seen.environment.contains("HOME"));
+    }
+    // The ids and the home that root's file names count.
+    const auto two = parse_next_link(check("dovecot", "two").out);
+    CHECK(two.uids == std::vector<uid_t>{64011, 64011, 64011});
+    CHECK(two.groups == std::vector<gid_t>{64012});
+    const auto home = parse_next_link(check("dovecot", "home").out);
+    CHECK(home.uids == joe);
+    CHECK(home.environment.at("HOME") == "/tmp");
+    CHECK(home.directory == "/tmp");
+    check_refused(check("dovecot", "root"), 111);
+
+    // In a file of the account itself only the home counts.
+    REQUIRE(::chown(system.path("/users/dovecot").c_str(), 64001, 64002) == 0);
+    for (const std::string login : {"home", "root", "half"})
+        CHECK(parse_next_link(check("dovecot", login).out).uids == joe);
+    CHECK(parse_next_link(check("dovecot", "home").out).environment.at("HOME") == "/tmp");
+    // In a file of a third account nothing counts.
+    for (const std::string file : {"dovecot", "shadow"}) {
+        REQUIRE(::chown(system.path("/users/" + file).c_str(), 64020, 64020) == 0);
+        for (const std::string login : {"joe", "root"}) {
+            const auto seen = parse_next_link(check(file, login).out);
+            CHECK(seen.uids == joe);
+            CHECK_FALSE(seen.environment.contains("HOME"));
+        }
+    }
+    CHECK_FALSE(parse_next_link(check("dovecot", "home").out).environment.contains("HOME"));
+}
+
+TEST_CASE("--virtual without root: it is the account already, or 111") {
+    const System system;
+    if (!system.usable()) return;
+    const Options options{"--native", "--virtual", "joe"};
+    CHECK(parse_next_link(
+              system.check("shadow", "virtual", "old", options, {}, as(SmallRoot::joe)).out)
+              .uids == std::vector<uid_t>{64001, 64001, 64001});
+    check_refused(system.check("shadow", "virtual", "old", options, {}, as(SmallRoot::ann)), 111);
+}
+
+TEST_CASE("--virtual that cannot be is misuse, before the record is read") {
+    const System system;
+    if (!system.usable()) return;
+    system.write("/etc/passwd", system.read("/etc/passwd") + "admin:x:64005:0::/:/bin/sh\n");
+    const auto misused = [&](const Options& options, const std::string& says) {
+        auto outcome = system.check("shadow", "joe", "bad", options);
+        CHECK(outcome.status == 2);
+        CHECK(outcome.err.find(says) != outcome.err.npos);
+    };
+    misused({"--native", "--virtual", "nobody"}, "/etc/passwd has no account nobody");
+    misused({"--native", "--virtual", ""}, "/etc/passwd has no account ");
+    misused({"--native", "--virtual", "root"}, "root has the uid or the gid of root");
+    misused({"--native", "--virtual", "admin"}, "admin has the uid or the gid of root");
+    misused({"--native", "-e", "--virtual", "joe"}, "exclude each other");
+    const auto fallback =
+        system.run({.argv = {"/checkpw", "-f", "/users/shadow", "--virtual", "joe", "/bin/false"}});
+    CHECK(fallback.status == 2);
+    CHECK(fallback.err.find("--virtual is for a native chain") != fallback.err.npos);
+}
+
+TEST_CASE("the group of root is nobody's primary group") {
+    const System system;
+    if (!system.usable()) return;
+    system.write("/etc/passwd", system.read("/etc/passwd") + "admin:x:64005:0::/:/bin/sh\n");
+    system.write("/users/admins", "admin:" + hash + aging, 0644);
+    system.write("/users/groups", "group:" + hash + ":64005:0::/:/bin/sh\n", 0644);
+    for (const auto& environment : {Environment{}, dovecot})
+        for (const auto& [file, login] :
+             std::map<std::string, std::string>{{"admins", "admin"}, {"groups", "group"}}) {
+            const auto outcome = system.check(file, login, "old", {"--native"}, environment);
+            check_refused(outcome, 111);
+            CHECK(outcome.err.find("the uid or the gid of root") != outcome.err.npos);
+        }
 }
 
 TEST_CASE("a passwd-file gives the ids of its users only if root owns it") {
@@ -182,11 +315,13 @@ TEST_CASE("a passwd-file gives the ids of its users only if root owns it") {
     REQUIRE(::chown(system.path("/users/dovecot").c_str(), 64020, 64020) == 0);
     for (const std::string login : {"joe", "two", "home", "root", "half", "named"}) {
         CAPTURE(login);
-        const auto seen = parse_next_link(system.check("dovecot", login, "old").out);
+        const auto seen = parse_next_link(
+            system.check("dovecot", login, "old", {"--native"}, {}, as(SmallRoot::ann)).out);
         CHECK(seen.ran);
-        CHECK(seen.uids == std::vector<uid_t>{0, 0, 0});
+        CHECK(seen.uids == std::vector<uid_t>{64003, 64003, 64003});
         CHECK(seen.directory == "/");
         CHECK_FALSE(seen.environment.contains("HOME"));
+        check_refused(system.check("dovecot", login, "old"), 111);
     }
 }
 
@@ -232,12 +367,6 @@ TEST_CASE("-e sets USER, and the ids and the directory stay as they are") {
 TEST_CASE("without root: status 111 unless it runs as the user already") {
     const System system;
     if (!system.usable()) return;
-    const auto as = [](Ids ids) {
-        return [=] {
-            if (::setgroups(0, nullptr) != 0 || ::setgid(ids.gid) != 0 || ::setuid(ids.uid) != 0)
-                ::_exit(126);
-        };
-    };
     const auto seen = parse_next_link(
         system.check("shadow", "joe", "old", {"--native"}, {}, as(SmallRoot::joe)).out);
     CHECK(seen.uids == std::vector<uid_t>{64001, 64001, 64001});
@@ -254,8 +383,9 @@ TEST_CASE("in native mode root does not become the file's owner") {
     if (!system.usable()) return;
     REQUIRE(::chown(system.path("/users").c_str(), 64020, 64020) == 0);
     REQUIRE(::chown(system.path("/users/shadow").c_str(), 64020, 64020) == 0);
-    CHECK(parse_next_link(system.check("shadow", "virtual", "old").out).uids ==
-          std::vector<uid_t>{0, 0, 0});
+    CHECK(parse_next_link(
+              system.check("shadow", "virtual", "old", {"--native", "--virtual", "joe"}).out)
+              .uids == std::vector<uid_t>{64001, 64001, 64001});
 }
 
 TEST_CASE("with a shadow file of another owner, only that owner's account is served") {
@@ -302,6 +432,15 @@ TEST_CASE("Dovecot: the ids stay, the environment names the user, and descriptor
         parse_next_link(system.check("shadow", "virtual", "old", {}, dovecot).out);
     CHECK(virtual_user.environment ==
           std::map<std::string, std::string>{{"DOVECOT_VERSION", "2.3.19"}, {"USER", "virtual"}});
+    const auto mail_account = parse_next_link(
+        system.check("shadow", "virtual", "old", {"--virtual", "joe"}, dovecot).out);
+    CHECK(mail_account.uids == std::vector<uid_t>{0, 0, 0});
+    CHECK(mail_account.environment ==
+          std::map<std::string, std::string>{{"DOVECOT_VERSION", "2.3.19"},
+                                             {"USER", "virtual"},
+                                             {"userdb_uid", "64001"},
+                                             {"userdb_gid", "64002"},
+                                             {"EXTRA", "userdb_uid userdb_gid"}});
     const auto from_line = parse_next_link(system.check("dovecot", "joe", "old", {}, dovecot).out);
     CHECK(from_line.environment.at("userdb_uid") == "64011");
     CHECK(from_line.environment.at("HOME") == "/home/ann");

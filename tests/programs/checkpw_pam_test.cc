@@ -343,13 +343,24 @@ TEST_CASE("a native chain: the program runs as the user, and for no other") {
         is(checker.check({"--native", built("next-link")}, record_of(account.name())), 111,
            "checkpw-pam: enter /nonexistent: No such file or directory\n");
     }
-    SUBCASE("a virtual user: nothing is become") {
-        auto program = checker.program({"--native", built("next-link")}, record_of("virt"));
-        program.environment["HOME"] = "/root";
-        const auto seen = parse_next_link(run(program).out);
-        CHECK(seen.uids == std::vector<uid_t>(3, 0));
-        CHECK(seen.environment.at("USER") == "virt");
-        CHECK_FALSE(seen.environment.contains("HOME"));
+    SUBCASE("a virtual user: not as root") {
+        is(checker.check({"--native", built("next-link")}, record_of("virt")), 111,
+           "checkpw-pam: run a program for virt: this user has no account, and root runs no "
+           "program for a user; name the account for such users with --virtual, or do not start "
+           "the chain as root\n");
+    }
+    SUBCASE("--virtual: every user becomes that account") {
+        const TemporaryDirectory for_all;
+        for (const std::string& login : {std::string{"virt"}, account.name()}) {
+            auto program = checker.program(
+                {"--native", "--virtual", "nobody", "--", reachable("next-link", for_all)},
+                record_of(login));
+            program.environment["HOME"] = "/root";
+            const auto seen = parse_next_link(run(program).out);
+            CHECK(seen.uids == std::vector<uid_t>(3, nobody.uid));
+            CHECK(seen.environment.at("USER") == login);
+            CHECK_FALSE(seen.environment.contains("HOME"));
+        }
     }
     SUBCASE("-e: nothing is become, USER is set") {
         auto program =
@@ -365,7 +376,7 @@ TEST_CASE("a native chain: the program runs as the user, and for no other") {
     SUBCASE("root is never become") {
         const auto refused =
             checker.check({"--native", "--min-uid", "0", built("next-link")}, record_of("root"));
-        is(refused, 111, "checkpw-pam: become uid 0: not allowed\n");
+        is(refused, 111, "checkpw-pam: become root: no user gets the uid or the gid of root\n");
     }
     SUBCASE("a login that the modules map to an account") {
         const Checker mapping{Rules{.authenticate = "ask=? user=" + account.name()}};

@@ -561,6 +561,31 @@ TEST_CASE("checkpw in a native chain") {
     CHECK(guard.failures(Kind::pair) == 0);
 }
 
+TEST_CASE("checkpw in a native chain: root runs no program for a virtual user") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const Guard guard;
+    ::chmod(guard.parent.path().c_str(), 0755);
+    const auto copy = guard.parent.file("checkpw-throttle");
+    write_file(copy, read_file(built("checkpw-throttle")), 0755);
+    const auto file = guard.parent.file("users");
+    write_file(file, "joe:{CRYPT}" + hash_of_old + "::::::\n");
+    const auto attempt = [&](const Words& options) {
+        auto program = guard.program(Words{"--native", built("checkpw"), "--native", "-f", file} +
+                                         options + Words{"/bin/sh", "-c", "id -u"},
+                                     "joe", home, "old");
+        program.argv[0] = copy;
+        return run(program);
+    };
+    const auto refused = attempt({});
+    CHECK(refused.status == 111);
+    CHECK(refused.out == "");
+    CHECK(guard.failures(Kind::pair) == 1);
+    const auto outcome = attempt({"--virtual", "nobody"});
+    CHECK(outcome.status == 0);
+    CHECK(outcome.out == "65534\n");
+    CHECK(guard.failures(Kind::pair) == 0);
+}
+
 TEST_CASE("where the program of a native chain begins") {
     struct Case {
         Words chain;
@@ -577,6 +602,8 @@ TEST_CASE("where the program of a native chain begins") {
         {Words{"/usr/local/sbin/checkpw", "-eH", "-ffile", "-F", "shadow", "--min-uid", "7"} + pop,
          Words{"/usr/local/sbin/checkpw", "-eH", "-ffile", "-F", "shadow", "--min-uid", "7"} +
              mark + pop},
+        {Words{"checkpw", "--native", "--virtual", "vmail"} + pop,
+         Words{"checkpw", "--native", "--virtual", "vmail"} + mark + pop},
         {Words{"checkpw", "--min-uid=7", "--"} + pop,
          Words{"checkpw", "--min-uid=7", "--"} + mark + pop},
         {Words{"checkpw", "-f", "--", "--"} + pop, Words{"checkpw", "-f", "--", "--"} + mark + pop},

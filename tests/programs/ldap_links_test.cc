@@ -287,17 +287,23 @@ TEST_CASE("a native chain: the program runs for a user whose password is right, 
     auto plan = policies();
     plan.entries += user_entry("nobody", "old") + user_entry("daemon", "old");
     const Directory directory{plan};
+    const TemporaryDirectory for_all;
+    const std::string next_link = reachable("next-link", for_all);
+    const bool is_root = ::geteuid() == 0;
+    // joe has no account of the system.
+    const Words as_nobody = is_root ? Words{"--virtual", "nobody"} : Words{};
     const auto native = [&](const std::string& login, const std::string& password,
                             const Words& more = {}) {
         return run({.argv = Words{built("checkpw-ldap")} + directory.options() + Words{"--native"} +
-                            more + Words{built("next-link"), "7", "word"},
+                            more + Words{next_link, "7", "word"},
                     .environment = {{"HOME", "/before"}, {"SHELL", "/before"}},
                     .record = check_record(login, password)});
     };
-    const auto virtual_user = native("joe", "old");
+    const auto virtual_user = native("joe", "old", as_nobody);
     CHECK(virtual_user.status == 7);
     const auto seen = parse_next_link(virtual_user.out);
-    CHECK(seen.argv == Words{built("next-link"), "7", "word"});
+    CHECK(seen.argv == Words{next_link, "7", "word"});
+    if (is_root) CHECK(seen.uids == std::vector<uid_t>(3, nobody.uid));
     CHECK_FALSE(seen.record);
     CHECK(seen.descriptors == std::vector<int>{0, 1, 2});
     CHECK(seen.environment.at("USER") == "joe");
@@ -311,7 +317,7 @@ TEST_CASE("a native chain: the program runs for a user whose password is right, 
         CHECK(refused.status == 1);
         CHECK(refused.out == "");
     }
-    CHECK(native("fay", "old", {"--allow-expired"}).status == 7);
+    CHECK(native("fay", "old", as_nobody + Words{"--allow-expired"}).status == 7);
     CHECK(has(native("daemon", "old").err, "an account of the system, with a uid below 1000"));
     CHECK(run({.argv = Words{built("checkpw-ldap")} + directory.options() + Words{"--native"},
                .record = check_record("joe", "old")})
@@ -322,7 +328,11 @@ TEST_CASE("a native chain: the program runs for a user whose password is right, 
     CHECK(silent.out == "");
     directory.server.thaw();
 
-    if (missing(::geteuid() == 0, "root")) return;
+    if (missing(is_root, "root")) return;
+    const auto as_root = native("joe", "old");
+    CHECK(as_root.status == 111);
+    CHECK(as_root.out == "");
+    CHECK(has(as_root.err, "root runs no program for a user"));
     // It becomes the account of /etc/passwd and enters its home, or it runs nothing.
     const auto account = native("nobody", "old");
     CHECK(account.status == 111);

@@ -181,6 +181,7 @@ TEST_CASE("checkpw-throttle before checkpw") {
                        "-f",
                        users.path,
                        "--native",
+                       "-e",
                        "/bin/true"};
     CHECK(check(native, "192.0.2.2", "old") == 0);
     CHECK(check(native, "192.0.2.2", "wrong") == 1);
