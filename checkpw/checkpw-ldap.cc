@@ -16,7 +16,8 @@ public:
         return options_.take(option, value);
     }
 
-    Result<void> prepare(bool) override {
+    Result<void> prepare(bool native) override {
+        options_.named = native;
         if (auto good = options_.complete(); !good) return good;
         return directory_.prepare();
     }
@@ -24,9 +25,7 @@ public:
     Result<Answer> judge(const Question& question) override {
         auto answer = question.ask == Ask::password ? judge_password(question) : look_up(question);
         if (!answer || answer->finding != Finding::right || !question.native) return answer;
-        if (question.virtual_uid)
-            return Answer{Finding::right, StoredUser{.name = std::string{question.login}}};
-        return find_person(question.login);
+        return find_person(question);
     }
 
     void look_over(Report& report) override { directory_.look_over(report); }
@@ -47,6 +46,7 @@ private:
             return directory_.log_in(server, question.login, question.password, deadline);
         });
         if (!login) return login.error();
+        name_ = login->name;
         switch (login->bound.standing) {
         case LdapStanding::accepted: return Answer{Finding::right};
         case LdapStanding::must_change:
@@ -61,30 +61,39 @@ private:
         // No server tells whether a user may log in without a password.
         if (question.ask == Ask::credentials_lookup) return Answer{Finding::refused};
         const auto found = ask_in_turn([&](const LdapUri& server, Clock::time_point deadline) {
-            return directory_.has_user(server, question.login, deadline);
+            return directory_.look_up(server, question.login, deadline);
         });
         if (!found) return found.error();
+        if (*found) name_ = (*found)->name;
         return Answer{*found ? Finding::right : Finding::unknown};
     }
 
-    // The user for whom a native chain runs its program. /etc/passwd tells the user's ids; a name
-    // that is not there is a virtual user. A user of the directory must not become an account of
-    // the system.
-    Result<Answer> find_person(std::string_view login) {
-        constexpr uid_t first_person = 1000;
-        const auto account = find_account(login);
-        if (!account) return account.error();
-        if (!*account) return Answer{Finding::right, StoredUser{.name = std::string{login}}};
-        if ((*account)->uid < first_person)
-            return Answer{Finding::refused,
-                          {},
-                          "refused: the name is that of an account of the "
-                          "system, with a uid below 1000"};
-        auto user = native_user(login, **account);
-        if (!user) return user.error();
-        return Answer{Finding::right, std::move(*user)};
+    static Answer refuse(std::string why) {
+        return {Finding::refused, {}, "refused: " + std::move(why)};
     }
 
+    // The user for whom a native chain runs its program, by the directory's own name: the client's
+    // may be one of many that the directory takes for it. /etc/passwd tells the user's ids; a name
+    // that is not there is a virtual user. A user of the directory must not become an account of
+    // the system.
+    Result<Answer> find_person(const Question& question) const {
+        constexpr uid_t first_person = 1000;
+        const std::string user = name_.value_or(std::string{question.login});
+        const auto account = question.virtual_uid ? Result<std::optional<Account>>{std::nullopt}
+                                                  : find_account(user);
+        if (!account) return account.error();
+        if (!name_ && !*account)
+            return refuse("the server does not say what the user is called, and no account of the "
+                          "system has this name");
+        if (!*account) return Answer{Finding::right, StoredUser{.name = user}};
+        if ((*account)->uid < first_person)
+            return refuse("the name is that of an account of the system, with a uid below 1000");
+        auto person = native_user(user, **account);
+        if (!person) return person.error();
+        return Answer{Finding::right, std::move(*person)};
+    }
+
+    std::optional<std::string> name_; // the user's, in the directory
     LdapOptions options_;
     LdapDirectory directory_{options_};
 };

@@ -1,8 +1,10 @@
 #include "ldap/directory.hh"
 
 #include "base/fd.hh"
+#include "base/text.hh"
 #include "ldap/library.hh"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,6 +44,7 @@ Result<void> read_password_file(const std::string& path, Secret& into) {
 
 Result<void> LdapDirectory::prepare() {
     prepare_libldap();
+    if (options_.user_dn.empty()) comparisons_ = find_comparisons(options_.filter);
     if (!options_.user_dn.empty() &&
         !is_dn(*expand_ldap_template(options_.user_dn, "user@domain", LdapSyntax::dn)))
         return misuse("-D: not a DN: " + options_.user_dn);
@@ -51,15 +54,58 @@ Result<void> LdapDirectory::prepare() {
 
 // The user's DN, or the filter that finds it.
 std::optional<std::string> LdapDirectory::expand(std::string_view login) const {
+    if (!is_ldap_login(login, options_.utf8)) return std::nullopt;
     const bool search = options_.user_dn.empty();
     return expand_ldap_template(search ? options_.filter : options_.user_dn, login,
                                 search ? LdapSyntax::filter : LdapSyntax::dn);
 }
 
-Result<std::optional<std::string>> LdapDirectory::find_user(LdapSession& session,
-                                                            const std::string& expanded,
-                                                            Clock::time_point deadline) const {
-    if (!options_.user_dn.empty()) return std::optional{expanded};
+// Whether the login is what an attribute of the entry says, apart from the case of ASCII letters.
+bool LdapDirectory::is_name_of(const LdapEntry& entry, std::string_view login) const {
+    for (const LdapComparison& comparison : comparisons_) {
+        const auto wanted = expand_ldap_template(comparison.text, login, LdapSyntax::plain);
+        const auto equals = [&](const LdapEntry::Value& value) {
+            return wanted && same_but_for_case(value.value, *wanted);
+        };
+        if (std::any_of(entry.values.begin(), entry.values.end(), equals)) return true;
+    }
+    return false;
+}
+
+// The one value of the attribute --name.
+Result<std::string> LdapDirectory::stored_name(const LdapEntry& entry) const {
+    std::vector<std::string_view> names;
+    for (const auto& [attribute, value] : entry.values)
+        if (same_but_for_case(attribute, options_.name_attribute)) names.push_back(value);
+    if (names.size() == 1 && is_ldap_login(names.front(), options_.utf8))
+        return std::string{names.front()};
+    return Error{ExitStatus::rejected,
+                 entry.dn + ": " + options_.name_attribute +
+                     " must have one value, which can be the user's name (--name, --utf8)",
+                 0};
+}
+
+// The name in the DN of the user's entry. Where the template has the domain outside of the first
+// RDN, the name has it too: without it, two users could have one name.
+std::optional<std::string> LdapDirectory::name_from_dn(const std::string& dn,
+                                                       std::string_view login) const {
+    auto name = first_rdn_value(dn);
+    if (!name) return std::nullopt;
+    const std::string_view rdn = std::string_view{options_.user_dn}.substr(
+        0, std::min(options_.user_dn.find(','), options_.user_dn.size()));
+    const bool whole = rdn.find("%s") != rdn.npos || rdn.find("%d") != rdn.npos;
+    if (!whole && options_.user_dn.find("%d") != options_.user_dn.npos)
+        *name += lower(login.substr(login.rfind('@')));
+    if (!is_ldap_login(*name, options_.utf8)) return std::nullopt;
+    return name;
+}
+
+// The user whom the search finds by this login. It is a refusal (rejected) if the entry does not
+// have this name and the directory takes the one for the other.
+Result<std::optional<LdapUser>> LdapDirectory::search(LdapSession& session,
+                                                      const std::string& filter,
+                                                      std::string_view login,
+                                                      Clock::time_point deadline) const {
     if (!options_.service_dn.empty()) {
         const auto bound = session.bind(options_.service_dn, service_password_.view(), deadline);
         if (!bound) return bound.error();
@@ -67,7 +113,24 @@ Result<std::optional<std::string>> LdapDirectory::find_user(LdapSession& session
             return trouble("the service account " + options_.service_dn + " is refused" +
                            (bound->reason.empty() ? "" : ": " + bound->reason));
     }
-    return session.find(options_.base, expanded, deadline);
+    std::vector<std::string> attributes;
+    for (const LdapComparison& comparison : comparisons_)
+        attributes.push_back(comparison.attribute);
+    if (options_.named) attributes.push_back(options_.name_attribute);
+    const auto entry = session.find(options_.base, filter, attributes, deadline);
+    if (!entry) return entry.error();
+    if (!*entry) return std::optional<LdapUser>{};
+    if (!is_name_of(**entry, login))
+        return Error{ExitStatus::rejected,
+                     (*entry)->dn + ": no value of " + comparisons_.front().attribute +
+                         " that may be read is the login",
+                     0};
+    LdapUser user{(*entry)->dn, {}};
+    if (!options_.named) return std::optional{std::move(user)};
+    auto name = stored_name(**entry);
+    if (!name) return name.error();
+    user.name = std::move(*name);
+    return std::optional{std::move(user)};
 }
 
 Result<LdapLogin> LdapDirectory::log_in(const LdapUri& server, std::string_view login,
@@ -75,35 +138,47 @@ Result<LdapLogin> LdapDirectory::log_in(const LdapUri& server, std::string_view 
                                         Clock::time_point deadline) const {
     const LdapBound unknown{LdapStanding::not_known, {}};
     const auto expanded = expand(login);
-    if (password.empty() || !expanded) return LdapLogin{unknown, {}};
+    if (password.empty() || !expanded) return LdapLogin{unknown, {}, {}};
     auto session = LdapSession::open(server, options_.security, deadline);
     if (!session) return session.error();
-    const auto dn = find_user(*session, *expanded, deadline);
-    if (!dn) return dn.error();
-    if (!*dn) return LdapLogin{unknown, {}};
-    auto bound = session->bind(**dn, password, deadline);
+    const bool by_search = options_.user_dn.empty();
+    auto user = by_search ? search(*session, *expanded, login, deadline)
+                          : Result<std::optional<LdapUser>>{LdapUser{*expanded, {}}};
+    if (!user) return user.error();
+    if (!*user) return LdapLogin{unknown, {}, {}};
+    auto bound = session->bind((*user)->dn, password, deadline);
     if (!bound) return bound.error();
     const bool accepted =
         bound->standing == LdapStanding::accepted || bound->standing == LdapStanding::must_change;
-    if (!accepted) return LdapLogin{std::move(*bound), {}};
-    return LdapLogin{std::move(*bound), std::move(*session)};
+    if (!accepted) return LdapLogin{std::move(*bound), {}, {}};
+    if (!by_search && (options_.named || options_.utf8)) {
+        const auto told = session->who_am_i(deadline);
+        if (!told) return told.error();
+        if (options_.utf8 && !same_dn(*told, *expanded))
+            return Error{ExitStatus::rejected, *expanded + ": the server does not call it so", 0};
+        (*user)->name = name_from_dn(*told, login);
+    }
+    return LdapLogin{std::move(*bound), std::move(*session), std::move((*user)->name)};
 }
 
-Result<bool> LdapDirectory::has_user(const LdapUri& server, std::string_view login,
-                                     Clock::time_point deadline) const {
+Result<std::optional<LdapUser>> LdapDirectory::look_up(const LdapUri& server,
+                                                       std::string_view login,
+                                                       Clock::time_point deadline) const {
     const auto expanded = expand(login);
-    if (!expanded) return false;
+    if (!expanded) return std::optional<LdapUser>{};
     auto session = LdapSession::open(server, options_.security, deadline);
     if (!session) return session.error();
-    if (!options_.user_dn.empty()) return session->exists(*expanded, deadline);
-    const auto dn = find_user(*session, *expanded, deadline);
-    if (!dn) return dn.error();
-    return dn->has_value();
+    if (options_.user_dn.empty()) return search(*session, *expanded, login, deadline);
+    const auto entry = session->read(*expanded, deadline);
+    if (!entry) return entry.error();
+    if (!*entry || (options_.utf8 && !same_dn((*entry)->dn, *expanded)))
+        return std::optional<LdapUser>{};
+    return std::optional{LdapUser{(*entry)->dn, name_from_dn((*entry)->dn, login)}};
 }
 
 void LdapDirectory::look_over(Report& report) const {
     for (const LdapUri& server : options_.servers) {
-        const auto found = has_user(server, "poppass-check", Clock::now() + options_.limit);
+        const auto found = look_up(server, "poppass-check", Clock::now() + options_.limit);
         if (found)
             report.ok(server.text(), "answers");
         else

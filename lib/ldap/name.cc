@@ -217,10 +217,11 @@ std::optional<std::string> expand_ldap_template(std::string_view text, std::stri
             complete = false;
             return;
         }
-        if (syntax == LdapSyntax::dn)
-            append_to_dn(result, value);
-        else
-            append_to_filter(result, value);
+        switch (syntax) {
+        case LdapSyntax::dn: return append_to_dn(result, value);
+        case LdapSyntax::filter: return append_to_filter(result, value);
+        case LdapSyntax::plain: result += value;
+        }
     };
     read_template(
         text, [&](std::string_view piece) { result += piece; },

@@ -41,8 +41,9 @@ std::optional<std::size_t> find_referred(std::string_view referral,
 // if the template does not hold all of the login; the error calls the template `name`.
 Result<void> check_ldap_template(std::string_view name, std::string_view text);
 
-// Where a value goes. It is escaped by RFC 4514, section 2.4, or RFC 4515, section 3.
-enum class LdapSyntax { dn, filter };
+// Where a value goes. It is escaped by RFC 4514, section 2.4, or RFC 4515, section 3; in plain text
+// it stays as it is.
+enum class LdapSyntax { dn, filter, plain };
 
 // Fills the template in. Returns nothing if a value would be empty or the login is not UTF-8: the
 // directory has no such user.

@@ -1,6 +1,7 @@
 #include "ldap/options.hh"
 
 #include "base/settings.hh"
+#include "ldap/login_name.hh"
 #include "link/link_table.hh"
 
 #include <algorithm>
@@ -46,6 +47,8 @@ Result<void> LdapOptions::take(int option, std::string_view value) {
     case 'w': return take_text(service_dn, "-w", value);
     case 'y': return take_text(service_password_file, "-y", value);
     case ca_option: return take_text(security.ca, "--ca", value);
+    case name_option: return take_text(name_attribute, "--name", value);
+    case utf8_option: utf8 = true; return {};
     case starttls_option: security.starttls = true; return {};
     case allow_expired_option: return {}; // a change is for those whose password has expired, too
     default: return misuse("no such option");
@@ -56,13 +59,21 @@ Result<void> LdapOptions::complete() {
     if (servers.empty()) return misuse("-H must name a directory server");
     if (user_dn.empty() == base.empty())
         return misuse("either -D, the user's DN, or -b, where to search for it, must be given");
-    if (base.empty() && !(filter.empty() && service_dn.empty()))
-        return misuse("-q and -w are for a search: with -b");
+    if (base.empty() && !(filter.empty() && service_dn.empty() && name_attribute.empty()))
+        return misuse("-q, -w and --name are for a search: with -b");
     if (service_dn.empty() != service_password_file.empty()) return misuse("-w and -y go together");
     if (filter.empty()) filter = "(uid=%u)";
     const bool search = user_dn.empty();
     if (auto good = check_ldap_template(search ? "-q" : "-D", search ? filter : user_dn); !good)
         return good.error();
+    if (search && find_comparisons(filter).empty())
+        return misuse(
+            "-q must compare an attribute with the login for equality, as (uid=%u) does: " +
+            filter);
+    // One uid may be in several domains: two users would get one name.
+    if (search && named && name_attribute.empty() && filter.find("%d") != filter.npos)
+        return misuse("-q splits the login: say with --name which attribute names the user");
+    if (name_attribute.empty()) name_attribute = "uid";
 
     bool tls = false;
     for (const LdapUri& server : servers) {

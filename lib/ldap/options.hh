@@ -17,12 +17,16 @@ struct LdapOptions {
     std::string filter;                // -q
     std::string service_dn;            // -w
     std::string service_password_file; // -y
+    std::string name_attribute;        // --name: of a search, has the user's name
+    bool utf8 = false;                 // --utf8: logins that are not ASCII
+    bool named = false;                // the name of the user is needed
     LdapSecurity security;             // --starttls, --ca
     std::chrono::seconds limit{0};     // -t: how long one server may take
     // Takes an option as getopt_long returned it; a bad value is misuse.
     Result<void> take(int option, std::string_view value);
 
-    // After the last option: whether they fit together, and defaults for those not given.
+    // After the last option, with `named` set: whether they fit together, and defaults for those
+    // not given.
     Result<void> complete();
 };
 

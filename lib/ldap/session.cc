@@ -211,18 +211,39 @@ Result<LdapBound> LdapSession::bind(const std::string& dn, std::string_view pass
     }
 }
 
+LdapEntry LdapSession::read_entry(LDAPMessage* message) {
+    LdapEntry entry;
+    char* const dn = ::ldap_get_dn(ld_.get(), message);
+    if (dn != nullptr) entry.dn = dn;
+    ::ldap_memfree(dn);
+    BerElement* position = nullptr;
+    for (char* name = ::ldap_first_attribute(ld_.get(), message, &position); name != nullptr;
+         name = ::ldap_next_attribute(ld_.get(), message, position)) {
+        berval** const values = ::ldap_get_values_len(ld_.get(), message, name);
+        for (berval** value = values; value != nullptr && *value != nullptr; ++value)
+            entry.values.push_back({name, {(*value)->bv_val, (*value)->bv_len}});
+        ::ldap_value_free_len(values);
+        ::ldap_memfree(name);
+    }
+    ::ber_free(position, 0);
+    return entry;
+}
+
 Result<LdapSession::Found> LdapSession::search(const std::string& base, int scope,
                                                const std::string& filter,
+                                               const std::vector<std::string>& attributes,
                                                Clock::time_point deadline) {
     wire_->set_deadline(deadline);
-    char no_attributes[] = LDAP_NO_ATTRS;
-    char* attributes[] = {no_attributes, nullptr};
+    std::vector<char*> wanted;
+    for (const auto& attribute : attributes) wanted.push_back(const_cast<char*>(attribute.c_str()));
+    wanted.push_back(nullptr);
     LdapTime limit = time_left(deadline);
     limit.tv_sec += 1;      // the server counts whole seconds, from one on
     constexpr int most = 2; // enough to see that there is more than one
     int id = 0;
-    const int code = ::ldap_search_ext(ld_.get(), base.c_str(), scope, filter.c_str(), attributes,
-                                       0, nullptr, nullptr, as_timeval(limit), most, &id);
+    const int code =
+        ::ldap_search_ext(ld_.get(), base.c_str(), scope, filter.c_str(), wanted.data(), 0, nullptr,
+                          nullptr, as_timeval(limit), most, &id);
     if (code == LDAP_FILTER_ERROR) return misuse("not a filter: " + filter);
     if (code != LDAP_SUCCESS) return library_trouble("search", code);
     const auto message = wait(id, LDAP_RES_SEARCH_RESULT);
@@ -231,35 +252,55 @@ Result<LdapSession::Found> LdapSession::search(const std::string& base, int scop
     if (!answer) return answer.error();
     Found found{std::move(*answer), {}};
     for (LDAPMessage* entry = ::ldap_first_entry(ld_.get(), message->get()); entry != nullptr;
-         entry = ::ldap_next_entry(ld_.get(), entry)) {
-        char* const dn = ::ldap_get_dn(ld_.get(), entry);
-        found.dns.emplace_back(dn == nullptr ? "" : dn);
-        ::ldap_memfree(dn);
-    }
+         entry = ::ldap_next_entry(ld_.get(), entry))
+        found.entries.push_back(read_entry(entry));
     return found;
 }
 
-Result<std::optional<std::string>>
-LdapSession::find(const std::string& base, const std::string& filter, Clock::time_point deadline) {
-    auto found = search(base, LDAP_SCOPE_SUBTREE, filter, deadline);
+Result<std::optional<LdapEntry>> LdapSession::find(const std::string& base,
+                                                   const std::string& filter,
+                                                   const std::vector<std::string>& attributes,
+                                                   Clock::time_point deadline) {
+    auto found = search(base, LDAP_SCOPE_SUBTREE, filter, attributes, deadline);
     if (!found) return found.error();
-    if (found->dns.size() > 1)
+    if (found->entries.size() > 1)
         return Error{ExitStatus::rejected, name_ + ": the search finds more than one entry", 0};
     if (found->answer.code != LDAP_SUCCESS)
         return server_trouble("search " + base, code_text(found->answer.code, found->answer.text));
-    if (found->dns.empty()) return std::optional<std::string>{};
-    return std::optional{std::move(found->dns.front())};
+    if (found->entries.empty()) return std::optional<LdapEntry>{};
+    return std::optional{std::move(found->entries.front())};
 }
 
-Result<bool> LdapSession::exists(const std::string& dn, Clock::time_point deadline) {
-    const auto found = search(dn, LDAP_SCOPE_BASE, "(objectClass=*)", deadline);
+Result<std::optional<LdapEntry>> LdapSession::read(const std::string& dn,
+                                                   Clock::time_point deadline) {
+    auto found = search(dn, LDAP_SCOPE_BASE, "(objectClass=*)", {LDAP_NO_ATTRS}, deadline);
     if (!found) return found.error();
     switch (found->answer.code) {
-    case LDAP_SUCCESS: return !found->dns.empty();
+    case LDAP_SUCCESS:
+        if (found->entries.empty()) return std::optional<LdapEntry>{};
+        return std::optional{std::move(found->entries.front())};
     case LDAP_NO_SUCH_OBJECT:
-    case LDAP_INVALID_DN_SYNTAX: return false;
+    case LDAP_INVALID_DN_SYNTAX: return std::optional<LdapEntry>{};
     default: return server_trouble("search", code_text(found->answer.code, found->answer.text));
     }
+}
+
+Result<std::string> LdapSession::who_am_i(Clock::time_point deadline) {
+    wire_->set_deadline(deadline);
+    int id = 0;
+    const int code = ::ldap_whoami(ld_.get(), nullptr, nullptr, &id);
+    if (code != LDAP_SUCCESS) return library_trouble("ask who is bound", code);
+    const auto message = wait(id, LDAP_RES_EXTENDED);
+    if (!message) return server_trouble("ask who is bound", message.error().message());
+    const auto answer = read_answer(*message);
+    if (!answer) return answer.error();
+    if (answer->code != LDAP_SUCCESS) return std::string{}; // it does not know the question
+    berval* told = nullptr;
+    const int parsed = ::ldap_parse_whoami(ld_.get(), message->get(), &told);
+    const std::string name = told == nullptr ? "" : std::string{told->bv_val, told->bv_len};
+    ::ber_bvfree(told);
+    if (parsed != LDAP_SUCCESS) return library_trouble("ask who is bound", parsed);
+    return name.starts_with("dn:") ? name.substr(3) : std::string{};
 }
 
 LdapChange LdapSession::change_password(std::string_view old_password,

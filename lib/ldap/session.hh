@@ -32,6 +32,15 @@ struct LdapBound {
     std::string reason; // refused: the server's, for the log
 };
 
+struct LdapEntry {
+    struct Value {
+        std::string attribute; // as the server writes it
+        std::string value;
+    };
+    std::string dn;
+    std::vector<Value> values;
+};
+
 // How a change of a password ended.
 struct LdapChange {
     enum class How {
@@ -58,13 +67,18 @@ public:
     Result<LdapBound> bind(const std::string& dn, std::string_view password,
                            Clock::time_point deadline);
 
-    // The DN of the one entry that the filter finds at and below the base; nothing if it finds
-    // none. More than one is a refusal (rejected). A malformed filter is misuse.
-    Result<std::optional<std::string>> find(const std::string& base, const std::string& filter,
-                                            Clock::time_point deadline);
+    // The one entry that the filter finds at and below the base, with the values of these
+    // attributes that may be read; nothing if it finds none. More than one entry is a refusal
+    // (rejected). A malformed filter is misuse.
+    Result<std::optional<LdapEntry>> find(const std::string& base, const std::string& filter,
+                                          const std::vector<std::string>& attributes,
+                                          Clock::time_point deadline);
 
-    // Whether there is an entry with this DN that may be read.
-    Result<bool> exists(const std::string& dn, Clock::time_point deadline);
+    // The entry with this DN, without values; nothing if there is none that may be read.
+    Result<std::optional<LdapEntry>> read(const std::string& dn, Clock::time_point deadline);
+
+    // The DN that the server has for the user that is bound (RFC 4532); empty if it tells none.
+    Result<std::string> who_am_i(Clock::time_point deadline);
 
     // Changes the password of the user that is bound (RFC 3062).
     LdapChange change_password(std::string_view old_password, std::string_view new_password,
@@ -91,13 +105,14 @@ private:
 
     struct Found {
         Answer answer;
-        std::vector<std::string> dns;
+        std::vector<LdapEntry> entries;
     };
 
     LdapSession(std::unique_ptr<LdapWire> wire, const LdapUri& server)
         : wire_(std::move(wire)), ld_(wire_->make_handle(server)), name_(server.text()) {}
     Result<Found> search(const std::string& base, int scope, const std::string& filter,
-                         Clock::time_point deadline);
+                         const std::vector<std::string>& attributes, Clock::time_point deadline);
+    LdapEntry read_entry(LDAPMessage* message);
     Result<void> set_options(const LdapSecurity& security);
     Result<void> ask_for_tls();
     Result<void> start_tls(const LdapSecurity& security);

@@ -29,6 +29,8 @@ constexpr LongName debug{"debug", no_argument, 'd'};
 constexpr LongName to_stdout{"stdout", no_argument, stdout_option};
 constexpr LongName starttls{"starttls", no_argument, starttls_option};
 constexpr LongName ca{"ca", required_argument, ca_option};
+constexpr LongName name{"name", required_argument, name_option};
+constexpr LongName utf8{"utf8", no_argument, utf8_option};
 constexpr LongName list{"list", no_argument, list_option};
 constexpr LongName clear{"clear", required_argument, clear_option};
 constexpr LongName passed{"passed", required_argument, passed_option};
@@ -37,8 +39,8 @@ constexpr LongName help{"help", no_argument, 'h'};
 constexpr LongName version{"version", no_argument, 'V'};
 
 constexpr char ldap_usage[] =
-    "-H URI[ URI...] (-D DN | -b BASE [-q FILTER] [-w BINDDN -y PASSWORDFILE]) [--starttls] "
-    "[--ca FILE] [-t SECONDS]";
+    "-H URI[ URI...] (-D DN | -b BASE [-q FILTER] [-w BINDDN -y PASSWORDFILE] [--name ATTRIBUTE]) "
+    "[--utf8] [--starttls] [--ca FILE] [-t SECONDS]";
 
 constexpr KnownLink known_links[] = {
     {"checkpw",
@@ -69,12 +71,12 @@ constexpr KnownLink known_links[] = {
     {"checkpw-ldap",
      Next::either,
      "+:H:D:b:q:w:y:t:hV",
-     {native, virtual_account, allow_expired, starttls, ca, check, help, version},
+     {native, virtual_account, allow_expired, starttls, ca, name, utf8, check, help, version},
      {ldap_usage, " [--native] [--virtual ACCOUNT] [--allow-expired] [--] [PROG ARG...]"}},
     {"setpw-ldap",
      Next::fallback,
      "+:H:D:b:q:w:y:t:hV",
-     {allow_expired, starttls, ca, check, help, version},
+     {allow_expired, starttls, ca, name, utf8, check, help, version},
      {ldap_usage, " [--allow-expired] [--] [PROG ARG...]"}},
     {"checkpw-throttle",
      Next::guard,

@@ -54,6 +54,8 @@ enum LongOption : int {
     ruid_option,
     starttls_option,
     ca_option,
+    name_option,
+    utf8_option,
     list_option,
     clear_option,
     passed_option,

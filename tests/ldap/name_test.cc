@@ -1,4 +1,5 @@
 // URIs of servers, referrals, logins in DNs and filters, and the texts of servers.
+#include "ldap/login_name.hh"
 #include "ldap/name.hh"
 #include "ldap/server_text.hh"
 
@@ -233,6 +234,55 @@ TEST_CASE("every byte comes out as it went in") {
         CHECK(in_dn.find_first_of(",+\"<>;=# ") == in_dn.npos);
         CHECK(in_filter.find_first_of("()*") == in_filter.npos);
     }
+}
+
+TEST_CASE("which logins a directory is asked for") {
+    for (const std::string login : {"joe", "JOE", "two words", "joe@example.org", "#,+\"\\<>;=~"}) {
+        CHECK(is_ldap_login(login, false));
+        CHECK(is_ldap_login(login, true));
+    }
+    for (const std::string login : {"", " ", " joe", "joe ", "two  words", "a\tb", "a\x7f", "\n"}) {
+        CAPTURE(login);
+        CHECK_FALSE(is_ldap_login(login, false));
+        CHECK_FALSE(is_ldap_login(login, true));
+    }
+    for (const std::string login : {"j\xc3\xb6rg", "j\xc3\xb6rg@example.org", "\xef\xbd\x8aoe"}) {
+        CHECK_FALSE(is_ldap_login(login, false));
+        CHECK(is_ldap_login(login, true));
+    }
+    CHECK_FALSE(is_ldap_login("joe@\xef\xbd\x8e.example", true));
+    CHECK(is_ldap_login("j\xc3\xb6rg@home@example.org", true));
+}
+
+TEST_CASE("what a filter compares with the login") {
+    const auto found = [](std::string_view filter) {
+        std::string all;
+        for (const auto& [attribute, text] : find_comparisons(filter))
+            all += attribute + " " + text + ";";
+        return all;
+    };
+    CHECK(found("(uid=%u)") == "uid %u;");
+    CHECK(found("(|(uid=%u)(mail=%s)(mail=%u@%d))") == "uid %u;mail %s;mail %u@%d;");
+    CHECK(found("(&(objectClass=person)(ou=%d)(!(uid=%u)))") == "uid %u;");
+    CHECK(found("(uid:caseExactMatch:=%u)") == "uid %u;");
+    CHECK(found("(cn;lang-de=%u)") == "cn;lang-de %u;");
+    for (const std::string_view filter :
+         {"(uid=%u*)", "(uid=*%u)", "(uid~=%u)", "(uid>=%u)", "(uid<=%u)", "(:dn:=%u)", "(%u)",
+          "(uid=\\2a%u)", "(ou=%d)", "(=%u)", "", "((("})
+        CHECK(found(filter) == "");
+}
+
+TEST_CASE("the name in a DN, and DNs that are equal") {
+    CHECK(first_rdn_value("uid=joe,ou=people") == "joe");
+    CHECK(first_rdn_value("uid=two\\20words\\2C x,ou=people") == "two words, x");
+    CHECK(first_rdn_value("UID=j\xc3\xb6rg") == "j\xc3\xb6rg");
+    for (const std::string text : {"", "joe", "uid=a+cn=b,ou=people", "uid"})
+        CHECK_FALSE(first_rdn_value(text));
+    CHECK(same_dn("uid=joe,ou=people", "UID=Joe, OU=People"));
+    CHECK_FALSE(same_dn("uid=joe,ou=people", "uid=joe"));
+    CHECK_FALSE(same_dn("uid=joe", "uid=\xef\xbd\x8aoe"));
+    CHECK_FALSE(same_dn("", ""));
+    CHECK_FALSE(same_dn("joe", "joe"));
 }
 
 TEST_CASE("a refusal's reason: the policy's, the server's own, or the code's") {

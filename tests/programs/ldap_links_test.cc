@@ -339,6 +339,141 @@ TEST_CASE("a native chain: the program runs for a user whose password is right, 
     CHECK(has(account.err, "enter /nonexistent"));
 }
 
+TEST_CASE("one user has one name: what the directory takes for it is refused") {
+    if (no_slapd()) return;
+    auto plan = policies();
+    plan.entries += user_entry("two words", "old") + "dn: uid=j\xc3\xb6rg," + people +
+                    "\nobjectClass: inetOrgPerson\nuid: j\xc3\xb6rg\ncn: j\nsn: j\n"
+                    "userPassword: old\n\n";
+    const Directory directory{plan};
+    const auto template_utf8 = directory.options() + Words{"--utf8"};
+    const auto search_utf8 = directory.search() + Words{"--utf8"};
+    // Blanks, a no-break space, a soft hyphen, and letters that are fullwidth, circled and
+    // mathematical.
+    for (const std::string login : {" joe", "joe ", "two  words", "joe\xc2\xa0",
+                                    "jo\xc2\xad"
+                                    "e",
+                                    "\xef\xbd\x8aoe", "\xe2\x93\x99oe", "\xf0\x9d\x90\xa3oe"}) {
+        CAPTURE(login);
+        for (const Words& options :
+             {directory.options(), directory.search(), template_utf8, search_utf8}) {
+            CHECK(check(options, login, "old").status == 1);
+            const auto set = change(options, login, "old", "fresh one");
+            CHECK(set.status == 1);
+            CHECK(set.out == wrong_words);
+        }
+    }
+    CHECK(directory.binds("joe", "old"));
+    CHECK(directory.binds("two words", "old"));
+    for (const std::string login : {"joe", "JOE", "two words", "Two Words"})
+        for (const Words& options :
+             {directory.options(), directory.search(), template_utf8, search_utf8})
+            CHECK(check(options, login, "old").status == 0);
+    for (const Words& options : {template_utf8, search_utf8}) {
+        CHECK(check(options, "j\xc3\xb6rg", "old").status == 0);
+        CHECK(check(options, "J\xc3\xb6RG", "old").status == 0);
+        CHECK(check(options, "J\xc3\x96RG", "old").status == 1);  // its own case
+        CHECK(check(options, "jo\xcc\x88rg", "old").status == 1); // decomposed
+    }
+    CHECK(check(directory.options(), "j\xc3\xb6rg", "old").status == 1);
+    CHECK(check(directory.search(), "j\xc3\xb6rg", "old").status == 1);
+}
+
+TEST_CASE("an attribute that the filter compares must show the login") {
+    if (no_slapd()) return;
+    auto plan = policies();
+    plan.access = "access to attrs=userPassword by self =xw by anonymous auth by * none\n"
+                  "access to attrs=mail by * =scd\n" // it can be searched, and not read
+                  "access to * by * read\n";
+    const Directory directory{plan};
+    CHECK(check(directory.search(), "joe", "old").status == 0);
+    const auto hidden =
+        check(directory.search("(mail=%s)") + next_link(), "joe@example.org", "old");
+    CHECK(hidden.status == 1);
+    CHECK(hidden.err == "checkpw-ldap: uid=joe,ou=people,dc=example,dc=org: no value of mail that "
+                        "may be read is the login\n");
+    // One of them is enough.
+    CHECK(check(directory.search("(|(mail=%s)(uid=%u))"), "joe", "old").status == 0);
+    CHECK(check(directory.search("(&(objectClass=person)(uid:caseIgnoreMatch:=%u))"), "joe", "old")
+              .status == 0);
+}
+
+TEST_CASE("a native chain calls the user as the directory does") {
+    if (no_slapd() || missing(::geteuid() == 0, "root")) return;
+    auto plan = policies();
+    plan.entries += user_entry("nobody", "old") + user_entry("root", "old") +
+                    user_entry("several", "old", "uid: severals\n") +
+                    user_entry("plain", "old", "displayName: J\xc3\xb6rg\n");
+    const Directory directory{plan};
+    const TemporaryDirectory for_all;
+    const std::string next_link = reachable("next-link", for_all);
+    const auto native = [&](const Words& options, const std::string& login,
+                            const Words& more = {"--virtual", "daemon"}) {
+        return run({.argv = Words{built("checkpw-ldap")} + options + Words{"--native"} + more +
+                            Words{next_link, "0"},
+                    .record = check_record(login, "old")});
+    };
+    const auto user = [&](const Words& options, const std::string& login) {
+        const auto seen = parse_next_link(native(options, login).out);
+        return seen.ran ? seen.environment.at("USER") : "";
+    };
+    CHECK(user(directory.options(), "JOE") == "joe");
+    CHECK(user(directory.search(), "JOE") == "joe");
+    CHECK(user(directory.search("(mail=%s)"), "Joe@Example.ORG") == "joe");
+    CHECK(user(directory.search("(mail=%s)") + Words{"--name", "mail"}, "Joe@Example.ORG") ==
+          "joe@example.org");
+    const Words split{"-H", directory.server.uri(), "-b", suffix, "-q", "(mail=%u@%d)"};
+    CHECK(user(split + Words{"--name", "mail"}, "Joe@Example.ORG") == "joe@example.org");
+    CHECK(has(native(split, "joe@example.org").err, "say with --name which attribute"));
+    // The template has the domain outside of the first RDN.
+    CHECK(user({"-H", directory.server.uri(), "-D", "uid=%u,ou=%d," + suffix}, "Joe@People") ==
+          "joe@people");
+
+    // Without --virtual the name decides which account of the system it is.
+    const auto account = native(directory.options(), "NOBODY", {});
+    CHECK(has(account.err, "enter /nonexistent"));
+    for (const Words& options : {directory.options(), directory.search()}) {
+        const auto root = native(options, "ROOT", {});
+        CHECK(root.status == 1);
+        CHECK(root.out == "");
+        CHECK(has(root.err, "an account of the system, with a uid below 1000"));
+    }
+
+    const auto several = native(directory.search(), "several");
+    CHECK(several.status == 1);
+    CHECK(several.out == "");
+    CHECK(has(several.err, "uid must have one value"));
+    CHECK(has(native(directory.search() + Words{"--name", "sn;x-none"}, "joe").err,
+              "must have one value"));
+    CHECK(has(native(directory.search() + Words{"--name", "displayName"}, "plain").err,
+              "must have one value, which can be the user's name (--name, --utf8)"));
+    CHECK(user(directory.search() + Words{"--name", "displayName", "--utf8"}, "plain") ==
+          "J\xc3\xb6rg");
+}
+
+TEST_CASE("a server that does not say who is bound") {
+    if (no_slapd() || missing(::geteuid() == 0, "root")) return;
+    auto plan = policies();
+    plan.entries += user_entry("nobody", "old");
+    plan.global = "disallow bind_anon\nrestrict extended=1.3.6.1.4.1.4203.1.11.3\n";
+    const Directory directory{plan};
+    const auto native = [&](const std::string& login, const Words& more = {}) {
+        return run({.argv = Words{built("checkpw-ldap")} + directory.options() + Words{"--native"} +
+                            more + Words{"/bin/true"},
+                    .record = check_record(login, "old")});
+    };
+    // The login must be the very name of an account.
+    CHECK(has(native("nobody").err, "enter /nonexistent"));
+    for (const std::string login : {"NOBODY", "joe"}) {
+        const auto refused = native(login);
+        CHECK(refused.status == 1);
+        CHECK(has(refused.err, "the server does not say what the user is called"));
+    }
+    CHECK(native("joe", {"--virtual", "nobody"}).status == 1);
+    CHECK(check(directory.options() + Words{"--utf8"}, "joe", "old").status == 1);
+    CHECK(check(directory.options(), "joe", "old").status == 0);
+}
+
 TEST_CASE("Dovecot: a check, and a look-up without a password") {
     if (no_slapd()) return;
     const Directory directory;
@@ -685,6 +820,10 @@ TEST_CASE("wrong use is reported before the record is read") {
                  {search + Words{"-y", "/x"}, "-w and -y go together"},
                  {search + Words{"-q", "(uid=joe)"}, "-q must hold the login"},
                  {search + Words{"-q", ""}, "-q must not be empty"},
+                 {search + Words{"-q", "(uid=%u*)"}, "-q must compare an attribute"},
+                 {search + Words{"-q", "(uid~=%u)"}, "-q must compare an attribute"},
+                 {search + Words{"-q", "(&(uid>=%u)(uid<=%u))"}, "-q must compare an attribute"},
+                 {good + Words{"--name", "uid"}, "with -b"},
                  {{"-H", "ldap://127.0.0.1", "-D", "uid=joe"}, "-D must hold the login"},
                  {{"-H", "ldap://127.0.0.1", "-D", "%u"}, "not a DN"},
                  {{"-H", "http://127.0.0.1", "-D", "uid=%u"}, "not a URI"},

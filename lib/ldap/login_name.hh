@@ -1,0 +1,30 @@
+// Which logins a directory is asked for, and whose entry it is that it finds. A directory compares
+// more loosely than byte for byte, so that one user could have any number of names. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace poppass {
+
+// Whether a directory may be asked for the login: it is printable ASCII, without a blank at an end
+// or beside another one. With `utf8` it may hold other characters, but not after an `@`; then the
+// entry's own name must be compared with it.
+bool is_ldap_login(std::string_view login, bool utf8);
+
+// What a filter compares for equality with a text that holds %u or %s.
+struct LdapComparison {
+    std::string attribute;
+    std::string text; // a template
+};
+std::vector<LdapComparison> find_comparisons(std::string_view filter);
+
+// The value of a DN's first RDN; nothing if the RDN has more than one, or if it is no DN.
+std::optional<std::string> first_rdn_value(const std::string& dn);
+
+// Whether the DNs have the same values in the same order, apart from the case of ASCII letters.
+bool same_dn(const std::string& one, const std::string& other);
+
+} // namespace poppass
