@@ -2,6 +2,7 @@
 // first, and runs the chain then, so that a crash does not give a free guess. It takes the count
 // back if the chain's answer says so.
 
+#include "account/login.hh"
 #include "base/log.hh"
 #include "base/settings.hh"
 #include "link/link.hh"
@@ -34,6 +35,7 @@ struct Options {
     std::string directory = "/run/checkpw-throttle";
     ThrottleLimits limits = {};
     std::vector<AddressRange> spared = {};
+    std::string strip = {}; // --strip: a domain, `*` for any; empty: none
     bool native = false;
     bool list = false;
     std::optional<std::string> clear = {};
@@ -43,6 +45,10 @@ struct Options {
 Result<void> take_option(Options& options, int c, std::string_view value) {
     if (c == 'd') options.directory = value;
     if (c == native_option) options.native = true;
+    if (c == strip_option) {
+        if (value.empty()) return misuse("--strip must name a domain, or be *");
+        options.strip = value;
+    }
     if (c == list_option) options.list = true;
     if (c == clear_option) options.clear = value;
     if (c == 'n') {
@@ -172,7 +178,8 @@ Result<ExitStatus> guard(const KnownLink& link, const Options& options, Chain ne
     const auto record = parse_check_record(bytes.view());
     if (!record) return record.error();
     ChargedAttempt attempt{options.directory, options.limits,
-                           make_attempt(record->login, find_peer(STDIN_FILENO), options.spared)};
+                           make_attempt(strip_domain(record->login, options.strip),
+                                        find_peer(STDIN_FILENO), options.spared)};
     const bool is_lookup = asked && record->password.empty();
     if (auto done = put_record(bytes); !done) return done.error();
     if (is_lookup) return run_next(next); // without a password it is not a guess

@@ -81,9 +81,10 @@ constexpr KnownLink known_links[] = {
     {"checkpw-throttle",
      Next::guard,
      "+:d:n:w:x:hV",
-     {native, list, clear, passed, check, help, version},
-     "[-d DIRECTORY] [-n TRIES] [-w SECONDS] [-x ADDRESS[/LENGTH]]... [--native] [--] "
-     "PROG ARG..., or [-d DIRECTORY] --list | --clear KEY, or --passed FD [--] PROG ARG..."},
+     {native, strip, list, clear, passed, check, help, version},
+     "[-d DIRECTORY] [-n TRIES] [-w SECONDS] [-x ADDRESS[/LENGTH]]... [--strip DOMAIN|*] "
+     "[--native] [--] PROG ARG..., or [-d DIRECTORY] --list | --clear KEY, or --passed FD [--] "
+     "PROG ARG..."},
     {"setpw-quality", Next::filter, "", {}, "[POLICY...] -- PROG ARG..."},
     {"vchkpass", Next::fallback_needed, "+"},
     {"vsetpass", Next::fallback_needed, "+"},

@@ -586,6 +586,29 @@ TEST_CASE("checkpw in a native chain: root runs no program for a virtual user") 
     CHECK(guard.failures(Kind::pair) == 0);
 }
 
+TEST_CASE("--strip: names that the links behind take for one user are one login") {
+    const Guard guard;
+    const auto attempt = [&](const std::string& strip, const std::string& login) {
+        run(guard.program({"--strip", strip, built("next-link"), "1", "/bin/false"}, login, home,
+                          "bad"));
+    };
+    for (const std::string login : {"joe", "joe@n.x", "JOE@other.example"}) attempt("*", login);
+    CHECK(guard.failures(Kind::pair) == 3);
+    attempt("n.x", "joe@N.x");
+    CHECK(guard.failures(Kind::pair) == 4);
+    attempt("n.x", "joe@other.example"); // another user
+    CHECK(guard.failures(Kind::pair) == 4);
+    // The chain gets the login as it came.
+    const auto seen =
+        parse_next_link(run(guard.program({"--strip", "*", built("next-link"), "0", "/bin/false"},
+                                          "ann@n.x", home, "bad"))
+                            .out);
+    CHECK(seen.record == bytes("ann@n.x\0bad\0\0\0"));
+    const auto empty = guard.run({"--strip", "", "/bin/false"});
+    CHECK(empty.status == 2);
+    CHECK(empty.err.find("--strip must name a domain") != empty.err.npos);
+}
+
 TEST_CASE("where the program of a native chain begins") {
     struct Case {
         Words chain;
