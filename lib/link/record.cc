@@ -67,7 +67,14 @@ bool make_set_record(Secret& into, std::string_view login, std::string_view old_
 Result<void> read_record(int fd, Secret& into) {
     into.wipe();
     const auto size = read_whole(fd, into.storage());
-    if (!size) return misuse("read the record on descriptor 3: " + size.error().message());
+    if (!size) {
+        Error error = size.error();
+        error.what = "read the record on descriptor 3: " + error.what;
+        // There is no descriptor that can be read, or it is a directory.
+        if (error.system_error == EBADF || error.system_error == EISDIR)
+            error.status = ExitStatus::misused;
+        return error;
+    }
     if (*size > longest_record) return too_long();
     into.resize(*size);
     return {};

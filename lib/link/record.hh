@@ -41,8 +41,9 @@ Result<SetRecord> parse_set_record(std::string_view bytes);
 [[nodiscard]] bool make_set_record(Secret& into, std::string_view login,
                                    std::string_view old_password, std::string_view new_password);
 
-// Reads descriptor `fd` to its end. It is misuse if the descriptor cannot be read or gives more
-// than longest_record bytes. `into` must have room for one byte more than the longest record.
+// Reads descriptor `fd` to its end. It is misuse if the descriptor is not open for reading, is a
+// directory, or gives more than longest_record bytes; another failure is trouble. `into` must have
+// room for one byte more than the longest record.
 Result<void> read_record(int fd, Secret& into);
 
 } // namespace poppass

@@ -239,6 +239,20 @@ TEST_CASE("read_record: a descriptor that cannot be read is misuse, and old cont
     }
 }
 
+TEST_CASE("read_record: an error of the system is trouble, and old content is gone") {
+    // Nothing is mapped at the address 0, so that reading there is an input/output error.
+    const Fd memory{::open("/proc/self/mem", O_RDONLY | O_CLOEXEC)};
+    if (missing(static_cast<bool>(memory), "/proc")) return;
+    Secret record{longest_record + 1};
+    REQUIRE(record.assign({"old content"}));
+    const auto read = read_record(memory.get(), record);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().status == ExitStatus::temporary);
+    CHECK(read.error().message().find("descriptor 3: read: Input/output error") !=
+          std::string::npos);
+    CHECK(all_zero(record.storage()));
+}
+
 TEST_CASE("read_record: reads from a file, too") {
     const TemporaryDirectory directory;
     write_file(directory.file("record"), bytes("joe\0old\0\0new\0"));
