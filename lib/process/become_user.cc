@@ -1,5 +1,7 @@
 #include "process/become_user.hh"
 
+#include "base/secret.hh"
+
 #include <grp.h>
 #include <string>
 #include <unistd.h>
@@ -32,7 +34,8 @@ Result<void> become_user(uid_t uid, gid_t gid, const std::vector<gid_t>& groups)
     const bool root_again = ::setuid(0) == 0 || ::seteuid(0) == 0;
     if (!is_user || root_again)
         return trouble("become uid " + std::to_string(uid) + ": it can still become root");
-    return {};
+    // With a change of ids the kernel sets the flag against dumping anew, by fs.suid_dumpable.
+    return make_undumpable();
 }
 
 } // namespace poppass

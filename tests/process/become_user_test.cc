@@ -1,8 +1,11 @@
 #include "process/become_user.hh"
 
 #include "support/program.hh"
+#include "support/strace.hh"
+#include "support/users_file.hh"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace poppass;
@@ -27,6 +30,31 @@ TEST_CASE("become_user takes every id permanently") {
                   return ::setuid(0) != 0 && ::seteuid(0) != 0 && ::setgid(0) != 0 ? 0 : 5;
               }) == 0);
     }
+}
+
+TEST_CASE("become_user leaves a process that cannot be dumped") {
+    if (missing(::geteuid() == 0, "root") || missing(hardened, "the flag against dumping") ||
+        missing(have_strace(), "strace"))
+        return;
+    // What the kernel makes of the flag when ids change depends on fs.suid_dumpable. So it must be
+    // taken away afterwards.
+    const TemporaryDirectory directory;
+    ::chmod(directory.path().c_str(), 0755);
+    const auto trace = directory.file("trace");
+    const auto users = directory.file("users");
+    write_file(users, "joe:" + hash_of_old + ":64001:64002:::\n");
+    const auto outcome =
+        run({.argv = {"strace", "-qq", "-o", trace, "-e", "trace=setresuid,prctl,execve",
+                      built("checkpw"), "--native", "-F", "passwd-file", "-f", users, "/bin/true"},
+             .record = bytes("joe\0old\0\0")});
+    CHECK(outcome.status == 0);
+    CHECK(outcome.err == "");
+    const std::string calls = read_file(trace);
+    const auto became = calls.find("setresuid(64001, 64001, 64001)");
+    REQUIRE(became != calls.npos);
+    const auto flag = calls.find("prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE", became);
+    CHECK(flag != calls.npos);
+    CHECK(flag < calls.find("execve", became));
 }
 
 TEST_CASE("become_user never becomes root") {
