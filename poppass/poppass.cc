@@ -1,5 +1,6 @@
 // poppass HOST CHECKPROGRAM [ARG...]: the front end of the poppassd protocol. Reads its settings
 // and forks: one process is the network side, the other one the monitor. poppass(8).
+#include "base/command_line.hh"
 #include "base/fd.hh"
 #include "base/secret.hh"
 #include "configuration/configuration.hh"
@@ -90,6 +91,10 @@ int serve(std::vector<std::string> words) {
     const auto peer = find_peer(STDIN_FILENO);
     clean_environment(peer);
 
+    if (const auto good = refuse_set_user_id(); !good) {
+        (void)fail_to_start(log, peer, good.error());
+        return static_cast<int>(ExitStatus::misused);
+    }
     if (const auto done = make_undumpable(); !done) return fail_to_start(log, peer, done.error());
     const auto configuration = read_configuration(std::move(words));
     if (!configuration) return fail_to_start(log, peer, configuration.error());

@@ -18,8 +18,23 @@ ExitStatus show(const std::string& text) {
 
 } // namespace
 
+Result<void> refuse_set_user_id() {
+#ifdef POPPASS_LINUX
+    uid_t uid[3];
+    gid_t gid[3];
+    if (::getresuid(&uid[0], &uid[1], &uid[2]) != 0 || ::getresgid(&gid[0], &gid[1], &gid[2]) != 0)
+        return system_trouble("ask for the ids");
+    const bool agree = uid[0] == uid[1] && uid[1] == uid[2] && gid[0] == gid[1] && gid[1] == gid[2];
+#else
+    const bool agree = ::getuid() == ::geteuid() && ::getgid() == ::getegid();
+#endif
+    if (!agree) return misuse("does not run set-user-ID or set-group-ID: its ids differ");
+    return {};
+}
+
 Result<void> prepare_program() {
     if (auto done = open_standard_descriptors(); !done) return done;
+    if (auto good = refuse_set_user_id(); !good) return good;
     return make_undumpable();
 }
 

@@ -8,8 +8,12 @@
 
 namespace poppass {
 
-// Opens the standard descriptors and forbids core dumps and tracing; no password may be read
-// before.
+// It is misuse if the real, effective and saved ids differ: no program of the suite runs
+// set-user-ID or set-group-ID.
+Result<void> refuse_set_user_id();
+
+// Opens the standard descriptors, refuses to run set-user-ID, and forbids core dumps and tracing;
+// no password may be read before.
 Result<void> prepare_program();
 
 // Prepares, and runs `body`, whose error becomes a line on descriptor 2. Returns the exit status;

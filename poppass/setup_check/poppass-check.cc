@@ -1,6 +1,8 @@
 // poppass-check [--json] HOST CHECKPROGRAM [ARG...]: checks a set-up of poppass, and changes
 // nothing. `poppass --check` runs it.
+#include "base/command_line.hh"
 #include "base/fd.hh"
+#include "base/log.hh"
 #include "process/child.hh"
 #include "process/program.hh"
 #include "setup_check/setup_check.hh"
@@ -19,6 +21,10 @@ constexpr std::string_view usage = "usage: poppass --check [--json] HOST CHECKPR
 int main(int argc, char** argv) try {
     if (const auto done = open_standard_descriptors(); !done)
         return static_cast<int>(ExitStatus::temporary);
+    if (const auto good = refuse_set_user_id(); !good) {
+        complain("poppass-check", good.error().message());
+        return static_cast<int>(good.error().status);
+    }
     const bool json = argc > 1 && std::string_view{argv[1]} == "--json";
     const int host = json ? 2 : 1;
     if (argc < host + 2 || *argv[host] == '-') {

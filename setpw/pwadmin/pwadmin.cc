@@ -64,11 +64,13 @@ Exit write_out(std::string_view text) {
     return Exit::success;
 }
 
-bool is_set_user_id() {
+// Whether it got rights from its file: a capability does not show in the ids.
+bool has_rights_of_file() {
 #ifdef POPPASS_LINUX
-    if (::getauxval(AT_SECURE) != 0) return true;
+    return ::getauxval(AT_SECURE) != 0;
+#else
+    return false;
 #endif
-    return ::getuid() != ::geteuid() || ::getgid() != ::getegid();
 }
 
 Result<void> enter_root(const std::string& root) {
@@ -244,7 +246,7 @@ Exit carry_out(PwadminRequest& request) {
 }
 
 Exit pwadmin(int argc, char** argv, bool is_heard) {
-    if (is_set_user_id()) return fail(Exit::denied, "does not run set-user-ID");
+    if (has_rights_of_file()) return fail(Exit::denied, "does not run with rights of its file");
     // If nobody reads the output, the write call returns an error instead of a signal. So the
     // program can report what was done.
     std::signal(SIGPIPE, SIG_IGN);
@@ -273,6 +275,8 @@ Exit pwadmin(int argc, char** argv, bool is_heard) {
 int main(int argc, char** argv) {
     try {
         const bool is_heard = ::fcntl(STDOUT_FILENO, F_GETFD) != -1;
+        if (const auto good = refuse_set_user_id(); !good)
+            return static_cast<int>(fail(Exit::denied, good.error().message()));
         const auto prepared = prepare_program();
         return static_cast<int>(prepared ? pwadmin(argc, argv, is_heard) : fail(prepared.error()));
     } catch (const std::exception& exception) {
