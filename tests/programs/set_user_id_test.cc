@@ -31,8 +31,9 @@ void check_refused(const Outcome& outcome, const std::string& name) {
     CHECK(outcome.status == (name.ends_with("pwadmin") ? 1 : 2));
     CHECK(outcome.err.find("set-user-ID") != outcome.err.npos);
     // The client of poppass gets an answer.
-    CHECK(outcome.out ==
-          (name.ends_with("poppass") ? "500 Temporary failure: server trouble, good-bye.\r\n" : ""));
+    CHECK(
+        outcome.out ==
+        (name.ends_with("poppass") ? "500 Temporary failure: server trouble, good-bye.\r\n" : ""));
 }
 
 } // namespace
