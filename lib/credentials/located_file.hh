@@ -16,11 +16,10 @@ struct LocatedFileOptions {
 
 class LocatedFile {
 public:
-    // Resolves the path and keeps the file's directory open; later calls use the file's name in
-    // that directory. The file must be a regular one that not everybody can write, in a directory
-    // that only root or the file's owner can write. If the process runs as root and the file
-    // belongs to another account, it takes the ids of that account for good; for a missing file,
-    // those of the account that owns the directory.
+    // Walks the path as walk_path does, and keeps the file's directory open; later calls use the
+    // file's name in that directory. The file must be a regular one that not everybody can write.
+    // If the process runs as root and the file belongs to another account, it takes the ids of that
+    // account for good; for a missing file, those of the account that owns the directory.
     static Result<LocatedFile> find(const std::string& path, LocatedFileOptions options);
 
     struct Opened {
@@ -44,9 +43,7 @@ public:
 
 private:
     LocatedFile() = default;
-    Result<void> resolve(const std::string& path);
     Result<struct stat> look() const;
-    Result<void> check(const struct stat& file) const;
 
     LocatedFileOptions options_;
     std::string path_;

@@ -386,7 +386,10 @@ TEST_CASE("only a regular file with one name is read or changed") {
         REQUIRE(::symlink("loop", make("loop").c_str()) == 0);
         refused(make("loop"), "symbolic links");
     }
-    SUBCASE("a directory") { refused(users.directory.path(), "not a regular file"); }
+    SUBCASE("a directory") {
+        REQUIRE(::mkdir(make("directory").c_str(), 0700) == 0);
+        refused(make("directory"), "not a regular file");
+    }
     SUBCASE("the root") { refused("/", "names no file"); }
     SUBCASE("a pipe") {
         REQUIRE(::mkfifo(make("pipe").c_str(), 0600) == 0);
@@ -404,11 +407,11 @@ TEST_CASE("only a regular file with one name is read or changed") {
     }
     SUBCASE("a directory that everybody can write") {
         REQUIRE(::chmod(users.directory.path().c_str(), 01777) == 0);
-        refused(users.path, "written by others");
+        refused(users.path, "written by everybody");
     }
     SUBCASE("a directory that the group can write") {
         REQUIRE(::chmod(users.directory.path().c_str(), 0770) == 0);
-        refused(users.path, "written by others");
+        refused(users.path, "written by its group");
     }
     SUBCASE("a directory that an ACL lets somebody write") {
         auto bytes = acl(64006, 6);
@@ -416,7 +419,7 @@ TEST_CASE("only a regular file with one name is read or changed") {
         bytes[4 + 8 * 2 + 2] = 0; // no rights for the group itself
         REQUIRE(::setxattr(users.directory.path().c_str(), acl_name, bytes.data(), bytes.size(),
                            0) == 0);
-        refused(users.path, "written by others");
+        refused(users.path, "written by its group");
     }
     CHECK(users.content() == Users{}.content());
 }
@@ -426,7 +429,7 @@ TEST_CASE("the directory must be root's or the file's owner's") {
     const Users users;
     // It belongs to somebody else, who could put another file in the place of this one.
     REQUIRE(::chown(users.directory.path().c_str(), 65533, 65533) == 0);
-    CHECK(users.open().error().message().find("belongs to somebody else") != std::string::npos);
+    CHECK(users.open().error().message().find("belongs to uid 65533") != std::string::npos);
     REQUIRE(::chown(users.path.c_str(), 65534, 65534) == 0);
     CHECK_FALSE(users.open());
     REQUIRE(::chown(users.path.c_str(), 65533, 65533) == 0);

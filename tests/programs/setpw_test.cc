@@ -325,7 +325,7 @@ TEST_CASE("trouble with the file is 111 and a 454 for everybody") {
     }
     SUBCASE("a directory that others can write") {
         REQUIRE(::chmod(users.directory.path().c_str(), 0775) == 0);
-        for_all("written by others");
+        for_all("written by its group");
     }
 }
 
@@ -334,10 +334,11 @@ TEST_CASE("a directory that the account cannot write is 111, and nothing is chan
     const Users users = plain_users();
     const auto before = users.content();
     REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
-    REQUIRE(::chown(users.path.c_str(), nobody.uid, nobody.gid) == 0);
+    constexpr Ids owner{64001, 64002};
+    REQUIRE(::chown(users.path.c_str(), owner.uid, owner.gid) == 0);
     auto program = setpw(users.path, record("joe", "old", "new"));
     check_trouble(run(program), "Permission denied"); // the child has given up root
-    program.as = nobody;
+    program.as = owner;
     check_trouble(run(program), "Permission denied");
     CHECK(users.content() == before);
 }

@@ -185,8 +185,24 @@ TEST_CASE("errors end with status 2 and name the place") {
              [](Setup& s) { REQUIRE(::link(s.file.c_str(), s.directory.file("b").c_str()) == 0); },
              "more than one name"},
             {"a directory that others can write",
-             [](Setup& s) { ::chmod(s.directory.path().c_str(), 0777); },
-             "can be written by others than its owner"},
+             [](Setup& s) { ::chmod(s.directory.path().c_str(), 0777); }, "the place of"},
+            {"a directory further up that others can write",
+             [](Setup& s) {
+                 const auto up = s.directory.file("up");
+                 REQUIRE(::mkdir(up.c_str(), 0700) == 0);
+                 REQUIRE(::mkdir((up + "/in").c_str(), 0700) == 0);
+                 s.check[2] = up + "/in/users";
+                 REQUIRE(::rename(s.file.c_str(), s.check[2].c_str()) == 0);
+                 ::chmod(up.c_str(), 0770);
+             },
+             "/up can be written by its group"},
+            {"a symbolic link of another account",
+             [](Setup& s) {
+                 s.check[2] = s.directory.file("link");
+                 REQUIRE(::symlink(s.file.c_str(), s.check[2].c_str()) == 0);
+                 REQUIRE(::lchown(s.check[2].c_str(), 64001, 64002) == 0);
+             },
+             "/users: chown -h root "},
             {"a setting", [](Setup& s) { s.environment["POPPASS_TRIES"] = "0"; }, "POPPASS_TRIES"},
             {"an option that no link has", [](Setup& s) { s.check[1] = "--frobnicate"; },
              "no such option: --frobnicate"},

@@ -1,0 +1,181 @@
+#include "credentials/path_walk.hh"
+
+#include "base/file_mode.hh"
+
+#include <algorithm>
+#include <climits>
+#include <fcntl.h>
+#include <unistd.h>
+#include <vector>
+
+namespace poppass {
+
+namespace {
+
+#ifdef POPPASS_LINUX
+constexpr int path_only = O_PATH; // a reader needs no right to list the directory
+#else
+constexpr int path_only = O_RDONLY;
+#endif
+
+constexpr int most_links = 40;
+
+// In a user namespace, owners that have no uid there are all shown as this one.
+constexpr uid_t overflow_uid = 65534;
+
+// A directory or a symbolic link on the way.
+struct Component {
+    std::string path;
+    struct stat status;
+};
+
+std::string join(const std::string& directory, const std::string& name) {
+    return (directory == "/" ? "" : directory) + "/" + name;
+}
+
+std::string parent_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Fd open_root() {
+    return Fd{retried([] { return ::open("/", path_only | O_DIRECTORY | O_CLOEXEC); })};
+}
+
+Result<std::string> absolute(const std::string& path) {
+    if (path.starts_with('/')) return path;
+    char here[PATH_MAX];
+    // A directory out of reach has no path that begins with a slash.
+    if (::getcwd(here, sizeof here) == nullptr) return system_trouble("find the working directory");
+    if (here[0] != '/') return trouble("the working directory is out of reach");
+    return join(here, path);
+}
+
+// `holds_file`: a change makes files there. Others may write a sticky directory of root's where it
+// is only passed through: they cannot replace what belongs to root or to the owner.
+Result<void> judge(const Component& component, const std::string& file, uid_t owner,
+                   bool holds_file) {
+    const auto& [path, status] = component;
+    const bool link = S_ISLNK(status.st_mode);
+    const std::string danger = ", who could put another file in the place of " + file + ": ";
+    if (status.st_uid != 0 && status.st_uid != owner)
+        return trouble(path + " belongs to uid " + std::to_string(status.st_uid) + danger +
+                       (link ? "chown -h root " : "chown root ") + path +
+                       (owner == 0 ? "" : ", or to uid " + std::to_string(owner)));
+    const bool sticky = (status.st_mode & S_ISVTX) != 0 && status.st_uid == 0;
+    if (link || !others_write(status) || (sticky && !holds_file)) return {};
+    const bool everybody = (status.st_mode & S_IWOTH) != 0;
+    return trouble(path + " can be written by " + (everybody ? "everybody" : "its group") + danger +
+                   (sticky ? "keep the file in a directory of its own"
+                           : (everybody ? "chmod go-w " : "chmod g-w ") + path));
+}
+
+class Walk {
+public:
+    explicit Walk(const std::string& path) : asked_(path) {}
+
+    Result<WalkedPath> to_file() {
+        if (asked_.empty()) return Error{ExitStatus::temporary, "find a file without name", ENOENT};
+        auto start = absolute(asked_);
+        if (!start) return start.error();
+        rest_ = std::move(*start);
+        if (auto done = enter(open_root(), "/"); !done) return done.error();
+        while (walked_.name.empty())
+            if (auto done = step(); !done) return done.error();
+        const Component& last = components_[directory_];
+        if (walked_.missing) walked_.status = last.status;
+        const uid_t owner = walked_.status.st_uid;
+        if (owner == overflow_uid)
+            return trouble((walked_.missing ? last.path : walked_.path) +
+                           " belongs to uid 65534, as whatever has no owner here does: chown it");
+        for (const auto& component : components_)
+            if (auto good = judge(component, walked_.path, owner, &component == &last); !good)
+                return good.error();
+        return std::move(walked_);
+    }
+
+private:
+    // Takes the next name off `rest_`, and goes there.
+    Result<void> step() {
+        rest_.erase(0, std::min(rest_.find_first_not_of('/'), rest_.size()));
+        const std::size_t slash = rest_.find('/');
+        const bool is_last = slash == rest_.npos;
+        const std::string name = rest_.substr(0, slash);
+        rest_.erase(0, slash);
+        if (is_last && (name.empty() || name == "." || name == ".."))
+            return trouble(asked_ + " names no file");
+        if (name == ".") return {};
+        const std::string here = name == ".." ? parent_of(place_) : join(place_, name);
+        Error no_directory;
+        if (!is_last) {
+            Fd next{retried([&] {
+                return ::openat(walked_.directory.get(), name.c_str(),
+                                path_only | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            })};
+            if (next) return enter(std::move(next), here);
+            no_directory = system_trouble("enter", here);
+        }
+        struct stat status {};
+        const bool exists = retried([&] {
+                                return ::fstatat(walked_.directory.get(), name.c_str(), &status,
+                                                 AT_SYMLINK_NOFOLLOW);
+                            }) == 0;
+        if (!exists && (errno != ENOENT || !is_last || last_is_target_))
+            return system_trouble("find", here);
+        if (exists && S_ISLNK(status.st_mode)) return follow({here, status}, name, is_last);
+        if (!is_last) return no_directory;
+        walked_.path = here;
+        walked_.name = name;
+        walked_.missing = !exists;
+        walked_.status = status;
+        return {};
+    }
+
+    Result<void> enter(Fd directory, const std::string& here) {
+        struct stat status {};
+        if (!directory || retried([&] { return ::fstat(directory.get(), &status); }) != 0)
+            return system_trouble("enter", here);
+        directory_ = components_.size();
+        components_.push_back({here, status});
+        walked_.directory = std::move(directory);
+        place_ = here;
+        return {};
+    }
+
+    // Who could exchange the link between its judgement and here can write the directory that it is
+    // in, and is found there.
+    Result<void> follow(Component link, const std::string& name, bool is_last) {
+        if (++links_ > most_links) return Error{ExitStatus::temporary, "find " + asked_, ELOOP};
+        char target[PATH_MAX];
+        const auto size = retried([&] {
+            return ::readlinkat(walked_.directory.get(), name.c_str(), target, sizeof target);
+        });
+        if (size == sizeof target) errno = ENAMETOOLONG;
+        if (size <= 0 || size == sizeof target)
+            return system_trouble("read the symbolic link", link.path);
+        components_.push_back(std::move(link));
+        last_is_target_ = last_is_target_ || is_last;
+        rest_.insert(0, target, static_cast<std::size_t>(size));
+        return target[0] == '/' ? enter(open_root(), "/") : Result<void>{};
+    }
+
+    std::string asked_;
+    std::string rest_;  // what is left to walk
+    std::string place_; // the path of walked_.directory
+    std::vector<Component> components_;
+    std::size_t directory_ = 0; // the last one that is a directory
+    int links_ = 0;
+    bool last_is_target_ = false; // of a symbolic link
+    WalkedPath walked_{};
+};
+
+} // namespace
+
+Result<WalkedPath> walk_path(const std::string& path) { return Walk{path}.to_file(); }
+
+Result<void> judge_directory_of(const std::string& file, uid_t owner,
+                                const struct stat& directory) {
+    return judge({parent_of(file), directory}, file, owner, true);
+}
+
+} // namespace poppass
