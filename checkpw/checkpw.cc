@@ -79,11 +79,10 @@ public:
         return options_.take(option, value);
     }
 
-    Result<void> prepare(bool native) override {
+    Result<void> prepare(bool) override {
         auto where = options_.choose_file();
         if (!where) return where.error();
         where_ = std::move(*where);
-        where_.become_owner = !native; // only root can become the user
         return {};
     }
 

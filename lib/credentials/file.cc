@@ -102,8 +102,7 @@ Result<void> copy_bytes(int old_file, int new_file, off_t from, off_t to) {
 Days today() { return static_cast<Days>(std::time(nullptr) / 86400); }
 
 Result<CredentialFile> CredentialFile::open(const CredentialFileOptions& options) {
-    auto file = LocatedFile::find(options.path, {.become_owner = options.become_owner,
-                                                 .may_be_missing = options.may_be_missing});
+    auto file = LocatedFile::find(options.path, options.may_be_missing);
     if (!file) return file.error();
     return CredentialFile{std::move(*file), options};
 }
@@ -122,6 +121,8 @@ Result<Scan> CredentialFile::scan(const Opened* opened, std::string_view login) 
 }
 
 Result<Found> CredentialFile::find(std::string_view login) const {
+    const auto as_owner = file_.as_owner();
+    if (!as_owner) return as_owner.error();
     const auto opened = file_.open();
     if (!opened) return opened.error();
     auto scanned = scan(*opened ? &**opened : nullptr, login);
@@ -132,6 +133,8 @@ Result<Found> CredentialFile::find(std::string_view login) const {
 Result<void> CredentialFile::each(
     const std::function<void(std::size_t, std::string_view, const std::optional<Entry>&)>& take)
     const {
+    const auto as_owner = file_.as_owner();
+    if (!as_owner) return as_owner.error();
     const auto opened = file_.open();
     if (!opened) return opened.error();
     if (!*opened) return {};
@@ -190,6 +193,8 @@ Result<void> CredentialFile::write_new(const Opened* old, const Scan& scan,
 }
 
 Result<Change> CredentialFile::change(std::string_view login, const Editor& editor) const {
+    const auto as_owner = file_.as_owner();
+    if (!as_owner) return as_owner.error();
     // Opened before anything is done: after the rename it is needed for the sync, and must not
     // fail.
     const Fd directory{retried(

@@ -32,7 +32,6 @@ enum class Change {
 struct CredentialFileOptions {
     std::string path;
     std::optional<Format> format = {}; // no value: the lines decide
-    bool become_owner = true;          // as root, for a file of another account
     bool may_be_missing = false; // a missing file has no users, and a change creates it (0600)
     std::chrono::seconds lock_wait{10}; // how long a change waits for the lock
 };
@@ -42,8 +41,9 @@ Days today();
 
 class CredentialFile {
 public:
-    // Finds the file by the rules of LocatedFile. With become_owner, root takes the ids of its
-    // owner.
+    // Finds the file by the rules of LocatedFile. If root works on a file of another account, each
+    // of the functions below takes the rights of that account, and gives them back before it
+    // returns. Editors and functions that get the lines run under them.
     static Result<CredentialFile> open(const CredentialFileOptions& options);
 
     // Looks a user up without a lock. It reads a whole file, either the old or the new one.

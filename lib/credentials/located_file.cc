@@ -2,7 +2,6 @@
 
 #include "account/accounts.hh"
 #include "credentials/path_walk.hh"
-#include "process/become_user.hh"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -34,15 +33,6 @@ Result<void> check_kind(const struct stat& file, const std::string& path) {
     return {};
 }
 
-Result<void> become_owner(const struct stat& file) {
-    const auto account = find_account(file.st_uid);
-    if (!account) return account.error();
-    if (!*account) return become_user(file.st_uid, file.st_gid, {file.st_gid});
-    const auto groups = find_groups((*account)->name, (*account)->gid);
-    if (!groups) return groups.error();
-    return become_user(file.st_uid, (*account)->gid, *groups);
-}
-
 } // namespace
 
 Result<struct stat> LocatedFile::look() const {
@@ -54,22 +44,34 @@ Result<struct stat> LocatedFile::look() const {
     return status;
 }
 
-Result<LocatedFile> LocatedFile::find(const std::string& path, LocatedFileOptions options) {
+Result<LocatedFile> LocatedFile::find(const std::string& path, bool may_be_missing) {
     auto walked = walk_path(path);
     if (!walked) return walked.error();
-    if (walked->missing && !options.may_be_missing)
+    if (walked->missing && !may_be_missing)
         return Error{ExitStatus::temporary, "find " + walked->path, ENOENT};
     LocatedFile file;
-    file.options_ = options;
+    file.may_be_missing_ = may_be_missing;
     file.path_ = std::move(walked->path);
     file.name_ = std::move(walked->name);
     file.directory_ = std::move(walked->directory);
     file.owner_ = walked->status.st_uid;
     if (!walked->missing)
         if (auto good = check_kind(walked->status, file.path_); !good) return good.error();
-    if (options.become_owner && ::geteuid() == 0 && file.owner_ != 0)
-        if (auto done = become_owner(walked->status); !done) return done.error();
+    if (!file.is_of_another()) return file;
+    const auto account = find_account(file.owner_);
+    if (!account) return account.error();
+    file.gid_ = *account ? (*account)->gid : walked->status.st_gid;
+    auto groups = *account ? find_groups((*account)->name, file.gid_) : std::vector{file.gid_};
+    if (!groups) return groups.error();
+    file.groups_ = std::move(*groups);
     return file;
+}
+
+bool LocatedFile::is_of_another() const { return ::geteuid() == 0 && owner_ != 0; }
+
+Result<EffectiveIds> LocatedFile::as_owner() const {
+    if (!is_of_another()) return EffectiveIds{};
+    return EffectiveIds::take(owner_, gid_, groups_);
 }
 
 Result<std::optional<LocatedFile::Opened>> LocatedFile::open() const {
@@ -82,8 +84,7 @@ Result<std::optional<LocatedFile::Opened>> LocatedFile::open() const {
             return ::openat(directory_.get(), name_.c_str(),
                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         }));
-        if (!opened.fd && errno == ENOENT && options_.may_be_missing)
-            return std::optional<Opened>{};
+        if (!opened.fd && errno == ENOENT && may_be_missing_) return std::optional<Opened>{};
         if (!opened.fd) return system_trouble("open", path_);
         if (retried([&] { return ::fstat(opened.fd.get(), &opened.status); }) != 0)
             return system_trouble("look at", path_);

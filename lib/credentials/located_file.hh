@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/fd.hh"
+#include "process/effective_ids.hh"
 
 #include <optional>
 #include <string>
@@ -9,18 +10,17 @@
 
 namespace poppass {
 
-struct LocatedFileOptions {
-    bool become_owner = true;    // as root, for a file of another account
-    bool may_be_missing = false; // a change will create it
-};
-
 class LocatedFile {
 public:
     // Walks the path as walk_path does, and keeps the file's directory open; later calls use the
     // file's name in that directory. The file must be a regular one that not everybody can write.
-    // If the process runs as root and the file belongs to another account, it takes the ids of that
-    // account for good; for a missing file, those of the account that owns the directory.
-    static Result<LocatedFile> find(const std::string& path, LocatedFileOptions options);
+    // `may_be_missing`: a change will create it.
+    static Result<LocatedFile> find(const std::string& path, bool may_be_missing);
+
+    // If the process runs as root and the file belongs to another account: the rights of that
+    // account. All work on the file is done under them. A missing file belongs to the account that
+    // owns its directory.
+    Result<EffectiveIds> as_owner() const;
 
     struct Opened {
         Fd fd;
@@ -43,13 +43,16 @@ public:
 
 private:
     LocatedFile() = default;
+    bool is_of_another() const;
     Result<struct stat> look() const;
 
-    LocatedFileOptions options_;
+    bool may_be_missing_ = false;
     std::string path_;
     std::string name_;
     Fd directory_;
     uid_t owner_ = 0;
+    gid_t gid_ = 0; // the owner's
+    std::vector<gid_t> groups_;
 };
 
 } // namespace poppass

@@ -7,8 +7,7 @@
 namespace poppass {
 
 // Opens the file by the rules of CredentialFile and reads it with its scanner, so that what is
-// called right here works at a check and at a change. Takes the owner's ids, as they do. Changes
-// nothing.
+// called right here works at a check and at a change. Changes nothing.
 void look_over_file(const CredentialFileOptions& where, Report& report);
 
 } // namespace poppass

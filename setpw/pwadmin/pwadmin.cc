@@ -180,8 +180,8 @@ Exit report(const PwadminRequest& request, const std::string& user) {
 }
 
 Exit change(PwadminRequest& request, const CredentialFile& file, const std::string& user) {
-    // At this point root has taken the owner's ids.
-    const Caller caller = ::geteuid() == file.owner() ? Caller::master : Caller::user;
+    const bool is_master = ::geteuid() == 0 || ::geteuid() == file.owner();
+    const Caller caller = is_master ? Caller::master : Caller::user;
     if (caller == Caller::user && request.wants_master())
         return fail(denial("only root and the owner of " + file.path() + " may do that"));
     const auto found = file.find(user);

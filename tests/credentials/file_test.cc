@@ -447,7 +447,7 @@ TEST_CASE("the directory must be root's or the file's owner's") {
 TEST_CASE("a file that changed its owner after it was found is refused") {
     if (missing(is_root(), "root")) return;
     const Users users;
-    const auto file = CredentialFile::open({.path = users.path, .become_owner = false});
+    const auto file = CredentialFile::open({.path = users.path});
     REQUIRE(file);
     REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
     CHECK_FALSE(file->find("joe"));
@@ -475,39 +475,56 @@ TEST_CASE("a mount point is refused, with a hint") {
     CHECK(users.content() == Users{}.content());
 }
 
-TEST_CASE("root becomes the account that owns the file, for good") {
+TEST_CASE("root works on the file with the rights of its owner, and is root afterwards") {
     if (missing(is_root(), "root")) return;
     const Users users;
     const std::string directory = users.directory.path();
     REQUIRE(::chown(directory.c_str(), 64001, 64002) == 0);
     REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
-    CHECK(exits_with_0([&] {
-        const gid_t before[] = {0, 1, 2};
-        if (::setgroups(3, before) != 0) return false;
-        const auto file = users.open();
-        gid_t groups[10];
-        const int count = ::getgroups(10, groups);
-        uid_t ids[3];
+    const std::vector<gid_t> before{0, 1, 2};
+    const auto has_ids = [](uid_t uid, gid_t gid, const std::vector<gid_t>& wanted) {
+        std::vector<gid_t> groups(10);
+        groups.resize(static_cast<std::size_t>(::getgroups(10, groups.data())));
+        uid_t uids[3];
         gid_t gids[3];
-        ::getresuid(&ids[0], &ids[1], &ids[2]);
+        ::getresuid(&uids[0], &uids[1], &uids[2]);
         ::getresgid(&gids[0], &gids[1], &gids[2]);
-        for (const uid_t id : ids)
-            if (id != 64001) return false;
-        for (const gid_t id : gids)
-            if (id != 64002) return false;
-        return file && count == 1 && groups[0] == 64002 && ::setuid(0) != 0 &&
-               file->change("joe", [](const Found&) {
-                   return Edit{Edit::What::write, "joe:n:::::::"};
-               });
-    }));
+        return uids[0] == 0 && uids[1] == uid && uids[2] == 0 && gids[0] == 0 && gids[1] == gid &&
+               gids[2] == 0 && groups == wanted;
+    };
+    const auto is_owner = [&] { return has_ids(64001, 64002, {64002}); };
+    CHECK(in_child([&] {
+              if (::setgroups(before.size(), before.data()) != 0) return 1;
+              const auto is_root_again = [&] { return has_ids(0, 0, before); };
+              const auto file = users.open();
+              if (!file || !is_root_again()) return 2;
+              if (!file->find("joe")->line || !is_root_again()) return 3;
+              bool owner = true;
+              const auto each = [&](auto&&...) { owner = owner && is_owner(); };
+              if (!file->each(each) || !owner || !is_root_again()) return 4;
+              const auto changed = file->change("joe", [&](const Found&) -> Result<Edit> {
+                  if (!is_owner()) return trouble("not the owner");
+                  return Edit{Edit::What::write, "joe:n:::::::"};
+              });
+              if (!changed || !is_root_again()) return 5;
+              const auto refused =
+                  file->change("joe", [&](const Found&) -> Result<Edit> { return trouble("no"); });
+              return refused || !is_root_again() ? 6 : 0;
+          }) == 0);
     CHECK(users.content() == "ann:a:::::::\njoe:n:::::::\nzoe:z:::::::\n");
     CHECK(status_of(users.path).st_uid == 64001);
     CHECK(status_of(users.path).st_gid == 64002);
     CHECK(status_of(users.path + ".lock").st_uid == 64001);
-    CHECK(exits_with_0([&] {
-        const auto file = CredentialFile::open({.path = users.path, .become_owner = false});
-        return file && ::geteuid() == 0 && file->owner() == 64001 && file->find("joe")->line;
-    }));
+    // The owner may not do what root may do.
+    REQUIRE(::chmod(directory.c_str(), 0500) == 0);
+    CHECK(users.find("joe"));
+    CHECK(users.write("joe", "joe:x:::::::").error().system_error == EACCES);
+    REQUIRE(::chmod(users.path.c_str(), 0) == 0);
+    CHECK(users.find("joe").error().system_error == EACCES);
+    // Nobody works with the rights of the group root.
+    REQUIRE(::chmod(users.path.c_str(), 0600) == 0);
+    REQUIRE(::chown(users.path.c_str(), 64001, 0) == 0);
+    CHECK(users.find("joe").error().message().find("gid 0") != std::string::npos);
 }
 
 TEST_CASE("owner, group, mode and attributes stay") {
@@ -677,7 +694,8 @@ TEST_CASE("a missing file has no users and is made by a change, if that is asked
     REQUIRE(::chown(directory.path().c_str(), 64001, 64002) == 0);
     CHECK(exits_with_0([&] {
         const auto theirs = open(directory.file("theirs"));
-        return theirs && ::geteuid() == 64001 && theirs->change("joe", [](const Found&) {
+        return theirs && theirs->change("joe", [](const Found&) -> Result<Edit> {
+            if (::geteuid() != 64001) return trouble("not the owner");
             return Edit{Edit::What::write, "joe:n:::::::"};
         });
     }));

@@ -378,7 +378,7 @@ TEST_CASE("without root: status 111 unless it runs as the user already") {
               .uids == std::vector<uid_t>{64003, 64003, 64003});
 }
 
-TEST_CASE("in native mode root does not become the file's owner") {
+TEST_CASE("after the file of another account was read, the ids are root's again") {
     const System system;
     if (!system.usable()) return;
     REQUIRE(::chown(system.path("/users").c_str(), 64020, 64020) == 0);

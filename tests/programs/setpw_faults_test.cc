@@ -50,6 +50,12 @@ struct Users : UsersFile {
         if (::geteuid() == 0) REQUIRE(::chown(path.c_str(), 0, 64005) == 0);
     }
 
+    // Gives all to another account, whose rights root then takes.
+    void give_away() const {
+        REQUIRE(::chown(directory.path().c_str(), 64004, 64005) == 0);
+        REQUIRE(::chown(path.c_str(), 64004, 64005) == 0);
+    }
+
     bool is_password(const std::string& password) const {
         const auto file = CredentialFile::open({.path = path});
         REQUIRE(file);
@@ -187,4 +193,46 @@ TEST_CASE("interrupted at every system call: the call is tried again") {
         CHECK_FALSE(users.has_new());
         if (repeated.contains(name)) CHECK(outcome.status == 0);
     });
+}
+
+TEST_CASE("an id that cannot be taken, or taken back, ends in 111") {
+    if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
+    if (missing(::geteuid() == 0, "root")) return;
+    const Users example;
+    example.give_away();
+    const auto trace = example.directory.file("trace");
+    REQUIRE(change(example, "old", "new", {"strace", "-qq", "-o", trace}).status == 0);
+    auto counts = count_calls(read_file(trace));
+    // Two pieces of work on the file: each takes the ids, and takes root's back.
+    CHECK(counts["setresuid"] == 4);
+    for (const std::string name : {"setresuid", "setresgid", "setgroups", "getgroups"})
+        for (int when = 1; when <= counts[name]; ++when) {
+            CAPTURE(name);
+            CAPTURE(when);
+            const Users users;
+            users.give_away();
+            const auto outcome = change(users, "old", "new", with_fault(name, "error=EPERM", when));
+            CHECK(outcome.status == 111);
+            CHECK_FALSE(outcome.err.empty());
+            users.check_whole();
+            const bool told = outcome.out.find("nothing was changed") != std::string::npos;
+            if (told) CHECK_FALSE(users.is_password("new"));
+            CHECK(change(users, users.is_password("new") ? "new" : "old", "next").status == 0);
+        }
+}
+
+TEST_CASE("no thread runs while the rights of the file's owner are taken") {
+    if (missing(have_strace(), "strace, in a build that is not sanitized")) return;
+    if (missing(::geteuid() == 0, "root")) return;
+    for (const std::string old : {"old", "bad"}) {
+        const Users users;
+        users.give_away();
+        const auto trace = users.directory.file("trace");
+        const auto outcome = change(users, old, "new", {"strace", "-f", "-qq", "-o", trace});
+        CHECK(outcome.status == (old == "old" ? 0 : 1));
+        // glibc tells other threads of new ids by a signal.
+        const auto text = read_file(trace);
+        CHECK(text.find("setresuid(") != std::string::npos);
+        CHECK(text.find("tgkill(") == std::string::npos);
+    }
 }

@@ -343,7 +343,7 @@ TEST_CASE("a directory that the account cannot write is 111, and nothing is chan
     CHECK(users.content() == before);
 }
 
-TEST_CASE("a file of another account is changed as that account") {
+TEST_CASE("a file of another account is changed with its rights; the next link runs as root") {
     if (missing(::geteuid() == 0, "root")) return;
     const Users users = plain_users();
     REQUIRE(::chown(users.directory.path().c_str(), 64001, 64002) == 0);
@@ -356,6 +356,12 @@ TEST_CASE("a file of another account is changed as that account") {
         CHECK(status.st_uid == 64001);
         CHECK(status.st_gid == 64002);
     }
+    const auto next = parse_next_link(
+        run(setpw(users.path, record("nobody", "bad", "new"), {built("next-link"), "0", "false"}))
+            .out);
+    CHECK(next.record == record("nobody", "bad", "new"));
+    CHECK(next.uids == std::vector<uid_t>{0, 0, 0});
+    CHECK(next.gids == std::vector<gid_t>{0, 0, 0});
 }
 
 TEST_CASE("a symbolic link stays, and its target is changed") {
