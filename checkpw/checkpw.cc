@@ -41,10 +41,13 @@ Finding look_up(const Question& question, const std::optional<Entry>& entry) {
 
 // The user for whom a native chain runs its program. For shadow(5) /etc/passwd tells the user's
 // ids, unless every user is virtual. A passwd-file may contain them, but they count only if root
-// owns the file. The home counts also in a file of the account that virtual users become.
-Result<StoredUser> find_user(const CredentialFile& file, const Entry& entry,
+// owns the file. In either case nobody else may write it. The home counts also in a file of the
+// account that virtual users become.
+Result<StoredUser> find_user(const CredentialFile& file, const Found& found, const Entry& entry,
                              std::optional<uid_t> virtual_uid) {
     StoredUser user{.name = std::string{entry.name}};
+    const Error group_writes = trouble("become " + user.name + ": a group can write " +
+                                       file.path() + ": chmod g-w " + file.path());
     if (entry.format == Format::shadow) {
         if (virtual_uid) return user;
         const auto account = find_account(entry.name);
@@ -54,13 +57,17 @@ Result<StoredUser> find_user(const CredentialFile& file, const Entry& entry,
         if (file.owner() != 0 && file.owner() != (*account)->uid)
             return trouble("become " + user.name + ": " + file.path() +
                            " belongs neither to root nor to that account");
+        if (found.others_write) return group_writes;
         return native_user(entry.name, **account);
     }
     if (file.owner() != 0 && file.owner() != virtual_uid) return user;
+    const bool has_ids = file.owner() == 0 && (!entry.uid.empty() || !entry.gid.empty());
+    // As a virtual user it would run with the rights of the chain, and not with these.
+    if (found.others_write && has_ids) return group_writes;
+    if (found.others_write) return user;
     user.home = entry.home;
     user.shell = entry.shell;
-    if (file.owner() != 0) return user;
-    if (entry.uid.empty() && entry.gid.empty()) return user;
+    if (!has_ids) return user;
     constexpr std::int64_t most = 4'294'967'294;
     const auto uid = parse_number("the uid of " + user.name, entry.uid, 0, most);
     if (!uid) return trouble(uid.error().what);
@@ -98,7 +105,7 @@ public:
                                                            : look_up(question, entry);
         if (!finding) return finding.error();
         if (*finding != Finding::right || !question.native) return Answer{*finding};
-        auto user = find_user(*file, *entry, question.virtual_uid);
+        auto user = find_user(*file, *found, *entry, question.virtual_uid);
         if (!user) return user.error();
         return Answer{*finding, std::move(*user)};
     }

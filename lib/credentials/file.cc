@@ -1,6 +1,7 @@
 #include "credentials/file.hh"
 
 #include "base/file_lock.hh"
+#include "base/file_mode.hh"
 #include "base/lines.hh"
 #include "base/signals.hh"
 #include "credentials/attributes.hh"
@@ -127,6 +128,7 @@ Result<Found> CredentialFile::find(std::string_view login) const {
     if (!opened) return opened.error();
     auto scanned = scan(*opened ? &**opened : nullptr, login);
     if (!scanned) return scanned.error();
+    scanned->found.others_write = *opened && others_write((*opened)->status);
     return std::move(scanned->found);
 }
 

@@ -20,8 +20,12 @@ std::string_view weak_method(std::string_view hash) {
 
 void look_at_modes(const std::string& path, Report& report) {
     struct stat status {};
-    if (::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0)
+    if (::stat(path.c_str(), &status) != 0) return;
+    if ((status.st_mode & S_IROTH) != 0)
         report.warn(path, "can be read by everybody, who can then guess at leisure: chmod o-r");
+    if ((status.st_mode & S_IWGRP) != 0)
+        report.warn(path, "can be written by its group, so that native chains take no ids from it: "
+                          "chmod g-w");
 }
 
 } // namespace

@@ -18,6 +18,7 @@ struct Found {
     std::optional<std::string> line; // the user's first line, without its line feed
     bool repeated = false;           // another line has the user's name too
     std::string usual;               // an example of the file's most frequent hashes
+    bool others_write = false;       // whether a group may write the file
 
     // The fields of the line. Nothing if there is no line, or if it is malformed.
     std::optional<Entry> entry() const { return line ? parse_entry(*line, format) : std::nullopt; }

@@ -33,6 +33,7 @@ struct System : SmallRoot {
                   "ann:" + hash + "::::/home/joe::\n" +                           //
                   "root:" + hash + ":0:0::/:/bin/sh\n" +                          //
                   "half:" + hash + ":64011:::/tmp:\n" +                           //
+                  "wheel:" + hash + ":64011:0::/tmp:\n" +                         //
                   "named:" + hash + ":vmail:vmail::/tmp:\n" +                     //
                   "minus:" + hash + ":-1:-1::/tmp:\n" +                           //
                   "max:" + hash + ":4294967295:4294967295::/tmp:\n",
@@ -325,12 +326,40 @@ TEST_CASE("a passwd-file gives the ids of its users only if root owns it") {
     }
 }
 
-TEST_CASE("no user gets uid 0") {
+TEST_CASE("no user gets uid 0 or gid 0, and Dovecot is not told of them") {
     const System system;
     if (!system.usable()) return;
-    for (const std::string file : {"shadow", "dovecot"}) {
-        check_refused(system.check(file, "root", "old"), 111);
-        check_refused(system.check(file, "root", "bad"), 1);
+    for (const auto& environment : {Environment{}, dovecot})
+        for (const auto& [file, login] : {std::pair<std::string, std::string>{"shadow", "root"},
+                                          {"dovecot", "root"},
+                                          {"dovecot", "wheel"}}) {
+            CAPTURE(login);
+            check_refused(system.check(file, login, "old", {"--native"}, environment), 111);
+            check_refused(system.check(file, login, "bad", {"--native"}, environment), 1);
+        }
+}
+
+TEST_CASE("in a file that a group can write nobody is believed to be an account") {
+    const System system;
+    if (!system.usable()) return;
+    for (const std::string file : {"shadow", "dovecot"})
+        REQUIRE(::chmod(system.path("/users/" + file).c_str(), 0664) == 0);
+    for (const auto& environment : {Environment{}, dovecot}) {
+        for (const auto& [file, login] :
+             {std::pair<std::string, std::string>{"shadow", "joe"}, {"dovecot", "two"}}) {
+            CAPTURE(file);
+            const auto outcome = system.check(file, login, "old", {"--native"}, environment);
+            check_refused(outcome, 111);
+            CHECK(outcome.err.find("chmod g-w /users/" + file) != std::string::npos);
+            check_refused(system.check(file, login, "bad", {"--native"}, environment), 1);
+        }
+        // A home of such a file is not used.
+        const auto seen = parse_next_link(
+            system.check("dovecot", "home", "old", {"--native", "--virtual", "ann"}, environment)
+                .out);
+        CHECK(seen.ran);
+        CHECK_FALSE(seen.environment.contains("HOME"));
+        CHECK(seen.directory == "/");
     }
 }
 

@@ -222,6 +222,8 @@ TEST_CASE("warnings end with status 1") {
         {
             {"a file that everybody can read", [](Setup& s) { ::chmod(s.file.c_str(), 0644); },
              "can be read by everybody"},
+            {"a file that its group can write", [](Setup& s) { ::chmod(s.file.c_str(), 0660); },
+             "native chains take no ids from it: chmod g-w"},
             {"broken lines",
              [](Setup& s) {
                  write_file(s.file, "joe:$6$a$b:1:::::::\njim\n\n#\nx:*:a:::::::\n"
