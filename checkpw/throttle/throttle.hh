@@ -7,7 +7,7 @@
 // names lose as much, but only if they had added to all of these counters.
 #pragma once
 
-#include "throttle/address_range.hh"
+#include "link/address_range.hh"
 #include "throttle/little_endian.hh"
 #include "throttle/siphash.hh"
 

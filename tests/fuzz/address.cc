@@ -1,8 +1,8 @@
 // Clients' addresses, as super-servers write them, and the ranges that the guard spares. Lines of
 // the input: a range, an address.
 #include "fuzz/target.hh"
+#include "link/address_range.hh"
 #include "link/peer.hh"
-#include "throttle/address_range.hh"
 
 #include <arpa/inet.h>
 

@@ -1,4 +1,4 @@
-#include "throttle/address_range.hh"
+#include "link/address_range.hh"
 
 #include "base/settings.hh"
 #include "link/peer.hh"

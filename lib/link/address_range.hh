@@ -1,4 +1,4 @@
-// Client addresses as the guard counts them, and ranges of addresses that it does not count. Pure.
+// Ranges of client addresses, and what one client's range is. Pure.
 #pragma once
 
 #include "base/result.hh"
