@@ -1,6 +1,7 @@
 // checkpw: verifies a password against the credential file, the embedded default of check links.
 
 #include "base/settings.hh"
+#include "credentials/change_policy.hh"
 #include "credentials/look_over.hh"
 #include "credentials/options.hh"
 #include "link/check_link.hh"
@@ -11,6 +12,7 @@ namespace {
 
 // Whether policy refuses the entry, whatever the password is.
 bool is_refused(const Entry& entry, bool allow_expired) {
+    if (refuses_client(entry)) return true;
     switch (standing(entry, today())) {
     case Standing::usable: return false;
     case Standing::must_change: return !allow_expired;

@@ -107,12 +107,16 @@ std::optional<Entry> parse_passwd_file(std::string_view line) {
         hash.remove_prefix(end + 1);
     }
     set_hash(entry, hash);
-    if (entry.separator != ':') return entry; // after `|`, attributes of docker-mailserver follow
+    if (entry.separator != ':') {
+        entry.extra = rest; // docker-mailserver hands them on to Dovecot
+        return entry;
+    }
     entry.uid = take_field(rest, entry.separator);
     entry.gid = take_field(rest, entry.separator);
     take_field(rest, entry.separator); // gecos
     entry.home = take_field(rest, entry.separator);
     entry.shell = take_field(rest, entry.separator);
+    entry.extra = rest;
     return entry;
 }
 

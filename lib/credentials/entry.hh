@@ -41,6 +41,7 @@ struct Entry {
     std::string_view gid;
     std::string_view home;
     std::string_view shell;
+    std::string_view extra; // passwd-file: Dovecot's extra fields
 };
 
 // Where a field stands in a line; the first two are the same in both formats.

@@ -1,6 +1,7 @@
 // Dovecot's passwd-file, as checkpw and setpw use it.
 #include "support/users_file.hh"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 
 using namespace poppass;
@@ -78,6 +79,68 @@ TEST_CASE("locked and empty entries are refused") {
     }
     const Users users{"joe:{SHA256-CRYPT}!" + sha256 + "\n"};
     CHECK(set(users, "joe").out == "553 Sorry, your account is locked (#5.7.1)\n");
+}
+
+TEST_CASE("the extra fields that deny refuse, as they do in Dovecot") {
+    const struct {
+        std::string fields;
+        std::vector<std::string> admitted; // of these addresses, where "" is an unknown one
+    } cases[] = {
+        {"", {"192.0.2.7", "2001:db8::1", "203.0.113.1", ""}},
+        {"nologin", {}},
+        {"nologin=no", {}},
+        {"nologin=", {}},
+        {"a=b:c nologin", {}},
+        {"  nologin  reason=gone", {}},
+        {"nologin\r", {}},
+        {"a=b\tnologin", {}},
+        {"fail", {}},
+        {"fail=no", {}},
+        {"noauthenticate", {}},
+        // These say something else.
+        {"NOLOGIN", {"192.0.2.7", "2001:db8::1", "203.0.113.1", ""}},
+        {"userdb_nologin userdb_allow_nets=10.0.0.0/8 nologins=1 x=nologin nodelay user=jim",
+         {"192.0.2.7", "2001:db8::1", "203.0.113.1", ""}},
+        {"allow_nets=192.0.2.0/24,2001:db8::/32", {"192.0.2.7", "2001:db8::1"}},
+        {"allow_nets=192.0.2.7", {"192.0.2.7"}},
+        {"allow_nets=0.0.0.0/0", {"192.0.2.7", "203.0.113.1"}},
+        {"allow_nets=::/0", {"2001:db8::1"}},
+        {"allow_nets=192.0.2.0/24 allow_nets=198.51.100.0/24", {}},
+        {"allow_nets=192.0.2.0/24 nologin", {}},
+        {"allow_nets=foo,192.0.2.0/24,,192.0.2.0/33", {"192.0.2.7"}},
+        {"allow_nets=", {}},
+        {"allow_nets", {}},
+        {"allow_real_nets=192.0.2.0/24", {"192.0.2.7"}},
+    };
+    for (const auto& [fields, admitted] : cases)
+        for (const std::string before : {":1000:1000::/home/joe:/bin/sh:", "|"})
+            for (const std::string client : {"192.0.2.7", "2001:db8::1", "203.0.113.1", ""}) {
+                const std::string line = "joe" + before.substr(0, 1) + "{CRYPT}" + sha256 + before;
+                const Users users{line + fields + "\n"};
+                CAPTURE(fields);
+                CAPTURE(client);
+                const bool good =
+                    std::find(admitted.begin(), admitted.end(), client) != admitted.end();
+                const auto from_client = [&](const std::string& program, std::string record) {
+                    auto call = users.call(program, {built("next-link"), "7", "false"});
+                    call.environment["TCPREMOTEIP"] =
+                        client.empty() ? std::nullopt : std::optional{client};
+                    call.record = std::move(record);
+                    return run(call);
+                };
+                const auto checked = from_client("checkpw", bytes("joe\0old\0\0\0"));
+                CHECK(checked.status == (good ? 0 : 1));
+                CHECK(checked.out.empty()); // a refusal by policy: no other link is asked
+                const auto set = from_client("setpw", bytes("joe\0old\0\0new\0"));
+                CHECK(set.status == (good ? 0 : 1));
+                if (good) {
+                    CHECK(users.content().ends_with(before + fields + "\n"));
+                } else {
+                    CHECK(set.out ==
+                          "553 Sorry, your account may not be used from here (#5.7.1)\n");
+                    CHECK(users.content() == users.before);
+                }
+            }
 }
 
 TEST_CASE("a new hash is of the method that the prefix names, and all other fields stay") {
