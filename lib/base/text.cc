@@ -31,6 +31,27 @@ std::size_t utf8_length(std::string_view text) {
     return length;
 }
 
+bool is_obeyed(std::string_view text) {
+    return is_control(text.front()) || (text.front() == '\xc2' && text.size() > 1 &&
+                                        static_cast<unsigned char>(text[1]) < 0xa0);
+}
+
+std::string for_terminal(std::string_view text) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string shown;
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        const std::string_view sequence = text.substr(0, std::max<std::size_t>(length, 1));
+        const auto last = static_cast<unsigned char>(sequence.back());
+        if (length == 0 || is_obeyed(sequence))
+            shown.append("\\x").append(1, digits[last >> 4]).append(1, digits[last & 15]);
+        else
+            shown += sequence;
+        text.remove_prefix(sequence.size());
+    }
+    return shown;
+}
+
 std::string_view cut_utf8(std::string_view text, std::size_t most) {
     if (text.size() <= most) return text;
     while (most > 0 && is_continuation(static_cast<unsigned char>(text[most]))) --most;

@@ -17,6 +17,14 @@ constexpr bool is_control(char byte) {
 // none.
 std::size_t utf8_length(std::string_view text);
 
+// Whether the text begins with a control character that a terminal may obey: one of ASCII, or
+// U+0080 to U+009F. The text begins with a character of UTF-8.
+bool is_obeyed(std::string_view text);
+
+// The text as a terminal may be shown it: such a control character, and a byte that is not UTF-8,
+// becomes \xHH.
+std::string for_terminal(std::string_view text);
+
 // The text's beginning, at most `most` bytes, which does not end within a character of UTF-8.
 std::string_view cut_utf8(std::string_view text, std::size_t most);
 

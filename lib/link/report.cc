@@ -18,36 +18,21 @@ std::string_view level_name(Report::Level level) {
     return level_names[static_cast<std::size_t>(level)];
 }
 
-void append_hex(std::string& out, std::string_view before, unsigned value) {
+// The text within a JSON string.
+std::string quoted(std::string_view text) {
     constexpr std::string_view digits = "0123456789abcdef";
-    out.append(before).append(1, digits[value >> 4 & 15]).append(1, digits[value & 15]);
-}
-
-// ASCII's control bytes, and U+0080 to U+009F, which some terminals obey.
-bool is_obeyed(std::string_view sequence) {
-    return is_control(sequence.front()) ||
-           (sequence.front() == '\xc2' && static_cast<unsigned char>(sequence[1]) < 0xa0);
-}
-
-// The text as a JSON string, or for a terminal, where `"` is a plain character.
-std::string shown(std::string_view text, bool json) {
     std::string out;
     while (!text.empty()) {
-        const std::size_t length = std::max<std::size_t>(utf8_length(text), 1);
-        const std::string_view sequence = text.substr(0, length);
+        const std::size_t length = utf8_length(text);
+        const std::string_view sequence = text.substr(0, std::max<std::size_t>(length, 1));
         const auto last = static_cast<unsigned char>(sequence.back());
-        if (utf8_length(text) == 0) {
-            if (json)
-                out += "\xef\xbf\xbd"; // U+FFFD
-            else
-                append_hex(out, "\\x", last);
-        } else if (is_obeyed(sequence)) {
-            append_hex(out, json ? "\\u00" : "\\x", last);
-        } else {
-            if (json && (last == '"' || last == '\\')) out += '\\';
-            out += sequence;
-        }
-        text.remove_prefix(length);
+        if (length == 0)
+            out += "\xef\xbf\xbd"; // U+FFFD
+        else if (is_obeyed(sequence))
+            out.append("\\u00").append(1, digits[last >> 4]).append(1, digits[last & 15]);
+        else
+            out.append(last == '"' || last == '\\' ? "\\" : "").append(sequence);
+        text.remove_prefix(sequence.size());
     }
     return out;
 }
@@ -72,7 +57,7 @@ std::optional<std::string> take_control(std::string_view& text) {
     return character;
 }
 
-// Removes a string, as shown() writes it with its quotes, from the front. Returns its text.
+// Removes a string, as quoted() writes it, between its quotes, from the front. Returns its text.
 std::optional<std::string> take_string(std::string_view& text) {
     if (!take(text, "\"")) return std::nullopt;
     std::string out;
@@ -100,7 +85,7 @@ std::string Report::as_text() const {
     for (const Line& line : lines_) {
         std::string level{level_name(line.level)};
         level.resize(9, ' ');
-        text += level + shown(line.subject, false) + ": " + shown(line.text, false) + "\n";
+        text += level + for_terminal(line.subject) + ": " + for_terminal(line.text) + "\n";
     }
     return text;
 }
@@ -109,8 +94,8 @@ std::string Report::as_json() const {
     std::string text = "[";
     for (const Line& line : lines_)
         text += std::string{text.size() > 1 ? "," : ""} + "\n  {\"level\": \"" +
-                std::string{level_name(line.level)} + "\", \"subject\": \"" +
-                shown(line.subject, true) + "\", \"text\": \"" + shown(line.text, true) + "\"}";
+                std::string{level_name(line.level)} + "\", \"subject\": \"" + quoted(line.subject) +
+                "\", \"text\": \"" + quoted(line.text) + "\"}";
     return text + "\n]\n";
 }
 

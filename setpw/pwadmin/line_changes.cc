@@ -1,5 +1,7 @@
 #include "pwadmin/line_changes.hh"
 
+#include "base/text.hh"
+
 #include <ctime>
 
 namespace poppass {
@@ -55,7 +57,7 @@ Result<std::string> change_line(const Entry& entry, const LineChanges& changes) 
 }
 
 std::string status_line(const Entry& entry) {
-    std::string line{entry.name};
+    std::string line = for_terminal(entry.name);
     line.append(" ").append(password_status(entry.password));
     line.append(" ").append(date(entry.aging.changed));
     for (const auto& days :

@@ -28,9 +28,9 @@ struct LineChanges {
 // no hash is trouble. A passwd-file has no dates: changing dates is misuse there.
 Result<std::string> change_line(const Entry& entry, const LineChanges& changes);
 
-// The line of -S, without line feed: name; P (a password), L (locked) or NP (no password); the day
-// of the last change; minimum, maximum, warning, inactive in days. A missing value is `never` or
-// -1.
+// The line of -S, without line feed: name, as for_terminal shows it; P (a password), L (locked) or
+// NP (no password); the day of the last change; minimum, maximum, warning, inactive in days. A
+// missing value is `never` or -1.
 std::string status_line(const Entry& entry);
 
 // Whether the password has to be changed before it can be used again.

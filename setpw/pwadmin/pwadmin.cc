@@ -4,6 +4,7 @@
 #include "account/accounts.hh"
 #include "base/command_line.hh"
 #include "base/log.hh"
+#include "base/text.hh"
 #include "credentials/change_policy.hh"
 #include "credentials/new_hash.hh"
 #include "link/record.hh"
@@ -148,7 +149,8 @@ Result<void> get_password(const PwadminRequest& request, const LoginDefs& defs,
     // Without its errno, because ENOENT would mean that the credential file is missing.
     if (!terminal) return trouble(terminal.error().message());
     if (!request.quiet)
-        if (auto told = terminal->tell("Changing password for " + user + "\n"); !told) return told;
+        if (auto told = terminal->tell("Changing password for " + for_terminal(user) + "\n"); !told)
+            return told;
     Secret old_password{password.capacity()};
     if (caller == Caller::user) {
         if (auto asked = ask_old_password(*terminal, old_password); !asked) return asked;
@@ -175,7 +177,8 @@ Exit report(const PwadminRequest& request, const std::string& user) {
                                   : request.sets_password() ? "password changed"
                                                             : "password information changed";
     // The change is made, even if nobody reads this.
-    (void)write_whole(STDOUT_FILENO, "pwadmin: " + user + ": " + std::string{done} + "\n");
+    (void)write_whole(STDOUT_FILENO,
+                      "pwadmin: " + for_terminal(user) + ": " + std::string{done} + "\n");
     return Exit::success;
 }
 

@@ -370,3 +370,14 @@ TEST_CASE("at a terminal: after ^Z it asks again") {
     CHECK(pwadmin.wait() == 0);
     CHECK(users.is_password("joe", strong));
 }
+
+TEST_CASE("a name in the file cannot control the terminal") {
+    const UsersFile users{"a\x9bJ:*:1::::::\nb\xc2\x9bJ:*:1::::::\nj\xc3\xb6rg:*:1::::::\n"};
+    const auto all = users.pwadmin({"-S", "-a"});
+    CHECK(all.status == 0);
+    CHECK(all.out == "a\\x9bJ L 1970-01-02 -1 -1 -1 -1\nb\\x9bJ L 1970-01-02 -1 -1 -1 -1\n"
+                     "j\xc3\xb6rg L 1970-01-02 -1 -1 -1 -1\n");
+    CHECK(users.pwadmin({"-S", "a\x9bJ"}).out == "a\\x9bJ L 1970-01-02 -1 -1 -1 -1\n");
+    CHECK(users.pwadmin({"-l", "a\x9bJ"}).out ==
+          "pwadmin: a\\x9bJ: password information changed\n");
+}
