@@ -112,7 +112,7 @@ public:
         return Answer{*finding, std::move(*user)};
     }
 
-    void look_over(Report& report) override { look_over_file(where_, report); }
+    void look_over(Report& report) override { look_over_file(where_, Use::check, report); }
 
 private:
     CredentialOptions options_;

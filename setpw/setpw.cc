@@ -80,7 +80,7 @@ public:
         return trouble("the user's line is changed all the time");
     }
 
-    void look_over(Report& report) override { look_over_file(where_, report); }
+    void look_over(Report& report) override { look_over_file(where_, Use::change, report); }
 
 private:
     CredentialOptions options_;

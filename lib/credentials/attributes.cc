@@ -102,7 +102,11 @@ Result<void> copy_attributes(int from, int to) {
     if (!read(from, wanted) || !read(to, present)) return system_trouble("read the owner and mode");
     if ((wanted.st_uid != present.st_uid || wanted.st_gid != present.st_gid) &&
         retried([&] { return ::fchown(to, wanted.st_uid, wanted.st_gid); }) != 0)
-        return system_trouble("keep the owner and group");
+        return system_trouble("keep the owner and group",
+                              errno == EPERM ? "(gid " + std::to_string(wanted.st_gid) +
+                                                   " is no group of the file's owner: give the "
+                                                   "file one by chgrp)"
+                                             : "");
     // The mode comes last: a change of the owner may clear bits of it, and an ACL may set some.
     if (auto copied = copy_extended(from, to); !copied) return copied;
     if (retried([&] { return ::fchmod(to, wanted.st_mode & mode_bits); }) != 0)

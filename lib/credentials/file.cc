@@ -121,6 +121,12 @@ Result<Scan> CredentialFile::scan(const Opened* opened, std::string_view login) 
     return scanned;
 }
 
+Result<void> CredentialFile::check_rights() const {
+    const auto as_owner = file_.as_owner();
+    if (!as_owner) return as_owner.error();
+    return file_.check_rights();
+}
+
 Result<Found> CredentialFile::find(std::string_view login) const {
     const auto as_owner = file_.as_owner();
     if (!as_owner) return as_owner.error();

@@ -64,6 +64,10 @@ public:
     // so that the caller can report it before it ends.
     Result<Change> change(std::string_view login, const Editor& editor) const;
 
+    // An error that says what to do if the owner of the file could not replace it. Says nothing for
+    // other accounts.
+    Result<void> check_rights() const;
+
     const std::string& path() const { return file_.path(); } // resolved
     bool is_system() const { return path() == "/etc/shadow"; }
     uid_t owner() const { return file_.owner(); }

@@ -3,6 +3,7 @@
 #include "account/accounts.hh"
 #include "credentials/path_walk.hh"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -101,6 +102,23 @@ Result<std::optional<LocatedFile::Opened>> LocatedFile::open() const {
         return std::optional<Opened>{std::move(opened)};
     }
     return trouble(path_ + " is replaced all the time");
+}
+
+Result<void> LocatedFile::check_rights() const {
+    if (::geteuid() == 0 || ::geteuid() != owner_) return {};
+    if (::faccessat(directory_.get(), ".", W_OK | X_OK, AT_EACCESS) != 0)
+        return trouble("the file's owner cannot write its directory: chown " +
+                       std::to_string(owner_) + " " + path_.substr(0, path_.rfind('/') + 1));
+    const auto file = look();
+    if (!file) return file.error();
+    std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+    if (::getgroups(static_cast<int>(groups.size()), groups.data()) < 0)
+        return system_trouble("read the groups");
+    groups.push_back(::getegid());
+    if (std::find(groups.begin(), groups.end(), file->st_gid) != groups.end()) return {};
+    return trouble("gid " + std::to_string(file->st_gid) +
+                   " is no group of the file's owner: chgrp " + std::to_string(::getegid()) + " " +
+                   path_);
 }
 
 Result<void> LocatedFile::check_unchanged(const Opened* opened) const {

@@ -36,6 +36,10 @@ public:
     // null pointer, an error if the file exists.
     Result<void> check_unchanged(const Opened* opened) const;
 
+    // An error that says what to do if the process has the rights of the file's owner, and these do
+    // not suffice to replace the file.
+    Result<void> check_rights() const;
+
     const std::string& path() const { return path_; } // resolved
     const std::string& name() const { return name_; } // within the directory
     int directory() const { return directory_.get(); }

@@ -30,7 +30,7 @@ void look_at_modes(const std::string& path, Report& report) {
 
 } // namespace
 
-void look_over_file(const CredentialFileOptions& where, Report& report) {
+void look_over_file(const CredentialFileOptions& where, Use use, Report& report) {
     const auto file = CredentialFile::open(where);
     if (!file) {
         const bool missing = file.error().system_error == ENOENT;
@@ -41,6 +41,9 @@ void look_over_file(const CredentialFileOptions& where, Report& report) {
     const auto found = file->find({});
     if (!found) return report.fail(path, found.error().message());
     look_at_modes(path, report);
+    if (use == Use::change)
+        if (const auto good = file->check_rights(); !good)
+            report.fail(path, "no change can be made: " + good.error().message());
     std::string broken;
     std::map<std::string_view, int> weak;
     int users = 0;

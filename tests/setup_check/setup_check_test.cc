@@ -186,6 +186,19 @@ TEST_CASE("errors end with status 2 and name the place") {
              "more than one name"},
             {"a directory that others can write",
              [](Setup& s) { ::chmod(s.directory.path().c_str(), 0777); }, "the place of"},
+            {"a file whose owner is not in its group",
+             [](Setup& s) {
+                 // Debian's account games.
+                 REQUIRE(::chown(s.directory.path().c_str(), 5, 60) == 0);
+                 REQUIRE(::chown(s.file.c_str(), 5, 0) == 0);
+             },
+             "no change can be made: gid 0 is no group of the file's owner: chgrp 60 "},
+            {"a file in a directory that its owner cannot write",
+             [](Setup& s) {
+                 REQUIRE(::chmod(s.directory.path().c_str(), 0755) == 0);
+                 REQUIRE(::chown(s.file.c_str(), 64001, 64001) == 0);
+             },
+             "no change can be made: the file's owner cannot write its directory: chown 64001 "},
             {"a directory further up that others can write",
              [](Setup& s) {
                  const auto up = s.directory.file("up");
