@@ -113,8 +113,8 @@ TEST_CASE("the extra fields that deny refuse, as they do in Dovecot") {
         {"allow_real_nets=192.0.2.0/24", {"192.0.2.7"}},
     };
     for (const auto& [fields, admitted] : cases)
-        for (const std::string before : {":1000:1000::/home/joe:/bin/sh:", "|"})
-            for (const std::string client : {"192.0.2.7", "2001:db8::1", "203.0.113.1", ""}) {
+        for (const std::string client : {"192.0.2.7", "2001:db8::1", "203.0.113.1", ""})
+            for (const std::string before : {":1000:1000::/home/joe:/bin/sh:", "|"}) {
                 const std::string line = "joe" + before.substr(0, 1) + "{CRYPT}" + sha256 + before;
                 const Users users{line + fields + "\n"};
                 CAPTURE(fields);
@@ -122,7 +122,10 @@ TEST_CASE("the extra fields that deny refuse, as they do in Dovecot") {
                 const bool good =
                     std::find(admitted.begin(), admitted.end(), client) != admitted.end();
                 const auto from_client = [&](const std::string& program, std::string record) {
-                    auto call = users.call(program, {built("next-link"), "7", "false"});
+                    std::vector<std::string> words{built("next-link"), "7", "false"};
+                    if (program == "setpw")
+                        words.insert(words.begin(), {"-m", "sha256crypt", "-c", "1000"});
+                    auto call = users.call(program, words);
                     call.environment["TCPREMOTEIP"] =
                         client.empty() ? std::nullopt : std::optional{client};
                     call.record = std::move(record);
