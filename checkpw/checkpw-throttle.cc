@@ -128,14 +128,14 @@ Result<std::optional<int>> run_rest(Chain next) {
 Result<ExitStatus> guard_fallback(Chain next, const ChargedAttempt& attempt) {
     const auto status = run_rest(next);
     if (!status) {
-        attempt.settle(Outcome::not_judged);
+        attempt.settle(Outcome::not_run);
         return status.error();
     }
     if (!*status) return ExitStatus::temporary;
     const auto exit = static_cast<ExitStatus>(**status);
     if (exit == ExitStatus::accepted) attempt.settle(Outcome::right);
     if (exit == ExitStatus::misused || exit == ExitStatus::temporary)
-        attempt.settle(Outcome::not_judged);
+        attempt.settle(Outcome::trouble);
     return exit;
 }
 
@@ -143,7 +143,7 @@ Result<ExitStatus> guard_fallback(Chain next, const ChargedAttempt& attempt) {
 Result<ExitStatus> guard_native(MarkedChain& marked, const ChargedAttempt& attempt) {
     auto end = start_holder([&] { attempt.settle(Outcome::right); });
     const Error error = end ? run_next(marked.with_number(end->get())) : end.error();
-    attempt.settle(Outcome::not_judged);
+    attempt.settle(Outcome::not_run);
     return error;
 }
 

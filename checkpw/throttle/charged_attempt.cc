@@ -22,7 +22,8 @@ void ChargedAttempt::settle(Outcome outcome) const {
     Throttle throttle = state->throttle(limits_);
     switch (outcome) {
     case Outcome::right: return throttle.succeed(who_, charge_, state->now());
-    case Outcome::not_judged: return throttle.take_back(who_, charge_, state->now());
+    case Outcome::trouble: return throttle.take_most_back(who_, charge_, state->now());
+    case Outcome::not_run: return throttle.take_back(who_, charge_, state->now());
     }
 }
 

@@ -17,8 +17,9 @@ public:
     Result<Seconds> charge();
 
     enum class Outcome {
-        right,
-        not_judged, // nothing was learned of the password
+        right,   // the chain accepted it
+        trouble, // perhaps a store had judged the password before
+        not_run, // nothing was learned of the password
     };
     // If this fails, the charge stays, and a line on descriptor 2 says so. The chain's answer stays
     // the same.

@@ -16,13 +16,14 @@ constexpr std::size_t index(Kind kind) { return static_cast<std::size_t>(kind); 
 
 Seconds half(const ThrottleLimits& limits) { return (limits.window + 1) / 2; }
 
+// In quarters.
 std::uint32_t limit(Kind kind, const ThrottleLimits& limits) {
     switch (kind) {
-    case Kind::pair: return limits.tries;
-    case Kind::address: return limits.tries * address_factor;
+    case Kind::pair: return whole_failure * limits.tries;
+    case Kind::address: return whole_failure * limits.tries * address_factor;
     case Kind::login: break;
     }
-    return limits.tries * login_factor;
+    return whole_failure * limits.tries * login_factor;
 }
 
 std::uint32_t total(const Counter& counter) { return std::uint32_t{counter.now} + counter.before; }
@@ -35,10 +36,15 @@ Counter aged(const Counter& counter, Seconds now, Seconds half) {
     return counter;
 }
 
-void count_one(Counter& counter, Seconds now) {
-    if (counter.now < std::numeric_limits<std::uint16_t>::max())
-        counter.now = static_cast<std::uint16_t>(counter.now + 1);
+void count_failure(Counter& counter, Seconds now) {
+    constexpr std::uint32_t most = std::numeric_limits<std::uint16_t>::max();
+    static_assert(whole_failure * most_tries * login_factor < most);
+    counter.now = static_cast<std::uint16_t>(std::min(counter.now + whole_failure, most));
     counter.last = now;
+}
+
+void subtract(LittleEndian<std::uint16_t>& count, std::uint32_t quarters) {
+    count = static_cast<std::uint16_t>(count - std::min<std::uint32_t>(quarters, count));
 }
 
 // The wait after the failures of an aged counter.
@@ -47,7 +53,7 @@ Seconds counter_wait(const Counter& counter, Kind kind, const ThrottleLimits& li
     if (total(counter) < free) return 0;
     const Seconds longest =
         std::min(half(limits), kind == Kind::login ? longest_login_wait : longest_wait);
-    const std::uint32_t more = std::min(total(counter) - free, std::uint32_t{16});
+    const std::uint32_t more = std::min((total(counter) - free) / whole_failure, std::uint32_t{16});
     const Seconds until =
         std::min<Seconds>(counter.last, now) + std::min(first_wait << more, longest);
     return until > now ? until - now : 0;
@@ -142,7 +148,7 @@ Seconds Throttle::wait(const Attempt& attempt, Seconds now) const {
     return longest;
 }
 
-std::uint32_t Throttle::failures(const Attempt& attempt, Kind kind, Seconds now) const {
+std::uint32_t Throttle::quarters(const Attempt& attempt, Kind kind, Seconds now) const {
     return estimate(kind, hash(attempt.login, attempt.address)[index(kind)], now);
 }
 
@@ -157,7 +163,7 @@ Charge Throttle::charge(const Attempt& attempt, Seconds now) {
             auto& change = charge.changes[index(kind)][row];
             change.before = *found[row];
             *found[row] = aged(*found[row], now, half(limits_));
-            count_one(*found[row], now);
+            count_failure(*found[row], now);
             change.after = *found[row];
         }
         if (wait(kind, hash, now) == 0) continue;
@@ -172,7 +178,9 @@ Charge Throttle::charge(const Attempt& attempt, Seconds now) {
     return charge;
 }
 
-void Throttle::take_back(const Attempt& attempt, const Charge& charge, Seconds now) {
+// `share`: how much is taken back.
+void Throttle::give_back(const Attempt& attempt, const Charge& charge, Seconds now,
+                         std::uint32_t share) {
     const auto hashes = hash(attempt.login, attempt.address);
     for (const Kind kind : all_kinds) {
         if (kind == Kind::address && !attempt.address_counts) continue;
@@ -182,17 +190,23 @@ void Throttle::take_back(const Attempt& attempt, const Charge& charge, Seconds n
             Counter& counter = *found[row];
             // Compare and set: if nobody else has changed the counter, the time of the last failure
             // is restored, too.
-            if (counter == after) {
+            if (share == whole_failure && counter == after) {
                 counter = before;
                 continue;
             }
             counter = aged(counter, now, half(limits_));
-            if (counter.started == after.started && counter.now > 0)
-                counter.now = static_cast<std::uint16_t>(counter.now - 1);
-            if (counter.started == after.started + half(limits_) && counter.before > 0)
-                counter.before = static_cast<std::uint16_t>(counter.before - 1);
+            if (counter.started == after.started) subtract(counter.now, share);
+            if (counter.started == after.started + half(limits_)) subtract(counter.before, share);
         }
     }
+}
+
+void Throttle::take_back(const Attempt& attempt, const Charge& charge, Seconds now) {
+    give_back(attempt, charge, now, whole_failure);
+}
+
+void Throttle::take_most_back(const Attempt& attempt, const Charge& charge, Seconds now) {
+    give_back(attempt, charge, now, whole_failure - trouble_share);
 }
 
 void Throttle::succeed(const Attempt& attempt, const Charge& charge, Seconds now) {
@@ -211,7 +225,7 @@ std::vector<Throttle::Waiting> Throttle::list(Seconds now) const {
         const Seconds wait = then.wait(waiter.kind, hash, now);
         if (wait == 0) continue;
         list.push_back({waiter.kind, waiter.login.data(), waiter.address.data(),
-                        then.estimate(waiter.kind, hash, now), wait});
+                        then.estimate(waiter.kind, hash, now) / whole_failure, wait});
     }
     return list;
 }

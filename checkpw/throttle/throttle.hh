@@ -1,10 +1,11 @@
 // The counting rule of the guard. Pure: table, key and time are arguments.
 //
-// Failures are counted in count-min sketches, which have a fixed size. A name has one counter in
-// each of the `depth` rows of a sketch, and the key determines which. Names share counters. The
-// estimate of a name's failures is the least of its counters, so it is never too low, and seldom
-// too high. A success clears a name: it subtracts the estimate from each of its counters. Other
-// names lose as much, but only if they had added to all of these counters.
+// Failures are counted in quarters: a wrong password is four, trouble behind a store that may have
+// judged the password is one. The counts are in count-min sketches, which have a fixed size. A name
+// has one counter in each of the `depth` rows of a sketch, and the key determines which. Names
+// share counters. The estimate of a name's failures is the least of its counters, so it is never
+// too low, and seldom too high. A success clears a name: it subtracts the estimate from each of its
+// counters. Other names lose as much, but only if they had added to all of these counters.
 #pragma once
 
 #include "link/address_range.hh"
@@ -44,6 +45,10 @@ inline constexpr std::uint32_t login_factor = 10;
 inline constexpr Seconds first_wait = 10;
 inline constexpr Seconds longest_wait = 900;
 inline constexpr Seconds longest_login_wait = 60;
+
+// A failure, in the unit that is counted, and what stays of it where the chain had trouble.
+inline constexpr std::uint32_t whole_failure = 4;
+inline constexpr std::uint32_t trouble_share = 1;
 
 // The rows of each sketch.
 inline constexpr std::size_t depth = 4;
@@ -115,14 +120,18 @@ public:
     // How long the attempt has to wait; 0: it need not wait.
     Seconds wait(const Attempt& attempt, Seconds now) const;
 
-    // The estimate of the failures for such an attempt.
-    std::uint32_t failures(const Attempt& attempt, Kind kind, Seconds now) const;
+    // The estimate of the quarters that are counted for such an attempt.
+    std::uint32_t quarters(const Attempt& attempt, Kind kind, Seconds now) const;
 
     // Counts the attempt as a failure. The count stays unless one of the next two is called.
     Charge charge(const Attempt& attempt, Seconds now);
 
-    // Takes the charge back, because nothing was learned about the password.
+    // Takes the charge back, because the chain was not run.
     void take_back(const Attempt& attempt, const Charge& charge, Seconds now);
+
+    // Takes back all of the charge but trouble_share, because the chain had trouble. The first
+    // store of the chain may have judged the password all the same.
+    void take_most_back(const Attempt& attempt, const Charge& charge, Seconds now);
 
     // Takes the charge back because the password was right. Also clears the pair, and remembers
     // that it has succeeded.
@@ -132,7 +141,7 @@ public:
         Kind kind;
         std::string login; // its beginning
         std::string address;
-        std::uint32_t failures;
+        std::uint32_t failures; // whole ones
         Seconds wait;
     };
     // Everybody who has to wait. Only about the last 1024 pairs, addresses and logins that had to
@@ -151,6 +160,7 @@ private:
     Seconds wait(Kind kind, std::uint64_t hash, Seconds now) const;
     bool has_succeeded(std::uint64_t pair, Seconds now) const;
     bool clear(Kind kind, std::uint64_t hash, Seconds now);
+    void give_back(const Attempt& attempt, const Charge& charge, Seconds now, std::uint32_t share);
 
     ThrottleTable& table_;
     const SipKey key_;

@@ -15,7 +15,8 @@ namespace poppass {
 namespace {
 
 constexpr char file_name[] = "state";
-constexpr std::string_view magic{"poppass throttle", 16};
+// It has the version of the format. A file of another version is made anew.
+constexpr std::string_view magic{"poppass guard 2\n", 16};
 constexpr std::chrono::seconds longest_lock_wait{1};
 
 struct stat status_of(int fd) {

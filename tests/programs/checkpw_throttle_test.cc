@@ -54,11 +54,13 @@ struct Guard {
         return test::run(program(words, login, address));
     }
 
-    std::uint32_t failures(Kind kind, const std::string& login = "joe",
-                           const std::optional<std::string>& address = home) const {
+    double failures(Kind kind, const std::string& login = "joe",
+                    const std::optional<std::string>& address = home) const {
         auto state = ThrottleState::open(directory);
         REQUIRE_MESSAGE(state, state.error().message());
-        return state->throttle({}).failures(make_attempt(login, address, {}), kind, state->now());
+        return 1.0 *
+               state->throttle({}).quarters(make_attempt(login, address, {}), kind, state->now()) /
+               whole_failure;
     }
 };
 
@@ -207,17 +209,17 @@ TEST_CASE("the rest of the chain finds the surroundings that the guard found") {
     CHECK(outcome.err == "two\n");
 }
 
-TEST_CASE("a status that says nothing of the password takes the charge back") {
-    for (const auto& [status, charged] : {std::pair{0, 0u},
-                                          {1, 1u},
-                                          {2, 0u},
-                                          {3, 1u},
-                                          {50, 1u},
-                                          {99, 1u},
-                                          {100, 1u},
-                                          {111, 0u},
-                                          {112, 1u},
-                                          {255, 1u}}) {
+TEST_CASE("what an attempt counts for, by the status of the chain") {
+    for (const auto& [status, charged] : {std::pair{0, 0.0},
+                                          {1, 1.0},
+                                          {2, 0.25},
+                                          {3, 1.0},
+                                          {50, 1.0},
+                                          {99, 1.0},
+                                          {100, 1.0},
+                                          {111, 0.25},
+                                          {112, 1.0},
+                                          {255, 1.0}}) {
         CAPTURE(status);
         const Guard guard;
         CHECK(guard.run(rest_exits(status)).status == status);
@@ -230,7 +232,21 @@ TEST_CASE("a status that says nothing of the password takes the charge back") {
     CHECK(killed.err == "checkpw-throttle: the chain was ended by signal 9\n");
     CHECK(guard.failures(Kind::pair) == 1);
     CHECK(guard.run({"no-such-program", "false"}).status == 2);
-    CHECK(guard.failures(Kind::pair) == 1);
+    CHECK(guard.failures(Kind::pair) == 1.25);
+}
+
+TEST_CASE("an outage behind a store that judges the password gives no free guesses") {
+    const Guard guard;
+    const auto file = guard.parent.file("users");
+    write_file(file, "joe:" + hash_of_old + ":19000:0:99999:7:::\n");
+    const auto guess = [&](const std::string& password) {
+        return run(guard.program(Words{built("checkpw"), "-f", file} + rest_exits(111), "joe", home,
+                                 password));
+    };
+    for (int i = 0; i < 20; ++i) CHECK(guess("wrong").status == 111);
+    const auto outcome = guess("wrong");
+    CHECK(outcome.status == 111);
+    CHECK(outcome.out.find("Too many attempts") != std::string::npos);
 }
 
 TEST_CASE("over the limit: a text, status 111, no chain, no charge") {

@@ -37,6 +37,9 @@ struct Guard {
     void fail(const Attempt& who, Seconds now, unsigned times = 1) {
         for (; times > 0; --times) rule.charge(who, now);
     }
+    double failures(const Attempt& who, Kind kind, Seconds now) const {
+        return 1.0 * rule.quarters(who, kind, now) / whole_failure;
+    }
 };
 
 bool same(const ThrottleTable& a, const ThrottleTable& b) {
@@ -228,7 +231,7 @@ TEST_CASE("failures are forgotten after the window, and not before half of it") 
         Guard guard{{5, window}};
         guard.fail(attempt("joe"), noon, 5);
         const auto total = [&](Seconds now) {
-            return guard.rule.failures(attempt("joe"), Kind::pair, now);
+            return guard.failures(attempt("joe"), Kind::pair, now);
         };
         CHECK(total(noon) == 5);
         CHECK(total(noon + window / 2) == 5);
@@ -255,9 +258,9 @@ TEST_CASE("a success clears the pair and takes back its own charges, no others")
     CHECK(guard.rule.wait(joe, noon + 1) > 0);
 
     // The address still has the 4 + 5 failures, and the login as well.
-    CHECK(guard.rule.failures(joe, Kind::pair, noon + 1) == 5);
-    CHECK(guard.rule.failures(joe, Kind::address, noon + 1) == 9);
-    CHECK(guard.rule.failures(joe, Kind::login, noon + 1) == 9);
+    CHECK(guard.failures(joe, Kind::pair, noon + 1) == 5);
+    CHECK(guard.failures(joe, Kind::address, noon + 1) == 9);
+    CHECK(guard.failures(joe, Kind::login, noon + 1) == 9);
 }
 
 TEST_CASE("a success clears also what is older than half the window") {
@@ -271,7 +274,7 @@ TEST_CASE("a success clears also what is older than half the window") {
     const auto charge = guard.rule.charge(joe, noon + 3000);
     CHECK(guard.rule.wait(joe, noon + 3000) > 0);
     guard.rule.succeed(joe, charge, noon + 3000);
-    CHECK(guard.rule.failures(joe, Kind::pair, noon + 3000) == 0);
+    CHECK(guard.failures(joe, Kind::pair, noon + 3000) == 0);
 }
 
 TEST_CASE("charges that are taken back leave no trace, in whatever order") {
@@ -315,6 +318,36 @@ TEST_CASE("charges that are taken back leave no trace, in whatever order") {
         guard.rule.take_back(joe, charge, noon + 4001);
         CHECK(guard.rule.wait(joe, noon + 4001) == 9);
     }
+}
+
+TEST_CASE("trouble counts for a quarter of a failure, for pair, address and login") {
+    Guard guard;
+    const auto joe = attempt("joe");
+    Seconds now = noon;
+    for (int i = 1; i <= 20; ++i) {
+        CHECK(guard.rule.wait(joe, now) == 0);
+        const auto charge = guard.rule.charge(joe, now);
+        guard.rule.take_most_back(joe, charge, now + 1);
+        for (const Kind kind : {Kind::pair, Kind::address, Kind::login})
+            CHECK(guard.failures(joe, kind, now) == i / 4.0);
+        now += 2;
+    }
+    // That makes five failures, which is the limit of the pair, and the last one starts the wait.
+    CHECK(guard.rule.wait(joe, now) == 8);
+    now += 8;
+    for (int i = 0; i < 4; ++i) {
+        CHECK(guard.rule.wait(joe, now) == 0);
+        guard.rule.take_most_back(joe, guard.rule.charge(joe, now), now);
+        now += 10;
+    }
+    CHECK(guard.rule.wait(joe, now) == 10); // and the next whole failure doubles it
+
+    // It is so, too, if another attempt came between, and if the half of the window is over.
+    Guard other;
+    const auto charge = other.rule.charge(joe, noon + 1799);
+    other.fail(joe, noon + 1800);
+    other.rule.take_most_back(joe, charge, noon + 3599);
+    CHECK(other.failures(joe, Kind::pair, noon + 3599) == 1.25);
 }
 
 TEST_CASE("an estimate is never too low, and never much too high") {
