@@ -32,7 +32,7 @@ using Outcome = ChargedAttempt::Outcome;
 constexpr std::string_view program = "checkpw-throttle";
 
 struct Options {
-    std::string directory = "/run/checkpw-throttle";
+    std::string directory = "/var/lib/checkpw-throttle";
     ThrottleLimits limits = {};
     std::vector<AddressRange> spared = {};
     std::string strip = {}; // --strip: a domain, `*` for any; empty: none
@@ -74,19 +74,31 @@ Result<void> take_option(Options& options, int c, std::string_view value) {
     return {};
 }
 
+LogLine named(const Attempt& attempt) {
+    LogLine line;
+    return line.add("user", attempt.login).add("ip", attempt.address);
+}
+
 // Refuses an attempt over the limit. In a native chain descriptor 1 is the client, who speaks
 // another protocol: nothing is written there.
 ExitStatus refuse(const Attempt& attempt, Seconds wait, Convention convention) {
     if (convention == Convention::native) {
-        LogLine line;
-        line.add("user", attempt.login).add("ip", attempt.address).add("wait", wait);
-        complain(program, "too many attempts: " + std::string{line.text()});
+        complain(program,
+                 "too many attempts: " + std::string{named(attempt).add("wait", wait).text()});
     } else {
         std::signal(SIGPIPE, SIG_IGN); // if nobody reads, the status still tells the result
         (void)write_whole(STDOUT_FILENO, "454-Too many attempts, try again in " +
                                              std::to_string(wait) + " seconds (#4.7.0)\r\n");
     }
     return ExitStatus::temporary;
+}
+
+// Answers like a chain that refuses the password. Only the log tells the difference.
+ExitStatus turn_away(const ChargedAttempt& attempt) {
+    complain(program, "the login is under attack, and this address has to wait: " +
+                          std::string{named(attempt.who()).text()});
+    attempt.wait_like_refusal();
+    return ExitStatus::rejected;
 }
 
 // Runs the rest of the chain as a child in our process group, and passes on to it the signals that
@@ -133,15 +145,19 @@ Result<ExitStatus> guard_fallback(Chain next, const ChargedAttempt& attempt) {
     }
     if (!*status) return ExitStatus::temporary;
     const auto exit = static_cast<ExitStatus>(**status);
-    if (exit == ExitStatus::accepted) attempt.settle(Outcome::right);
-    if (exit == ExitStatus::misused || exit == ExitStatus::temporary)
+    if (exit == ExitStatus::accepted)
+        attempt.settle(Outcome::right);
+    else if (exit == ExitStatus::misused || exit == ExitStatus::temporary)
         attempt.settle(Outcome::trouble);
+    else
+        attempt.settle(Outcome::refused);
     return exit;
 }
 
 // In a native chain only the program that runs last knows the outcome. It tells the holder.
 Result<ExitStatus> guard_native(MarkedChain& marked, const ChargedAttempt& attempt) {
-    auto end = start_holder([&] { attempt.settle(Outcome::right); });
+    auto end = start_holder(
+        [&](bool passed) { attempt.settle(passed ? Outcome::right : Outcome::refused); });
     const Error error = end ? run_next(marked.with_number(end->get())) : end.error();
     attempt.settle(Outcome::not_run);
     return error;
@@ -184,9 +200,13 @@ Result<ExitStatus> guard(const KnownLink& link, const Options& options, Chain ne
     if (auto done = put_record(bytes); !done) return done.error();
     if (is_lookup) return run_next(next); // without a password it is not a guess
 
-    const auto wait = attempt.charge();
-    if (!wait) return wait.error();
-    if (*wait > 0) return refuse(attempt.who(), *wait, *convention);
+    const auto decision = attempt.charge();
+    if (!decision) return decision.error();
+    switch (decision->kind) {
+    case Decision::Kind::must_wait: return refuse(attempt.who(), decision->wait, *convention);
+    case Decision::Kind::turned_away: return turn_away(attempt);
+    case Decision::Kind::admitted: break;
+    }
     if (*convention == Convention::native) return guard_native(*marked, attempt);
     return guard_fallback(next, attempt);
 }
@@ -199,7 +219,11 @@ Result<ExitStatus> list(const Options& options) {
         LogLine line;
         if (waiting.kind != Kind::address) line.add("user", waiting.login);
         if (waiting.kind != Kind::login) line.add("ip", waiting.address);
-        line.add("failures", waiting.failures).add("wait", waiting.wait);
+        line.add("failures", waiting.failures);
+        if (waiting.kind == Kind::login)
+            line.add("one_in", static_cast<std::int64_t>(waiting.one_in));
+        else
+            line.add("wait", waiting.wait);
         text.append(line.text()).append("\n");
     }
     if (auto done = write_whole(STDOUT_FILENO, text); !done) return done.error();

@@ -1,6 +1,7 @@
 // Charges an attempt before the chain judges the password, and settles the charge afterwards.
 #pragma once
 
+#include "base/clock.hh"
 #include "throttle/throttle_state.hh"
 
 #include <string>
@@ -12,18 +13,21 @@ public:
     ChargedAttempt(const std::string& directory, ThrottleLimits limits, Attempt who)
         : directory_(directory), limits_(limits), who_(std::move(who)) {}
 
-    // Charges the attempt and returns 0. If the attempt has to wait, charges nothing and returns
-    // for how long.
-    Result<Seconds> charge();
+    // Decides about the attempt, and charges it if it is admitted.
+    Result<Decision> charge();
 
     enum class Outcome {
         right,   // the chain accepted it
+        refused, // the charge stays, and the time is noted that the check took
         trouble, // perhaps a store had judged the password before
         not_run, // nothing was learned of the password
     };
     // If this fails, the charge stays, and a line on descriptor 2 says so. The chain's answer stays
     // the same.
     void settle(Outcome outcome) const;
+
+    // Waits until a check that is refused would have come to its end.
+    void wait_like_refusal() const;
 
     const Attempt& who() const { return who_; }
 
@@ -33,6 +37,8 @@ private:
     const Attempt who_;
     SipKey key_{};
     Charge charge_;
+    Clock::time_point started_;
+    std::chrono::microseconds refusal_time_{};
 };
 
 } // namespace poppass

@@ -15,7 +15,7 @@ namespace {
 constexpr int hold_milliseconds = 600'000;
 constexpr int tell_milliseconds = 2'000;
 
-[[noreturn]] void hold(int end, const std::function<void()>& passed) {
+[[noreturn]] void hold(int end, const std::function<void(bool)>& settle) {
     ::setsid();
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     ::dup2(null, STDIN_FILENO);
@@ -24,15 +24,14 @@ constexpr int tell_milliseconds = 2'000;
     close_from(4);
     pollfd event{3, POLLIN, 0};
     char byte = 0;
-    if (retried([&] { return ::poll(&event, 1, hold_milliseconds); }) == 1 &&
-        retried([&] { return ::read(3, &byte, 1); }) == 1)
-        passed();
+    if (retried([&] { return ::poll(&event, 1, hold_milliseconds); }) == 1)
+        settle(retried([&] { return ::read(3, &byte, 1); }) == 1);
     ::_exit(0); // the other end then reads end of file
 }
 
 } // namespace
 
-Result<Fd> start_holder(const std::function<void()>& passed) {
+Result<Fd> start_holder(const std::function<void(bool)>& settle) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return system_trouble("make a socket pair");
@@ -45,7 +44,7 @@ Result<Fd> start_holder(const std::function<void()>& passed) {
     const pid_t between = ::fork();
     if (between == 0) {
         const pid_t holder = ::fork();
-        if (holder == 0) hold(holders.get(), passed);
+        if (holder == 0) hold(holders.get(), settle);
         ::_exit(holder < 0 ? 1 : 0);
     }
     int status = 0;

@@ -10,6 +10,11 @@ namespace poppass {
 
 namespace {
 
+constexpr Seconds seconds_of_day = 86'400;
+
+// A check that takes longer counts as this long.
+constexpr std::chrono::seconds longest_refusal{10};
+
 constexpr Kind all_kinds[] = {Kind::pair, Kind::address, Kind::login};
 
 constexpr std::size_t index(Kind kind) { return static_cast<std::size_t>(kind); }
@@ -28,7 +33,7 @@ std::uint32_t limit(Kind kind, const ThrottleLimits& limits) {
 
 std::uint32_t total(const Counter& counter) { return std::uint32_t{counter.now} + counter.before; }
 
-// The counter as it is now. If it starts in the future, it is from before a reboot.
+// The counter as it is now. If it starts in the future, the clock was set back.
 Counter aged(const Counter& counter, Seconds now, Seconds half) {
     const Seconds age = now - counter.started;
     if (total(counter) == 0 || counter.started > now || age >= 2 * half) return {now, 0, 0, 0};
@@ -51,12 +56,25 @@ void subtract(LittleEndian<std::uint16_t>& count, std::uint32_t quarters) {
 Seconds counter_wait(const Counter& counter, Kind kind, const ThrottleLimits& limits, Seconds now) {
     const std::uint32_t free = limit(kind, limits);
     if (total(counter) < free) return 0;
-    const Seconds longest =
-        std::min(half(limits), kind == Kind::login ? longest_login_wait : longest_wait);
+    const Seconds longest = std::min(half(limits), longest_wait);
     const std::uint32_t more = std::min((total(counter) - free) / whole_failure, std::uint32_t{16});
     const Seconds until =
         std::min<Seconds>(counter.last, now) + std::min(first_wait << more, longest);
     return until > now ? until - now : 0;
+}
+
+constexpr std::uint8_t most_k = 32;
+
+// The draw as it is now.
+Draw aged(const Draw& draw, Seconds now) {
+    const std::uint32_t epoch = now / epoch_length;
+    if (draw.epoch == epoch) return draw;
+    if (draw.epoch > epoch) return {epoch, {}, 0, 0};
+    std::uint32_t k = draw.k;
+    if (draw.admitted > 1 && draw.admitted <= draw.marks.size()) ++k;
+    const std::uint32_t empty = epoch - draw.epoch - (draw.admitted == 0 ? 0 : 1);
+    k = std::min<std::uint32_t>(k - std::min(k, empty), most_k);
+    return {epoch, {}, 0, static_cast<std::uint8_t>(k)};
 }
 
 // Changes only the case of ASCII letters, because stores do not agree about other letters.
@@ -90,11 +108,11 @@ auto* cell(std::array<Row, depth>& table, std::size_t row, std::uint64_t hash) {
 
 Attempt make_attempt(std::string_view login, const std::optional<std::string>& peer,
                      std::span<const AddressRange> spared) {
-    if (!peer) return {normalised(login), "-", false};
+    if (!peer) return {normalised(login), "-", "-", false};
     const bool is_spared = is_loopback_address(*peer) ||
                            std::any_of(spared.begin(), spared.end(),
                                        [&](const auto& range) { return range.contains(*peer); });
-    return {normalised(login), counted_address(*peer), !is_spared};
+    return {normalised(login), counted_address(*peer), counted_network(*peer), !is_spared};
 }
 
 Throttle::Hashes Throttle::hash(std::string_view login, std::string_view address) const {
@@ -115,11 +133,24 @@ std::array<Counter*, depth> Throttle::counters(Kind kind, std::uint64_t hash) co
     return found;
 }
 
+// Two numbers of 32 bits give the places in all rows (Kirsch and Mitzenmacher).
+std::array<LittleEndian<std::uint16_t>*, depth> Throttle::successes(std::uint64_t pair) const {
+    std::array<LittleEndian<std::uint16_t>*, depth> found;
+    for (std::size_t row = 0; row < depth; ++row)
+        found[row] = &table_.successes[row][((pair & 0xffffffff) + row * (pair >> 32)) %
+                                            ThrottleTable::success_width];
+    return found;
+}
+
 std::uint32_t Throttle::estimate(Kind kind, std::uint64_t hash, Seconds now) const {
     std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
     for (const Counter* const counter : counters(kind, hash))
         least = std::min(least, total(aged(*counter, now, half(limits_))));
     return least;
+}
+
+bool Throttle::is_over(Kind kind, std::uint64_t hash, Seconds now) const {
+    return estimate(kind, hash, now) >= limit(kind, limits_);
 }
 
 Seconds Throttle::wait(Kind kind, std::uint64_t hash, Seconds now) const {
@@ -131,51 +162,92 @@ Seconds Throttle::wait(Kind kind, std::uint64_t hash, Seconds now) const {
 }
 
 bool Throttle::has_succeeded(std::uint64_t pair, Seconds now) const {
-    for (std::size_t row = 0; row < depth; ++row) {
-        const Seconds when = *cell(table_.successes, row, pair);
-        if (when == 0 || when > now || now - when >= limits_.window) return false;
-    }
-    return true;
+    const unsigned today = now / seconds_of_day;
+    const auto cells = successes(pair);
+    return std::all_of(cells.begin(), cells.end(), [&](const auto* cell) {
+        const unsigned day = *cell;
+        // Tomorrow: the clock was set back a little at midnight.
+        return day != 0 && day <= today + 1 && today <= day + success_days;
+    });
 }
 
 Seconds Throttle::wait(const Attempt& attempt, Seconds now) const {
     const auto hashes = hash(attempt.login, attempt.address);
-    Seconds longest = wait(Kind::pair, hashes[index(Kind::pair)], now);
-    if (attempt.address_counts)
-        longest = std::max(longest, wait(Kind::address, hashes[index(Kind::address)], now));
-    if (!has_succeeded(hashes[index(Kind::pair)], now))
-        longest = std::max(longest, wait(Kind::login, hashes[index(Kind::login)], now));
-    return longest;
+    const Seconds of_pair = wait(Kind::pair, hashes[index(Kind::pair)], now);
+    if (!attempt.address_counts) return of_pair;
+    return std::max(of_pair, wait(Kind::address, hashes[index(Kind::address)], now));
+}
+
+// Whether the network is drawn in this epoch. Each network is admitted once in an epoch.
+bool Throttle::draw(const Attempt& attempt, std::uint64_t login, Seconds now) {
+    Draw& draw = table_.draws[static_cast<std::size_t>(login % table_.draws.size())];
+    draw = aged(draw, now);
+    draw.k = std::min(draw.k, most_k); // the file may be damaged
+    std::string bytes{"d" + attempt.login};
+    bytes.append(1, '\0').append(attempt.network).append(1, '\0');
+    const std::uint64_t number = siphash(key_, bytes.append(std::to_string(draw.epoch)));
+    const auto mark = static_cast<std::uint16_t>(number);
+    if (number > std::numeric_limits<std::uint64_t>::max() >> draw.k) return false;
+    const std::size_t known = std::min<std::size_t>(draw.admitted, draw.marks.size());
+    const auto end = draw.marks.begin() + static_cast<std::ptrdiff_t>(known);
+    if (std::find(draw.marks.begin(), end, mark) != end) return false;
+    // Late in the epoch others have less of a chance then, so this is only for the beginning of an
+    // attack, when `k` is far too low.
+    if (known == draw.marks.size() && draw.k < most_k) ++draw.k;
+    draw.marks[draw.admitted % draw.marks.size()] = mark;
+    if (draw.admitted < std::numeric_limits<std::uint8_t>::max()) ++draw.admitted;
+    return true;
+}
+
+Decision Throttle::decide(const Attempt& attempt, Seconds now) {
+    const auto hashes = hash(attempt.login, attempt.address);
+    const std::uint64_t login = hashes[index(Kind::login)];
+    const Seconds of_pair = wait(Kind::pair, hashes[index(Kind::pair)], now);
+    const Seconds of_address =
+        attempt.address_counts ? wait(Kind::address, hashes[index(Kind::address)], now) : 0;
+    const bool attacked = is_over(Kind::login, login, now);
+    const Seconds told = attacked ? of_address : std::max(of_address, of_pair);
+    if (told > 0) return {Decision::Kind::must_wait, told};
+    const bool known = of_pair == 0 && has_succeeded(hashes[index(Kind::pair)], now);
+    const bool admitted = !attacked || known || draw(attempt, login, now);
+    // What is charged must not depend on a success in the past, because the waits tell it.
+    Charge charged;
+    if (of_pair == 0) charge(charged, attempt, Kind::pair, now);
+    charge(charged, attempt, Kind::address, now);
+    charge(charged, attempt, Kind::login, now);
+    return {admitted ? Decision::Kind::admitted : Decision::Kind::turned_away, 0, charged};
 }
 
 std::uint32_t Throttle::quarters(const Attempt& attempt, Kind kind, Seconds now) const {
     return estimate(kind, hash(attempt.login, attempt.address)[index(kind)], now);
 }
 
-Charge Throttle::charge(const Attempt& attempt, Seconds now) {
+void Throttle::charge(Charge& charge, const Attempt& attempt, Kind kind, Seconds now) {
+    if (kind == Kind::address && !attempt.address_counts) return;
     const auto hashes = hash(attempt.login, attempt.address);
-    Charge charge;
-    for (const Kind kind : all_kinds) {
-        if (kind == Kind::address && !attempt.address_counts) continue;
-        const std::uint64_t hash = hashes[index(kind)];
-        const auto found = counters(kind, hash);
-        for (std::size_t row = 0; row < depth; ++row) {
-            auto& change = charge.changes[index(kind)][row];
-            change.before = *found[row];
-            *found[row] = aged(*found[row], now, half(limits_));
-            count_failure(*found[row], now);
-            change.after = *found[row];
-        }
-        if (wait(kind, hash, now) == 0) continue;
-        Waiter& waiter = table_.waiters[static_cast<std::size_t>(hash % table_.waiters.size())];
-        std::copy(hashes.begin(), hashes.end(), waiter.hashes.begin());
-        waiter.window = limits_.window;
-        waiter.tries = limits_.tries;
-        waiter.kind = kind;
-        copy_text(attempt.login, waiter.login);
-        copy_text(attempt.address, waiter.address);
+    const std::uint64_t hash = hashes[index(kind)];
+    const auto found = counters(kind, hash);
+    for (std::size_t row = 0; row < depth; ++row) {
+        auto& change = charge.changes[index(kind)][row];
+        change.before = *found[row];
+        *found[row] = aged(*found[row], now, half(limits_));
+        count_failure(*found[row], now);
+        change.after = *found[row];
     }
-    return charge;
+    if (!is_over(kind, hash, now)) return;
+    Waiter& waiter = table_.waiters[static_cast<std::size_t>(hash % table_.waiters.size())];
+    std::copy(hashes.begin(), hashes.end(), waiter.hashes.begin());
+    waiter.window = limits_.window;
+    waiter.tries = limits_.tries;
+    waiter.kind = kind;
+    copy_text(attempt.login, waiter.login);
+    copy_text(attempt.address, waiter.address);
+}
+
+Charge Throttle::charge(const Attempt& attempt, Seconds now) {
+    Charge all;
+    for (const Kind kind : all_kinds) charge(all, attempt, kind, now);
+    return all;
 }
 
 // `share`: how much is taken back.
@@ -213,7 +285,21 @@ void Throttle::succeed(const Attempt& attempt, const Charge& charge, Seconds now
     take_back(attempt, charge, now);
     const auto pair = hash(attempt.login, attempt.address)[index(Kind::pair)];
     clear(Kind::pair, pair, now);
-    for (std::size_t row = 0; row < depth; ++row) *cell(table_.successes, row, pair) = now;
+    for (auto* const cell : successes(pair))
+        *cell = static_cast<std::uint16_t>(now / seconds_of_day);
+}
+
+void Throttle::note_refusal(std::chrono::microseconds took) {
+    const auto most = std::chrono::duration_cast<std::chrono::microseconds>(longest_refusal);
+    const std::int64_t mean = refusal_time().count();
+    const std::int64_t latest = std::min(took, most).count();
+    table_.refusal_time =
+        static_cast<std::uint32_t>(mean == 0 ? latest : mean + (latest - mean) / 16);
+}
+
+std::chrono::microseconds Throttle::refusal_time() const {
+    return std::min<std::chrono::microseconds>(
+        std::chrono::microseconds{std::uint32_t{table_.refusal_time}}, longest_refusal);
 }
 
 std::vector<Throttle::Waiting> Throttle::list(Seconds now) const {
@@ -222,10 +308,14 @@ std::vector<Throttle::Waiting> Throttle::list(Seconds now) const {
         if (!is_good(waiter)) continue;
         const Throttle then{table_, key_, {waiter.tries, waiter.window}};
         const std::uint64_t hash = waiter.hashes[index(waiter.kind)];
-        const Seconds wait = then.wait(waiter.kind, hash, now);
-        if (wait == 0) continue;
+        const bool is_login = waiter.kind == Kind::login;
+        const Seconds wait = is_login ? 0 : then.wait(waiter.kind, hash, now);
+        if (is_login ? !then.is_over(Kind::login, hash, now) : wait == 0) continue;
+        const Draw& draw = table_.draws[static_cast<std::size_t>(hash % table_.draws.size())];
+        const auto k = std::min(aged(draw, now).k, most_k);
         list.push_back({waiter.kind, waiter.login.data(), waiter.address.data(),
-                        then.estimate(waiter.kind, hash, now) / whole_failure, wait});
+                        then.estimate(waiter.kind, hash, now) / whole_failure, wait,
+                        is_login ? std::uint64_t{1} << k : 0});
     }
     return list;
 }

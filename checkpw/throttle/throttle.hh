@@ -13,6 +13,7 @@
 #include "throttle/siphash.hh"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -23,7 +24,8 @@
 
 namespace poppass {
 
-// The time of a clock that does not go back; above 0.
+// Seconds since 1970: the counts and the successes outlast a start of the system. What is from the
+// future does not count, because then the clock was wrong, or was set back.
 using Seconds = std::uint32_t;
 
 struct ThrottleLimits {
@@ -44,7 +46,11 @@ inline constexpr std::uint32_t login_factor = 10;
 // above half of the window.
 inline constexpr Seconds first_wait = 10;
 inline constexpr Seconds longest_wait = 900;
-inline constexpr Seconds longest_login_wait = 60;
+
+// A login over its limit is under attack. Then about one network is admitted in each epoch, besides
+// the addresses from which the login succeeded in this time.
+inline constexpr Seconds epoch_length = 60;
+inline constexpr unsigned success_days = 90;
 
 // A failure, in the unit that is counted, and what stays of it where the chain had trouble.
 inline constexpr std::uint32_t whole_failure = 4;
@@ -66,6 +72,17 @@ struct Counter {
     bool operator==(const Counter&) const = default;
 };
 
+// The draw of the networks that a login under attack admits. In an epoch a network is drawn with
+// the probability 2^-k. `k` rises by one after an epoch in which more than one network was
+// admitted, and at once with each one after the third. It falls by one after an epoch without any.
+// So it follows the number of networks that try.
+struct Draw {
+    LittleEndian<std::uint32_t> epoch;
+    std::array<LittleEndian<std::uint16_t>, 3> marks; // of the networks that were admitted last
+    std::uint8_t admitted;                            // how many were, in this epoch
+    std::uint8_t k;
+};
+
 // Somebody who had to wait, for the list.
 struct Waiter {
     std::array<LittleEndian<std::uint64_t>, kinds> hashes; // of the pair, its address, its login
@@ -80,14 +97,16 @@ struct Waiter {
 struct ThrottleTable {
     static constexpr std::size_t pair_width = 16384;
     static constexpr std::size_t width = 4096;
-    static constexpr std::size_t success_width = 16384;
+    static constexpr std::size_t success_width = 262'144;
 
     std::array<std::array<Counter, pair_width>, depth> pairs;
     std::array<std::array<Counter, width>, depth> addresses;
     std::array<std::array<Counter, width>, depth> logins;
-    // A Bloom filter of the pairs that have succeeded. It has the time of the last success where
-    // other such filters have a bit.
-    std::array<std::array<LittleEndian<Seconds>, success_width>, depth> successes;
+    // A Bloom filter of the pairs that have succeeded. It has the day of the last success, counted
+    // from 1970, where other such filters have a bit.
+    std::array<std::array<LittleEndian<std::uint16_t>, success_width>, depth> successes;
+    std::array<Draw, width> draws;
+    LittleEndian<std::uint32_t> refusal_time; // the running mean, in microseconds
     std::array<Waiter, 1024> waiters;
 };
 
@@ -95,6 +114,7 @@ struct ThrottleTable {
 struct Attempt {
     std::string login;   // in lower case, without blanks around it
     std::string address; // as it is counted; "-" if it is not known
+    std::string network; // of the address: its first 24 bits, or 48 of IPv6
     bool address_counts; // whether failures of the address are counted by themselves
 };
 
@@ -112,18 +132,37 @@ struct Charge {
     std::array<std::array<Change, depth>, kinds> changes{};
 };
 
+struct Decision {
+    enum class Kind {
+        admitted,
+        must_wait,   // and may be told so
+        turned_away, // and must not be told from a wrong password
+    };
+    Kind kind;
+    Seconds wait = 0;   // of must_wait
+    Charge charge = {}; // unless it must wait
+};
+
 class Throttle {
 public:
     Throttle(ThrottleTable& table, const SipKey& key, ThrottleLimits limits)
         : table_(table), key_(key), limits_(limits) {}
 
-    // How long the attempt has to wait; 0: it need not wait.
+    // Decides about an attempt, and charges it unless it must wait.
+    //
+    // Nobody can tell from answers and waits whether the login succeeded from the address before:
+    // an attempt that is turned away is charged as if the password had been wrong, and the wait of
+    // the pair is not told while the login is under attack. An attempt that is drawn while its pair
+    // waits is not charged to the pair.
+    Decision decide(const Attempt& attempt, Seconds now);
+
+    // How long pair and address have to wait; 0: they need not.
     Seconds wait(const Attempt& attempt, Seconds now) const;
 
     // The estimate of the quarters that are counted for such an attempt.
     std::uint32_t quarters(const Attempt& attempt, Kind kind, Seconds now) const;
 
-    // Counts the attempt as a failure. The count stays unless one of the next two is called.
+    // Counts the attempt as a failure. The count stays unless one of the next three is called.
     Charge charge(const Attempt& attempt, Seconds now);
 
     // Takes the charge back, because the chain was not run.
@@ -137,15 +176,21 @@ public:
     // that it has succeeded.
     void succeed(const Attempt& attempt, const Charge& charge, Seconds now);
 
+    // A check that was refused took so long. The mean is the time after which an attempt that is
+    // turned away is answered.
+    void note_refusal(std::chrono::microseconds took);
+    std::chrono::microseconds refusal_time() const;
+
     struct Waiting {
         Kind kind;
         std::string login; // its beginning
         std::string address;
         std::uint32_t failures; // whole ones
-        Seconds wait;
+        Seconds wait;           // not of a login
+        std::uint64_t one_in;   // of a login: of so many networks one is admitted
     };
-    // Everybody who has to wait. Only about the last 1024 pairs, addresses and logins that had to
-    // wait are known.
+    // Everybody who has to wait, and the logins under attack. Only about the last 1024 pairs,
+    // addresses and logins that had to wait are known.
     std::vector<Waiting> list(Seconds now) const;
 
     // Clears the login and the address of that name, and the pairs of the list that contain it.
@@ -156,8 +201,12 @@ private:
     using Hashes = std::array<std::uint64_t, kinds>;
     Hashes hash(std::string_view login, std::string_view address) const;
     std::array<Counter*, depth> counters(Kind kind, std::uint64_t hash) const;
+    std::array<LittleEndian<std::uint16_t>*, depth> successes(std::uint64_t pair) const;
     std::uint32_t estimate(Kind kind, std::uint64_t hash, Seconds now) const;
+    bool is_over(Kind kind, std::uint64_t hash, Seconds now) const;
     Seconds wait(Kind kind, std::uint64_t hash, Seconds now) const;
+    void charge(Charge& charge, const Attempt& attempt, Kind kind, Seconds now);
+    bool draw(const Attempt& attempt, std::uint64_t login, Seconds now);
     bool has_succeeded(std::uint64_t pair, Seconds now) const;
     bool clear(Kind kind, std::uint64_t hash, Seconds now);
     void give_back(const Attempt& attempt, const Charge& charge, Seconds now, std::uint32_t share);

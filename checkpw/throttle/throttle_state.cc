@@ -1,10 +1,10 @@
 #include "throttle/throttle_state.hh"
 
-#include "base/clock.hh"
 #include "base/file_lock.hh"
 #include "base/file_mode.hh"
 
 #include <cstddef>
+#include <ctime>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -107,11 +107,7 @@ void ThrottleState::Unmap::operator()(ThrottleFile* file) const {
     ::munmap(file, sizeof(ThrottleFile));
 }
 
-Seconds ThrottleState::now() const {
-    using std::chrono::seconds;
-    const auto time = std::chrono::duration_cast<seconds>(Clock::now().time_since_epoch());
-    return static_cast<Seconds>(time.count()) + 1;
-}
+Seconds ThrottleState::now() const { return static_cast<Seconds>(std::time(nullptr)); }
 
 Result<ThrottleState> ThrottleState::open(const std::string& directory) {
     const auto within = open_directory(directory);

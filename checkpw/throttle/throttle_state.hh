@@ -28,8 +28,8 @@ public:
     Throttle throttle(ThrottleLimits limits) { return {file_->table, key(), limits}; }
     SipKey key() const { return {file_->key[0], file_->key[1]}; }
 
-    // The time. It is read under the lock, because a time from before could be behind that of
-    // another process.
+    // The time of the wall clock. It is read under the lock, because a time from before could be
+    // behind that of another process.
     Seconds now() const;
 
 private:

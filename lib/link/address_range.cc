@@ -29,6 +29,13 @@ void clear_after(std::array<unsigned char, 16>& bytes, unsigned length) {
         bytes[bit / 8] = static_cast<unsigned char>(bytes[bit / 8] & ~(0x80 >> bit % 8));
 }
 
+std::string network(Parsed address, unsigned length) {
+    clear_after(address.bytes, length);
+    char text[INET6_ADDRSTRLEN];
+    ::inet_ntop(address.v6 ? AF_INET6 : AF_INET, address.bytes.data(), text, sizeof text);
+    return std::string{text}.append("/").append(std::to_string(length));
+}
+
 } // namespace
 
 Result<AddressRange> AddressRange::parse(std::string_view text) {
@@ -57,13 +64,14 @@ bool AddressRange::contains(std::string_view address) const {
 }
 
 std::string counted_address(std::string_view address) {
-    std::string text{address};
-    Parsed parsed = parse_bytes(text);
-    if (!parsed.v6) return text;
-    clear_after(parsed.bytes, 64);
-    char network[INET6_ADDRSTRLEN];
-    ::inet_ntop(AF_INET6, parsed.bytes.data(), network, sizeof network);
-    return std::string{network} + "/64";
+    const std::string text{address};
+    const Parsed parsed = parse_bytes(text);
+    return parsed.v6 ? network(parsed, 64) : text;
+}
+
+std::string counted_network(std::string_view address) {
+    const Parsed parsed = parse_bytes(std::string{address});
+    return network(parsed, parsed.v6 ? 48 : 24);
 }
 
 } // namespace poppass

@@ -29,4 +29,7 @@ private:
 // gives it.
 std::string counted_address(std::string_view address);
 
+// The network that a login under attack admits or not: "192.0.2.0/24", "2001:db8:1::/48".
+std::string counted_network(std::string_view address);
+
 } // namespace poppass

@@ -444,8 +444,9 @@ int main(int argc, char** argv) {
     limit(RLIMIT_CORE, unit.last("LimitCORE"));
     limit(RLIMIT_NOFILE, unit.last("LimitNOFILE"));
     // These are for the manager, or for control groups.
-    for (const char* const name : {"StandardInput", "StandardError", "KillMode", "TimeoutStopSec",
-                                   "IPAddressDeny", "MemoryMax", "TasksMax"})
+    for (const char* const name :
+         {"StandardInput", "StandardError", "KillMode", "TimeoutStopSec", "StateDirectory",
+          "StateDirectoryMode", "IPAddressDeny", "MemoryMax", "TasksMax"})
         (void)unit.last(name);
     // Reads all settings first, because errors can no longer be reported once the limits are in
     // force.

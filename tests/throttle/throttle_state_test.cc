@@ -3,6 +3,7 @@
 #include "support/program.hh"
 #include "throttle/charged_attempt.hh"
 
+#include <algorithm>
 #include <csignal>
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -87,7 +88,7 @@ TEST_CASE("directory and file are made: only we can use them, and the size never
     const auto file = look(place.file);
     CHECK(file.st_mode == (S_IFREG | 0600));
     CHECK(file.st_size == sizeof(ThrottleFile));
-    CHECK(file.st_size < 1'700'000);
+    CHECK(file.st_size < 4'000'000);
     for (int i = 0; i < 5000; ++i) fail_once(place.directory, "user" + std::to_string(i));
     const auto later = look(place.file);
     CHECK(later.st_size == file.st_size);
@@ -114,7 +115,8 @@ TEST_CASE("each file has a key of its own") {
 }
 
 TEST_CASE("the file has the same bytes on every processor") {
-    // As amd64 wrote it: six failures of joe, one and some trouble of ann, and a success of eve.
+    // As amd64 wrote it: six failures of joe, one and some trouble of ann, a success of eve, and
+    // bob under attack.
     const auto before = read_file(beside_tests("throttle/fixtures/throttle-state"));
     const Place place;
     fail_once(place.directory);
@@ -122,23 +124,30 @@ TEST_CASE("the file has the same bytes on every processor") {
     const auto attempt = [](std::string_view login) {
         return make_attempt(login, "192.0.2.1", {});
     };
+    constexpr Seconds then = 1'728'000'000;
     {
         auto state = ThrottleState::open(place.directory);
         REQUIRE(state);
         CHECK(state->key() == SipKey{0x0706050403020100, 0x0f0e0d0c0b0a0908});
-        auto throttle = state->throttle({});
-        const auto waiting = throttle.list(100'006);
-        REQUIRE(waiting.size() == 1);
-        CHECK(waiting[0].kind == Kind::pair);
-        CHECK(waiting[0].login == "joe");
-        CHECK(waiting[0].address == "192.0.2.1");
-        CHECK(waiting[0].failures == 6);
-        CHECK(waiting[0].wait == 19);
-        CHECK(throttle.quarters(attempt("ann"), Kind::login, 100'006) == 5);
+        auto throttle = state->throttle({1, 3600});
+        CHECK(throttle.refusal_time() == std::chrono::milliseconds{80});
+        CHECK(throttle.quarters(attempt("ann"), Kind::login, then + 6) == 5);
+        CHECK(throttle.quarters(attempt("joe"), Kind::pair, then + 6) == 24);
+        const auto waiting = throttle.list(then + 6);
+        const auto of = [&](std::string_view login, Kind kind) {
+            return std::count_if(waiting.begin(), waiting.end(), [&](const auto& one) {
+                return one.login == login && one.kind == kind;
+            });
+        };
+        CHECK(of("joe", Kind::pair) == 1);
+        CHECK(of("bob", Kind::login) == 1);
         // And what is counted from there.
-        throttle.charge(attempt("joe"), 100'300);
-        throttle.charge(attempt("ann"), 102'100);
-        throttle.succeed(attempt("eve"), throttle.charge(attempt("eve"), 102'101), 102'102);
+        throttle.note_refusal(std::chrono::milliseconds{96});
+        (void)throttle.decide(make_attempt("bob", "203.0.113.9", {}), then + 70);
+        (void)throttle.decide(make_attempt("bob", "203.0.112.9", {}), then + 70);
+        throttle.charge(attempt("joe"), then + 300);
+        throttle.charge(attempt("ann"), then + 2100);
+        throttle.succeed(attempt("eve"), throttle.charge(attempt("eve"), then + 2101), then + 2102);
     }
     CHECK(dump(read_file(place.file)) ==
           read_file(beside_tests("throttle/fixtures/throttle-state-later")));
@@ -280,8 +289,8 @@ TEST_CASE("no charge is lost among many processes") {
             ChargedAttempt attempt{place.directory,
                                    {1000, 3600},
                                    make_attempt("joe", "10.0.0." + std::to_string(number), {})};
-            const auto wait = attempt.charge();
-            if (!wait || *wait != 0) return 1;
+            const auto decision = attempt.charge();
+            if (!decision || decision->kind != Decision::Kind::admitted) return 1;
             if (n % 3 == 1) attempt.settle(ChargedAttempt::Outcome::not_run);
         }
         return 0;
