@@ -158,8 +158,8 @@ private:
         request_.wipe();
         const auto decision = rules_.end_check(outcome, took);
         const auto when = arrived + decision.answer_at;
-        if (!wait_until(when - last_sleep) || !wait_until(when))
-            return close(Closing::shutting_down);
+        wait_until(when - last_sleep);
+        wait_until(when);
         // Only the log gets the reason of a refusal: it could tell whether there is such a user.
         answer({outcome, decision.last,
                 outcome == ChainOutcome::temporary ? reason : std::string_view{}});
@@ -227,14 +227,14 @@ private:
         login_.clear();
     }
 
-    // False where a signal ended the wait. A client that goes away does not end it: this process
-    // stays and counts for the super-server's limit.
-    bool wait_until(Clock::time_point then) {
+    // Neither a client that goes away nor a signal ends the wait. socat sends SIGTERM when its
+    // client hangs up, and a guesser would gain by that. The signals are blocked here, and act when
+    // the next request is waited for.
+    static void wait_until(Clock::time_point then) {
         while (Clock::now() < then) {
             const timespec wait = time_until(then);
-            if (::ppoll(nullptr, 0, &wait, &waiting_) < 0) return false;
+            (void)::ppoll(nullptr, 0, &wait, nullptr);
         }
-        return true;
     }
 
     void answer(const Verdict& verdict) { send(Answer{verdict}); }

@@ -19,7 +19,7 @@ int run_monitor(const Configuration& configuration, const EventLog& log,
                 const std::optional<std::string>& peer, Fd network_end, pid_t network);
 
 // Call it once, before the fork. Blocks SIGTERM, SIGINT, SIGHUP and SIGQUIT except while the
-// monitor waits, and makes a write that nobody can read an error instead of a signal.
+// monitor waits for a request, and makes a write that nobody can read an error instead of a signal.
 void prepare_monitor_signals();
 
 } // namespace poppass

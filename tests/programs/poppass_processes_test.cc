@@ -708,16 +708,37 @@ TEST_CASE("SIGTERM during a chain: it ends first, its reply is given, then the l
     }
 }
 
-TEST_CASE("SIGTERM while a refusal is held back: one last 500") {
+TEST_CASE("a signal while a refusal is held back: the refusal comes when it is due, then the end") {
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+        CAPTURE(number);
+        Service service{.check = fixture({"exit", "1"})};
+        service.environment["POPPASS_DELAY"] = "2";
+        Conversation client{service};
+        CHECK(client.ask("user joe") == password_please);
+        const auto asked = std::chrono::steady_clock::now();
+        client.send("pass wrong\r\n");
+        REQUIRE(client.log_has("event=check"));
+        for (int i = 0; i < 3; ++i) client.signal(number);
+        CHECK(client.rest() == Words{incorrect, shutting_down});
+        CHECK(std::chrono::steady_clock::now() - asked >= milliseconds{2000});
+        CHECK(has(client.end().err, "event=end result=shutdown "));
+    }
+}
+
+TEST_CASE("a client that goes away, and a signal for it, do not shorten the wait") {
+    // As under socat, which sends SIGTERM when its client hangs up.
     Service service{.check = fixture({"exit", "1"})};
-    service.environment["POPPASS_DELAY"] = "600";
+    service.environment["POPPASS_DELAY"] = "2";
     Conversation client{service};
     CHECK(client.ask("user joe") == password_please);
+    const auto asked = std::chrono::steady_clock::now();
     client.send("pass wrong\r\n");
     REQUIRE(client.log_has("event=check"));
+    client.close();
     client.signal(SIGTERM);
-    CHECK(client.rest() == Words{shutting_down});
-    CHECK(has(client.end().err, "event=end result=shutdown "));
+    const auto end = client.end();
+    CHECK(std::chrono::steady_clock::now() - asked >= milliseconds{2000});
+    CHECK(has(end.err, "event=check result=refused "));
 }
 
 TEST_CASE("SIGKILL to the monitor: the network side tells the client and ends") {
