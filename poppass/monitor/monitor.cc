@@ -149,10 +149,10 @@ private:
         ReasonReader output;
         const ChildEnd end = run(configuration_.check, output, {password});
         const ChainOutcome outcome = outcome_of(end);
-        const std::string_view reason = output.reason({password});
+        const std::string_view reason = output.reason();
         const auto took = Clock::now() - arrived;
         log_link("check", result_text(outcome, "accepted"), login_, configuration_.check, end, took,
-                 reason);
+                 output.reason_for_log({password}));
         if (outcome == ChainOutcome::accepted && !old_password_.assign({password}))
             return violated();
         request_.wipe();
@@ -175,9 +175,10 @@ private:
         const ChildEnd end =
             run(configuration_.change, output, {old_password_.view(), new_password});
         const ChainOutcome outcome = outcome_of(end);
-        const std::string_view reason = output.reason({old_password_.view(), new_password});
+        const std::string_view reason = output.reason();
         log_link("change", result_text(outcome, "changed"), login_, configuration_.change, end,
-                 Clock::now() - arrived, without_quoted(reason));
+                 Clock::now() - arrived,
+                 without_quoted(output.reason_for_log({old_password_.view(), new_password})));
         const bool last = rules_.end_change(outcome);
         const std::string login = login_;
         if (last) forget();
@@ -302,10 +303,10 @@ private:
                 std::any_of(passwords_.begin(), passwords_.end(), [&](std::string_view password) {
                     return line.find(password) != line.npos;
                 });
-            if (!line.empty() && !tells)
+            if (!line.empty())
                 monitor_.log_.write(monitor_.event("link", "says", login_)
                                         .add("link", base_name(chain_.words.front()))
-                                        .add("words", line));
+                                        .add("words", tells ? withheld : line));
             line_.wipe();
         }
 

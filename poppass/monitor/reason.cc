@@ -59,21 +59,23 @@ void ReasonReader::end_line() {
     if (!found_) line_.wipe();
 }
 
-std::string_view ReasonReader::reason(std::initializer_list<std::string_view> passwords) {
+std::string_view ReasonReader::reason() {
     if (!found_) end_line(); // the last line may have no line feed
     if (!found_) return {};
     const std::string_view line = line_.view().substr(code_size);
-    const bool tells = std::any_of(passwords.begin(), passwords.end(),
-                                   [&](auto password) { return holds(line, password); });
-    if (tells) {
-        line_.wipe();
-        found_ = false;
-        return {};
-    }
-    // A password that begins before this cut is whole in the line, so it was found above.
+    // A password that begins before this cut is whole in the line, so reason_for_log finds it.
     std::string_view text = trim(cut_utf8(line, line_.capacity() - code_size - longest_record));
     if (!text.empty()) text = without_tag(text);
     return trim(cut_utf8(text, longest_reason));
+}
+
+std::string_view ReasonReader::reason_for_log(std::initializer_list<std::string_view> passwords) {
+    const std::string_view text = reason();
+    if (text.empty()) return {};
+    const std::string_view line = line_.view().substr(code_size);
+    const bool tells = std::any_of(passwords.begin(), passwords.end(),
+                                   [&](auto password) { return holds(line, password); });
+    return tells ? withheld : text;
 }
 
 } // namespace poppass

@@ -1,5 +1,5 @@
 // The reason that a link gives: of what it writes to descriptor 1, the one line that the client may
-// see.
+// see, and what the log gets of it.
 #pragma once
 
 #include "base/secret.hh"
@@ -12,6 +12,9 @@
 
 namespace poppass {
 
+// The log has this word in place of a link's words that contain a password.
+inline constexpr std::string_view withheld = "withheld";
+
 // Takes the output of a link piece by piece, in constant memory, and finds the first line that
 // begins with a reply code of 4xx or 5xx and a space or a hyphen: `553 Sorry, too short (#5.7.1)`.
 class ReasonReader {
@@ -19,9 +22,14 @@ public:
     void take(std::string_view bytes);
 
     // That line, without its code, its tag `(#...)` and control bytes, at most longest_reason
-    // bytes, which end with a whole character of UTF-8. Empty where there was no such line, and
-    // where it contains one of `passwords`. Valid until the next call of a member function.
-    std::string_view reason(std::initializer_list<std::string_view> passwords);
+    // bytes, which end with a whole character of UTF-8. Empty where there was no such line. Valid
+    // until the next call of a member function. It may contain the session's passwords. The client
+    // sent them, so they are nothing new to it: "too short" is the reason for the password "short".
+    std::string_view reason();
+
+    // What the log gets of reason(): `withheld` if the line contains one of `passwords`, also by
+    // chance. To mask the password alone would tell what it is.
+    std::string_view reason_for_log(std::initializer_list<std::string_view> passwords);
 
 private:
     void end_line();
