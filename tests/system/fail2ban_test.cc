@@ -1,6 +1,6 @@
 // The fail2ban filter and jail, tested with fail2ban's own programs on log lines that poppass
 // wrote.
-#include "support/program.hh"
+#include "support/live_service.hh"
 
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -119,7 +119,61 @@ TEST_CASE("no user name makes another address banned") {
         CHECK(found(prefixed(log, prefix)) == expected);
 }
 
-TEST_CASE("fail2ban accepts the jail as it is, and does not ban the webmail") {
+TEST_CASE("the journal: what the units and root log, and nothing that a user can write there") {
+    if (missing(have_fail2ban(), "fail2ban-regex (fail2ban)")) return;
+    auto writer = unpacked("/usr/lib/systemd/systemd-journal-remote");
+    if (writer.empty()) writer = unpacked("/lib/systemd/systemd-journal-remote");
+    const auto reader = unpacked("/usr/lib/python3/dist-packages/systemd");
+    if (missing(!writer.empty(), "systemd-journal-remote") ||
+        missing(!reader.empty(), "python3-systemd"))
+        return;
+    struct Line {
+        std::string address, fields;
+        bool counts;
+    };
+    const std::string poppass = "SYSLOG_IDENTIFIER=poppass\n";
+    const Line lines[] = {
+        {"192.0.2.1", poppass + "_UID=990\n_SYSTEMD_SLICE=system-poppass.slice\n", true},
+        {"192.0.2.2", poppass + "_UID=0\n_SYSTEMD_SLICE=system-poppass\\x2dpam.slice\n", true},
+        {"192.0.2.3", poppass + "_UID=61184\n_SYSTEMD_SLICE=system-poppass\\x2dldap.slice\n", true},
+        {"192.0.2.4", poppass + "_UID=0\n_SYSTEMD_SLICE=system.slice\n", true}, // xinetd
+        {"192.0.2.5", poppass + "_UID=1000\n_SYSTEMD_SLICE=user-1000.slice\n", false},
+        {"192.0.2.6", poppass + "_UID=1000\nSYSTEMD_SLICE=system-poppass.slice\n", false},
+        {"192.0.2.7", "SYSLOG_IDENTIFIER=other\n_UID=0\n_SYSTEMD_SLICE=system.slice\n", false},
+    };
+    // In journald's export format.
+    std::string text;
+    std::string expected;
+    for (const auto& [address, fields, counts] : lines) {
+        const auto log = log_of({"joe"}, address);
+        text += "__REALTIME_TIMESTAMP=" + std::to_string(1'795'000'000'000'000 + text.size()) +
+                "\n__MONOTONIC_TIMESTAMP=1\n_BOOT_ID=0123456789abcdef0123456789abcdef\n"
+                "_HOSTNAME=mx\n_PID=12\n" +
+                fields + "MESSAGE=" + log.substr(0, log.find('\n')) + "\n\n";
+        if (counts) expected += address + "\n";
+    }
+    const TemporaryDirectory directory;
+    write_file(directory.file("export"), text);
+    const auto journal = directory.file("journal");
+    std::filesystem::create_directory(journal);
+    // An unpacked writer needs a library that is unpacked beside it.
+    const auto written =
+        run({.argv = {"/bin/sh", "-c",
+                      "root=${1%%/lib/systemd/*}; root=${root%/usr}; "
+                      "LD_LIBRARY_PATH=$(echo \"$root\"/usr/lib/*-linux-*) "
+                      "exec \"$1\" -o \"$2\" \"$3\"",
+                      "sh", writer, journal + "/test.journal", directory.file("export")}});
+    REQUIRE_MESSAGE(written.status == 0, written.err);
+    const auto outcome =
+        run({.argv = {"/usr/bin/fail2ban-regex", "-o", "ip",
+                      "systemd-journal[journalpath=" + journal + "]",
+                      folder + "/filter.d/poppass.conf"},
+             .environment = {{"PYTHONPATH", reader.substr(0, reader.rfind('/'))}}});
+    CHECK_MESSAGE(outcome.status == 0, outcome.err);
+    CHECK(outcome.out == expected);
+}
+
+TEST_CASE("fail2ban takes the jail as it is, and it spares the webmail") {
     if (missing(have_fail2ban(), "fail2ban-client (fail2ban)")) return;
     const TemporaryDirectory directory;
     namespace fs = std::filesystem;
