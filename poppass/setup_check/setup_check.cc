@@ -145,6 +145,7 @@ private:
             if (words.size() > 1) report_.ok(words.front(), "can be executed; not looked into");
             return;
         }
+        check_policy(known->name);
         const auto link = take_apart(*known, words);
         if (!link) return report_.fail(known->name, link.error().message());
         check_convention(*link);
@@ -152,6 +153,15 @@ private:
         if (link->next.empty()) return;
         const std::string_view last = base_name(link->next.front());
         if (last != "true" && last != "false") check_chain(chain, link->next);
+    }
+
+    // PAM's stack and a directory have rules of their own; a credential file has none.
+    void check_policy(std::string_view link) {
+        if (link == "setpw-quality") has_policy_ = true;
+        if (link != "setpw" || has_policy_) return;
+        has_policy_ = true; // one warning is enough
+        report_.warn(link, "takes any new password, for no policy comes before it: begin "
+                           "PASSWORD_COMMAND with setpw-quality --");
     }
 
     void check_convention(const LinkInChain& link) {
@@ -245,6 +255,7 @@ private:
     const std::string& own_;
     Report report_;
     std::vector<std::vector<std::string>> asked_;
+    bool has_policy_ = false; // a policy was found in the chain, or its lack was reported
 };
 
 } // namespace

@@ -81,14 +81,6 @@ void check_over_limit(const Outcome& outcome) {
     CHECK(outcome.err == "");
 }
 
-bool is_built(const std::string& name) {
-    try {
-        return !built(name).empty();
-    } catch (const std::runtime_error&) {
-        return false;
-    }
-}
-
 // A native link. If the password is `right`, it runs the rest, as the user `as` if that is given.
 std::string native_link(const TemporaryDirectory& directory, const std::string& name,
                         const std::string& as = "") {

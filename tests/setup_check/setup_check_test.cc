@@ -14,12 +14,17 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+// The beginning of a change chain; empty if this build has no policy.
+std::string policy() {
+    return is_built("setpw-quality") ? built("setpw-quality") + " -- " : std::string{};
+}
+
 // A set-up that is as it should be: its file, and what is varied.
 struct Setup {
     TemporaryDirectory directory;
     std::string file = directory.file("users");
     Words check{built("checkpw"), "-f", file, "--allow-expired", "/bin/false"};
-    std::optional<std::string> change = built("setpw") + " -f " + file + " /bin/false";
+    std::optional<std::string> change = policy() + built("setpw") + " -f " + file + " /bin/false";
     Environment environment = {};
     Words options = {"--check"};
 
@@ -43,16 +48,18 @@ struct Setup {
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
-// Builds that lack the filter say so; nothing else.
+// Builds that lack the filter or a policy say so; nothing else.
 void check_good(const Outcome& outcome) {
     std::string out = outcome.out;
-    if (!hardened) {
-        const std::string lack =
-            "warning  filter: this build has no system call filter for the network side\n";
+    const auto drop = [&](const std::string& lack) {
         REQUIRE(has(out, lack));
-        out.erase(out.find(lack), lack.size());
-    }
-    CHECK(outcome.status == (hardened ? 0 : 1));
+        const auto begin = out.find(lack);
+        out.erase(begin, out.find('\n', begin) + 1 - begin);
+    };
+    if (!hardened)
+        drop("warning  filter: this build has no system call filter for the network side\n");
+    if (policy().empty()) drop("warning  setpw: takes any new password");
+    CHECK(outcome.status == (hardened && !policy().empty() ? 0 : 1));
     CHECK_FALSE(has(out, "warning"));
     CHECK_FALSE(has(out, "error"));
 }
@@ -248,12 +255,24 @@ TEST_CASE("warnings end with status 1") {
                  write_file(s.file, "a:$1$salt$hash:1::::::\nb:abJnggxhB/yWI:1::::::\n");
              },
              "1 of its hashes are md5crypt"},
+            {"no policy",
+             [](Setup& s) { s.change = built("setpw") + " -f " + s.file + " /bin/false"; },
+             "setpw: takes any new password, for no policy comes before it: begin "
+             "PASSWORD_COMMAND with setpw-quality --"},
             {"any domain", [](Setup& s) { s.environment["POPPASS_STRIP"] = "*"; }, "POPPASS_STRIP"},
             {"no delay", [](Setup& s) { s.environment["POPPASS_DELAY"] = "0"; }, "POPPASS_DELAY"},
             {"clear text", [](Setup& s) { s.environment["TCPLOCALIP"] = "192.0.2.1"; },
              "192.0.2.1 is not loopback"},
         },
         1, "warning  ");
+}
+
+TEST_CASE("stores with rules of their own need no policy before them") {
+    for (const std::string link : {"setpw-pam", "setpw-ldap -H ldapi:/// -D uid=%u"}) {
+        Setup setup;
+        setup.change = link + " /bin/false";
+        CHECK_FALSE(has(setup.run().out, "takes any new password"));
+    }
 }
 
 TEST_CASE("JSON: the same findings, every byte safe") {

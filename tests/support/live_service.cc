@@ -77,6 +77,9 @@ std::string CredentialFixture::service_text(std::string_view name, const Words& 
             throw std::runtime_error{std::string{name} + " has no " + changes[i]};
         replace(text, changes[i], changes[i + 1]);
     }
+    const bool has_policy = is_built("setpw-quality");
+    replace(text, "@policy@", has_policy ? "@sbindir@/setpw-quality -- " : "");
+    replace(text, "@policy_in_word@", has_policy ? "@sbindir@/setpw-quality\\_--\\_" : "");
     // The programs are in several folders of a build.
     for (std::size_t at; (at = text.find("@sbindir@/")) != text.npos;) {
         const auto begin = at + std::string_view{"@sbindir@/"}.size();

@@ -304,6 +304,14 @@ std::string built(std::string_view name) {
     throw std::runtime_error{"not built: " + std::string{name}};
 }
 
+bool is_built(std::string_view name) {
+    try {
+        return !built(name).empty();
+    } catch (const std::runtime_error&) {
+        return false;
+    }
+}
+
 std::string beside_tests(std::string_view name) {
     return std::string{SOURCE_ROOT} + "/tests/" + std::string{name};
 }

@@ -126,6 +126,7 @@ bool has_ended(pid_t pid, milliseconds limit = milliseconds{5'000});
 
 // The path of a program of this build, by its name: "checkpw", "next-link".
 std::string built(std::string_view name);
+bool is_built(std::string_view name);
 
 // The path of a file beside the tests ("fixtures/..."), and of the top of the source tree.
 std::string beside_tests(std::string_view name);

@@ -75,7 +75,7 @@ void check_service(LiveService& service) {
             return run({.argv = argv, .environment = {{"PATH", path}}, .input = input});
         };
         const Words ca{"--ca", service.file("ca.pem")};
-        const auto next = password + "+" + tls_client;
+        const std::string next = tls_client == "socat" ? "Hood4decree6Judge" : "Sheep7table2Vivid";
         auto end = change(ca, "localhost", "wrong\n" + next + "\n");
         CHECK(end.status == 1);
         CHECK(holds(end.err, "refused: Old password is incorrect."));
