@@ -2,6 +2,7 @@
 #include "support/live_service.hh"
 
 #include <doctest/doctest.h>
+#include <memory>
 #include <unistd.h>
 
 using namespace poppass;
@@ -48,16 +49,16 @@ std::string path_with(const CredentialFixture& fixture, const std::string& tls_c
 }
 
 // Everything that the project promises about a server with TLS.
-void check_service(LiveService& service) {
+void check_service(LiveService& service, const std::string& port, const std::string& address) {
     // The client has another address than the server, so that a mistake cannot look right.
-    const auto raw = run({.argv = {"socat", "-t10", "-",
-                                   "OPENSSL:127.0.0.1:" + service.port() +
-                                       ",bind=127.0.0.2,cafile=" + service.file("ca.pem")},
-                          .input = "user joe\r\npass old\r\nquit\r\n"});
+    const auto raw = run(
+        {.argv = {"socat", "-t10", "-",
+                  "OPENSSL:127.0.0.1:" + port + ",bind=127.0.0.2,cafile=" + service.file("ca.pem")},
+         .input = "user joe\r\npass old\r\nquit\r\n"});
     CHECK(raw.out == "200 test.example hello, who are you?\r\n200 Your password please.\r\n"
                      "200 Your new password please.\r\n200 Bye.\r\n");
-    CHECK(service.log_has("link: from 127.0.0.2"));
-    CHECK(service.log_has("event=check result=accepted user=joe ip=127.0.0.2 "));
+    CHECK(service.log_has("link: from " + address));
+    CHECK(service.log_has("event=check result=accepted user=joe ip=" + address + " "));
     CHECK(service.log_has(
         "event=end ")); // ended by quit, or by socat, which signals it after a close
 
@@ -69,7 +70,7 @@ void check_service(LiveService& service) {
                                 const std::string& input) {
             Words argv{beside_tests("../scripts/poppass-change"), "--tls"};
             argv.insert(argv.end(), words.begin(), words.end());
-            for (const auto& word : {host, service.port(), std::string{"--"}, std::string{"-u"},
+            for (const auto& word : {host, port, std::string{"--"}, std::string{"-u"},
                                      std::string{"joe"}, std::string{"--stdin"}})
                 argv.push_back(word);
             return run({.argv = argv, .environment = {{"PATH", path}}, .input = input});
@@ -101,17 +102,47 @@ bool lacks_something() {
 
 } // namespace
 
-TEST_CASE("stunnel listens and starts poppass") {
+namespace {
+
+// The service on loopback, behind a limit, to which stunnel and socat pass connections on.
+void start_behind(LiveService& service, const std::string& most, Environment more = {}) {
+    service.start({"tcpserver", "-1", "-HRl0", "-c", most, "127.0.0.1", "0", built("poppass"),
+                   "test.example", telling_link(service), "--allow-expired", "/bin/false"},
+                  "", std::move(more));
+}
+
+std::unique_ptr<Process> start_front(const Words& server, const std::string& port) {
+    auto front =
+        std::make_unique<Process>(Program{.argv = server, .timeout = milliseconds{300'000}});
+    REQUIRE(listens(port));
+    return front;
+}
+
+Words stunnel_before(const LiveService& service, const std::string& port) {
+    return {"stunnel",
+            service.service_file("stunnel/connect.conf.in",
+                                 {"accept = 1106", "accept = 127.0.0.1:" + port, "127.0.0.1:106\n",
+                                  "127.0.0.1:" + service.port() + "\n"})};
+}
+
+Words socat_before(const LiveService& service, const std::string& port) {
+    return {service.service_file("socat/run.in",
+                                 {"LISTEN:1106", "LISTEN:" + port + ",bind=127.0.0.1",
+                                  "TCP:127.0.0.1:106", "TCP:127.0.0.1:" + service.port()})};
+}
+
+} // namespace
+
+TEST_CASE("stunnel and socat pass connections on to the service") {
     if (lacks_something()) return;
-    LiveService service;
-    make_certificate(service);
-    const auto port = free_port();
-    const auto conf = service.service_file(
-        "stunnel/exec.conf.in",
-        {"1106", "127.0.0.1:" + port, "@sbindir@/checkpw", telling_link(service),
-         "mail.example.org", "test.example", "127.0.0.1:" + port + " is", "1106 is"});
-    service.start({"stunnel", conf}, port);
-    check_service(service);
+    for (const auto before : {stunnel_before, socat_before}) {
+        LiveService service;
+        make_certificate(service);
+        start_behind(service, "40");
+        const auto port = free_port();
+        const auto front = start_front(before(service, port), port);
+        check_service(service, port, "127.0.0.1");
+    }
 }
 
 TEST_CASE("stunnel between tcpserver and poppass") {
@@ -122,18 +153,5 @@ TEST_CASE("stunnel between tcpserver and poppass") {
         service.service_file("stunnel/inetd.conf.in", {"@sbindir@/checkpw", telling_link(service),
                                                        "mail.example.org", "test.example"});
     service.start({"tcpserver", "-1", "-HRl0", "127.0.0.1", "0", "stunnel", conf}, "");
-    check_service(service);
-}
-
-TEST_CASE("socat listens and starts poppass") {
-    if (lacks_something()) return;
-    LiveService service;
-    make_certificate(service);
-    const auto port = free_port();
-    const auto script = service.service_file(
-        "socat/run.in", {"exec 2>&1\n", "", "host=$(hostname -f 2>/dev/null) || host=$(hostname)",
-                         "host=test.example", "LISTEN:1106", "LISTEN:" + port + ",bind=127.0.0.1",
-                         "@sbindir@/checkpw", telling_link(service)});
-    service.start({script}, port);
-    check_service(service);
+    check_service(service, service.port(), "127.0.0.2");
 }
