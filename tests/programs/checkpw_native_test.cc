@@ -282,7 +282,7 @@ TEST_CASE("the group of root is nobody's primary group") {
     const System system;
     if (!system.usable()) return;
     system.write("/etc/passwd", system.read("/etc/passwd") + "admin:x:64005:0::/:/bin/sh\n");
-    system.write("/users/admins", "admin:" + hash + aging, 0644);
+    system.write("/users/admins", "admin:" + hash + usual_dates, 0644);
     system.write("/users/groups", "group:" + hash + ":64005:0::/:/bin/sh\n", 0644);
     for (const auto& environment : {Environment{}, dovecot})
         for (const auto& [file, login] :

@@ -1,8 +1,10 @@
 // poppass with TLS, as services/ and scripts/poppass-change set it up.
 #include "support/live_service.hh"
 
+#include <chrono>
 #include <doctest/doctest.h>
 #include <memory>
+#include <thread>
 #include <unistd.h>
 
 using namespace poppass;
@@ -100,10 +102,6 @@ bool lacks_something() {
            missing(have_program("tcpserver"), "tcpserver (ucspi-tcp)");
 }
 
-} // namespace
-
-namespace {
-
 // The service on loopback, behind a limit, to which stunnel and socat pass connections on.
 void start_behind(LiveService& service, const std::string& most, Environment more = {}) {
     service.start({"tcpserver", "-1", "-HRl0", "-c", most, "127.0.0.1", "0", built("poppass"),
@@ -142,6 +140,41 @@ TEST_CASE("stunnel and socat pass connections on to the service") {
         const auto port = free_port();
         const auto front = start_front(before(service, port), port);
         check_service(service, port, "127.0.0.1");
+    }
+}
+
+TEST_CASE("clients that hang up get no more guesses than the limit allows") {
+    if (lacks_something()) return;
+    constexpr int places = 2, delay = 2, clients = 20;
+    for (const auto before : {stunnel_before, socat_before}) {
+        LiveService service;
+        make_certificate(service);
+        const auto guesses = service.file("guesses"), link = service.file("counting");
+        write_file(guesses, "");
+        write_file(link, "#!/bin/sh\necho >>" + guesses + "\nexit 1\n", 0755);
+        service.start({"tcpserver", "-1", "-HRl0", "-c", std::to_string(places), "127.0.0.1", "0",
+                       built("poppass"), "test.example", link, "/bin/false"},
+                      "", {{"POPPASS_DELAY", std::to_string(delay)}});
+        const auto port = free_port();
+        const auto front = start_front(before(service, port), port);
+
+        const auto start = std::chrono::steady_clock::now();
+        // Each client sends its guess, and closes the connection without waiting for the answer.
+        const auto ended = run({.argv = {"/bin/sh", "-c",
+                                         "for i in $(seq " + std::to_string(clients) +
+                                             "); do printf 'user joe\\r\\npass bad\\r\\n' | socat "
+                                             "-t0.1 - OPENSSL:127.0.0.1:" +
+                                             port + ",verify=0 >/dev/null 2>&1 & done; wait"},
+                                .timeout = milliseconds{60'000}});
+        CHECK(ended.status == 0);
+        std::this_thread::sleep_for(std::chrono::seconds{2 * delay});
+        const auto made = read_file(guesses).size();
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
+                                 std::chrono::steady_clock::now() - start)
+                                 .count();
+        INFO(made, " guesses in ", seconds, " s");
+        CHECK(made >= places);
+        CHECK(made <= static_cast<std::size_t>(places * (seconds / delay + 2)));
     }
 }
 
