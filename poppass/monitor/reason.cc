@@ -34,6 +34,13 @@ bool holds(std::string_view text, std::string_view password) {
     return false;
 }
 
+// What a terminal may obey beside the control bytes: a control character of UTF-8, or its byte in
+// an 8-bit character set.
+bool begins_with_control(std::string_view text) {
+    const bool is_byte = utf8_length(text) == 0;
+    return is_byte ? static_cast<unsigned char>(text.front()) < 0xa0 : is_obeyed(text);
+}
+
 std::string_view without_tag(std::string_view text) {
     const std::size_t tag = text.rfind("(#");
     if (tag == text.npos || text.back() != ')') return text;
@@ -59,22 +66,35 @@ void ReasonReader::end_line() {
     if (!found_) line_.wipe();
 }
 
+void ReasonReader::show(std::string_view text) {
+    shown_.wipe();
+    for (std::size_t size = 0; !text.empty(); text.remove_prefix(size)) {
+        size = std::max<std::size_t>(utf8_length(text), 1);
+        if (begins_with_control(text)) continue;
+        text.copy(shown_.storage().data() + shown_.size(), size);
+        shown_.resize(shown_.size() + size);
+    }
+}
+
 std::string_view ReasonReader::reason() {
     if (!found_) end_line(); // the last line may have no line feed
     if (!found_) return {};
     const std::string_view line = line_.view().substr(code_size);
     // A password that begins before this cut is whole in the line, so reason_for_log finds it.
-    std::string_view text = trim(cut_utf8(line, line_.capacity() - code_size - longest_record));
+    show(cut_utf8(line, line_.capacity() - code_size - longest_record));
+    std::string_view text = trim(shown_.view());
     if (!text.empty()) text = without_tag(text);
     return trim(cut_utf8(text, longest_reason));
 }
 
 std::string_view ReasonReader::reason_for_log(std::initializer_list<std::string_view> passwords) {
-    const std::string_view text = reason();
-    if (text.empty()) return {};
+    if (reason().empty()) return {};
     const std::string_view line = line_.view().substr(code_size);
-    const bool tells = std::any_of(passwords.begin(), passwords.end(),
-                                   [&](auto password) { return holds(line, password); });
+    show(line);
+    const bool tells = std::any_of(passwords.begin(), passwords.end(), [&](auto password) {
+        return holds(line, password) || holds(shown_.view(), password);
+    });
+    const std::string_view text = reason(); // what reason() returned before is valid again
     return tells ? withheld : text;
 }
 

@@ -21,10 +21,11 @@ class ReasonReader {
 public:
     void take(std::string_view bytes);
 
-    // That line, without its code, its tag `(#...)` and control bytes, at most longest_reason
-    // bytes, which end with a whole character of UTF-8. Empty where there was no such line. Valid
-    // until the next call of a member function. It may contain the session's passwords. The client
-    // sent them, so they are nothing new to it: "too short" is the reason for the password "short".
+    // That line, without its code, its tag `(#...)` and control characters, those from U+0080 to
+    // U+009F and their bytes in 8-bit character sets included, at most longest_reason bytes, which
+    // end with a whole character of UTF-8. Empty where there was no such line. Valid until the next
+    // call of a member function. It may contain the session's passwords. The client sent them, so
+    // they are nothing new to it: "too short" is the reason for the password "short".
     std::string_view reason();
 
     // What the log gets of reason(): `withheld` if the line contains one of `passwords`, also by
@@ -33,10 +34,12 @@ public:
 
 private:
     void end_line();
+    void show(std::string_view text);
 
     // A Secret, because a link may have written a password. It is longer than longest_reason so
     // that a password is found of which the cut would leave only the beginning.
     Secret line_{1024};
+    Secret shown_{1024}; // the part of it that is looked at, without control characters
     bool found_ = false;
 };
 

@@ -2,6 +2,7 @@
 // first two lines are the session's passwords.
 #include "monitor/reason.hh"
 
+#include "base/text.hh"
 #include "fuzz/target.hh"
 #include "link/record.hh"
 #include "protocol/reply.hh"
@@ -21,6 +22,20 @@ std::string visible(std::string_view text) {
     return shown;
 }
 
+// The same for the control characters above ASCII, and their bytes in 8-bit character sets.
+std::string without_high_controls(std::string_view text) {
+    std::string shown;
+    for (std::size_t size = 0; !text.empty(); text.remove_prefix(size)) {
+        size = std::max<std::size_t>(utf8_length(text), 1);
+        const auto first = static_cast<unsigned char>(text[0]);
+        const auto last = static_cast<unsigned char>(text[size - 1]);
+        const bool is_control =
+            size == 1 ? first >= 0x80 && first < 0xa0 : first == 0xc2 && last < 0xa0;
+        if (!is_control) shown.append(text.substr(0, size));
+    }
+    return shown;
+}
+
 // The first line that has the form of a reply, once what is not shown is gone, without its code.
 std::optional<std::string> reply_text(std::string_view output) {
     while (!output.empty()) {
@@ -28,7 +43,7 @@ std::optional<std::string> reply_text(std::string_view output) {
         const auto digit = [&](std::size_t i) { return line[i] >= '0' && line[i] <= '9'; };
         if (line.size() >= 4 && (line[0] == '4' || line[0] == '5') && digit(1) && digit(2) &&
             (line[3] == ' ' || line[3] == '-'))
-            return line.substr(4);
+            return without_high_controls(line.substr(4));
     }
     return std::nullopt;
 }

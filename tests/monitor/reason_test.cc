@@ -119,11 +119,22 @@ TEST_CASE("control bytes are removed") {
         if (c != '\n') all += static_cast<char>(c);
     const auto reason = reason_of(all);
     CHECK(reason.starts_with("!\"#"));
-    CHECK(reason.find("}~\x80") != reason.npos);
+    CHECK(reason.find("}~\xa0") != reason.npos);
     for (const char c : reason) {
         CHECK(static_cast<unsigned char>(c) >= 0x20);
         CHECK(c != 0x7f);
     }
+}
+
+TEST_CASE("what a terminal may obey is removed, in both its forms, and no letter is") {
+    CHECK(reason_of("553 a\xc2\x9b"
+                    "31mb\x9b"
+                    "c\xc2\x85") == "a31mbc");
+    CHECK(reason_of("553 \xc3\x9b\xe2\x80\x9c \xe9\xa0") == "\xc3\x9b\xe2\x80\x9c \xe9\xa0");
+    CHECK(reason_of("553 se\xc2\x9b"
+                    "c\x9bret",
+                    {"secret"})
+              .empty());
 }
 
 TEST_CASE("cut at 200 bytes, never within a character of UTF-8") {
