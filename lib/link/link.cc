@@ -9,8 +9,12 @@ namespace poppass {
 
 int run_link(std::string_view name, int argc, char** argv,
              Result<ExitStatus> (*body)(const KnownLink& link, Chain words)) {
-    return run_program(name, [&] {
-        return body(*find_known_link(name), {argv, static_cast<std::size_t>(argc)});
+    return run_program(name, [&]() -> Result<ExitStatus> {
+        const KnownLink& link = *find_known_link(name);
+        const Chain words{argv, static_cast<std::size_t>(argc)};
+        auto done = body(link, words);
+        if (done || words.size() < 2 || std::string_view{words[1]} != "--check") return done;
+        return look_over(link, [&](Report&) -> Result<void> { return done.error(); });
     });
 }
 

@@ -10,7 +10,8 @@
 namespace poppass {
 
 // Runs `body` as run_program does. `body` gets the link's row of the table and the words of the
-// command line; the first word is the name of the program.
+// command line; the first word is the name of the program. If the second word is --check, an error
+// is told as look_over tells one.
 int run_link(std::string_view name, int argc, char** argv,
              Result<ExitStatus> (*body)(const KnownLink& link, Chain words));
 

@@ -21,13 +21,14 @@ using Body = Result<ExitStatus> (*)(const KnownLink& link, Chain words);
 
 // A link with this body, as its main would run it.
 Outcome run_body(Body body, const std::vector<int>& closed = {},
-                 const std::map<int, int>& descriptors = {}) {
+                 const std::map<int, int>& descriptors = {}, std::string word = {}) {
     char name[] = "setpw";
-    char* argv[] = {name, nullptr};
+    char* argv[] = {name, word.empty() ? nullptr : word.data(), nullptr};
+    const int argc = word.empty() ? 1 : 2;
     return run({.argv = {"/bin/false"}, // never reached
                 .closed = closed,
                 .descriptors = descriptors,
-                .before_exec = [&] { ::_exit(run_link("setpw", 1, argv, body)); }});
+                .before_exec = [&] { ::_exit(run_link("setpw", argc, argv, body)); }});
 }
 
 bool is_null(int fd) {
@@ -157,4 +158,16 @@ TEST_CASE("--check writes a report to descriptor 1, and an error is a line of it
     CHECK(end.out ==
           "[\n  {\"level\": \"error\", \"subject\": \"setpw\", \"text\": \"no file\"}\n]\n");
     CHECK(end.err == "");
+}
+
+TEST_CASE("with --check as its first word a link reports in JSON what its options lack, too") {
+    const Body body = [](const KnownLink&, Chain) -> Result<ExitStatus> {
+        return misuse("-c must be a number");
+    };
+    const auto end = run_body(body, {}, {}, "--check");
+    CHECK(end.status == 2);
+    CHECK(end.out == "[\n  {\"level\": \"error\", \"subject\": \"setpw\", "
+                     "\"text\": \"-c must be a number\"}\n]\n");
+    CHECK(end.err == "");
+    CHECK(run_body(body, {}, {}, "--checks").out == "");
 }

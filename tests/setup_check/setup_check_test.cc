@@ -232,6 +232,9 @@ TEST_CASE("errors end with status 2 and name the place") {
             {"a value that is none",
              [](Setup& s) { s.change = built("setpw") + " -f " + s.file + " -m rot13 /bin/false"; },
              "-m: no such method"},
+            {"a number that is none",
+             [](Setup& s) { s.check.insert(s.check.begin(), {built("checkpw-throttle"), "-nx"}); },
+             "error    checkpw-throttle: -n must be a number from 1 to 1000\n"},
         },
         2, "error    ");
 }
