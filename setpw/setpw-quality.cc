@@ -27,16 +27,13 @@ Person find_person(std::string_view login, bool look_up) {
     return person;
 }
 
-Result<Chain> find_chain(const KnownLink& link, Chain words) {
-    const auto read = read_options(link, words, {});
-    if (!read) return read.error();
-    const Chain next = read->next;
+Result<void> check_chain(const KnownLink& link, Chain words, Chain next) {
     if (next.empty() && (words.size() < 2 || std::string_view{words.back()} != "--"))
         return misuse("no -- before the next program; usage: " + usage_of(link));
     if (next.empty()) return misuse("no program to run with a good password");
     if (base_name(next.back()) == "true")
         return misuse("a chain that sets passwords does not end in " + std::string{next.back()});
-    return next;
+    return {};
 }
 
 ExitStatus refuse_weak(std::string_view reason, const PasswordQuality& quality,
@@ -67,15 +64,14 @@ Result<ExitStatus> look_over_policy(const KnownLink& link, Chain words) {
     });
 }
 
-Result<ExitStatus> setpw_quality(const KnownLink& link, Chain all) {
-    const Chain words = all.subspan(1);
-    const std::string_view first = words.empty() ? "" : words.front();
-    if (first == "-h" || first == "--help") return answer(link, Deed::help);
-    if (first == "-V" || first == "--version") return answer(link, Deed::version);
-    if (first == "--check") return look_over_policy(link, words.subspan(1));
-    const auto next = find_chain(link, all);
-    if (!next) return next.error();
-    const auto quality = read_policy(words.first(words.size() - next->size() - 1));
+Result<ExitStatus> setpw_quality(const KnownLink& link, Chain words) {
+    const auto read = read_options(link, words, {});
+    if (!read) return read.error();
+    if (read->deed == Deed::look_over) return look_over_policy(link, words.subspan(2));
+    if (read->deed != Deed::serve) return answer(link, read->deed);
+    const Chain next = read->next;
+    if (auto good = check_chain(link, words, next); !good) return good.error();
+    const auto quality = read_policy(words.subspan(1, words.size() - next.size() - 2));
     if (!quality) return nothing_changed(quality.error());
 
     Secret bytes{longest_record + 1};
@@ -98,7 +94,7 @@ Result<ExitStatus> setpw_quality(const KnownLink& link, Chain all) {
         complain(program, "warning: enforce=none: the new password of " + person.login +
                               " is weak: " + std::string{*reason});
     }
-    return nothing_changed(run_next_with_record(*next, bytes));
+    return nothing_changed(run_next_with_record(next, bytes));
 }
 
 } // namespace

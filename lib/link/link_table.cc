@@ -137,6 +137,10 @@ Result<LinkWords> read_options(const KnownLink& link, Chain words, const TakeOpt
     if (link.next == Next::filter) {
         const auto mark = std::find(words.begin(), words.end(), std::string_view{"--"});
         if (mark != words.end()) read.next = {mark + 1, words.end()};
+        const std::string_view first = words.size() > 1 ? words[1] : "";
+        if (first == "-h" || first == "--help") read.deed = Deed::help;
+        if (first == "-V" || first == "--version") read.deed = Deed::version;
+        if (first == "--check") read.deed = Deed::look_over;
         return read;
     }
     optind = 0; // start again: a guard has already read its own options

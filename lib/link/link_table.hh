@@ -32,7 +32,8 @@ struct KnownLink {
         guard,           // ours: runs the rest of a check, by either convention
         filter,          // ours: runs the rest of a change, or refuses
     } next;
-    // For getopt_long(3). A filter parses its words itself; they end at the first `--`.
+    // For getopt_long(3). A filter parses its words itself; they end at the first `--`. Only its
+    // first word may name a deed.
     FixedText<20> letters;
     std::array<LongName, 16> long_options = {};
     // For links of ours: the command line without the name. Empty for others.

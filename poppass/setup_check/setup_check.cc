@@ -76,11 +76,16 @@ struct LinkInChain {
 Result<LinkInChain> take_apart(const KnownLink& known, Words words) {
     LinkInChain link{known, {}, {}};
     Argv argv{{words.begin(), words.end()}};
+    bool serves = true;
     const auto read = read_options(known, argv.words(), [&](int option, std::string_view) {
         link.native = link.native || option == native_option;
+        serves = serves && option != list_option && option != clear_option;
         return Result<void>{};
     });
     if (!read) return read.error();
+    if (!serves || read->deed != Deed::serve)
+        return misuse("looks at no password with -h, -V, --check, --list or --clear, and its exit "
+                      "status 0 would accept any: remove that option");
     const std::size_t after = words.size() - read->next.size();
     link.options.assign(words.begin() + 1, words.begin() + static_cast<std::ptrdiff_t>(after));
     link.next = words.subspan(after);

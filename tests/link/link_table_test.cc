@@ -87,6 +87,10 @@ TEST_CASE("what a link is asked to do") {
     const Split look = split({"checkpw", "--check", "-f", "F", "/bin/false"});
     CHECK(look.deed == Deed::look_over);
     CHECK(look.options == Words{"f=F"});
+    CHECK(split({"setpw-quality", "--help", "--", "x"}).deed == Deed::help);
+    CHECK(split({"setpw-quality", "-V", "--", "x"}).deed == Deed::version);
+    CHECK(split({"setpw-quality", "--check", "min=8"}).deed == Deed::look_over);
+    CHECK(split({"setpw-quality", "min=8", "--check", "--", "x"}).deed == Deed::serve);
 }
 
 TEST_CASE("options that the link does not have, and values that it refuses, are misuse") {

@@ -229,11 +229,25 @@ TEST_CASE("errors end with status 2 and name the place") {
             {"a misspelt option at the change",
              [](Setup& s) { s.change = built("setpw") + " --min-uids 5 /bin/false"; },
              "no such option: --min-uids"},
+            {"an option that shows the usage",
+             [](Setup& s) { s.check[1] = "-h", s.check.erase(s.check.begin() + 2); },
+             "error    checkpw: looks at no password with -h, -V, --check, --list or --clear, and "
+             "its exit status 0 would accept any: remove that option\n"},
+            {"an option of poppass, for a link",
+             [](Setup& s) { s.check.insert(s.check.begin() + 1, "--check"); },
+             "looks at no password with"},
+            {"a guard that lists",
+             [](Setup& s) {
+                 s.check.insert(s.check.begin(), {built("checkpw-throttle"), "--list"});
+             },
+             "error    checkpw-throttle: looks at no password with"},
             {"a value that is none",
              [](Setup& s) { s.change = built("setpw") + " -f " + s.file + " -m rot13 /bin/false"; },
              "-m: no such method"},
             {"a number that is none",
-             [](Setup& s) { s.check.insert(s.check.begin(), {built("checkpw-throttle"), "-nx"}); },
+             [](Setup& s) {
+                 s.check.insert(s.check.begin(), {built("checkpw-throttle"), "-nx"});
+             },
              "error    checkpw-throttle: -n must be a number from 1 to 1000\n"},
         },
         2, "error    ");
