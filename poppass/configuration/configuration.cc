@@ -19,7 +19,9 @@ Result<ChainLine> find_chain(std::string_view name, std::vector<std::string> wor
     if (base_name(words.front()) == "true")
         return misuse(std::string{name} + " begins with true, which accepts every password");
     auto path = find_program(words.front());
-    if (!path) return misuse(std::string{name} + ": " + path.error().message());
+    if (!path)
+        return misuse(std::string{name} + ": " + path.error().message() +
+                      ": install it, or write where it is");
     return ChainLine{std::move(words), std::move(*path)};
 }
 

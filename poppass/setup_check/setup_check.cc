@@ -25,6 +25,9 @@ namespace {
 using Next = KnownLink::Next;
 using Words = std::span<const std::string>;
 
+constexpr std::string_view guard = "checkpw-throttle";
+constexpr const char* not_found = ": install it, or write where it is";
+
 // The longest time in which a link may look over its store: a directory's servers are asked in
 // turn.
 constexpr std::chrono::seconds longest_look{30};
@@ -78,6 +81,9 @@ Result<LinkInChain> take_apart(const KnownLink& known, Words words) {
     Argv argv{{words.begin(), words.end()}};
     bool serves = true;
     const auto read = read_options(known, argv.words(), [&](int option, std::string_view) {
+        if (option == passed_option)
+            return Result<void>{misuse("--passed belongs before the last program of a native "
+                                       "chain, after a guard: remove it")};
         link.native = link.native || option == native_option;
         serves = serves && option != list_option && option != clear_option;
         return Result<void>{};
@@ -92,6 +98,19 @@ Result<LinkInChain> take_apart(const KnownLink& known, Words words) {
     return link;
 }
 
+// What comes after the mark of a guard, `GUARD --passed NUMBER`; empty if the words begin with
+// none.
+Words after_mark(Words words) {
+    if (words.size() < 4 || base_name(words[0]) != guard || words[1] != "--passed") return {};
+    return words.subspan(words[3] == "--" ? 4 : 3);
+}
+
+bool has_mark(Words words) {
+    for (; !words.empty(); words = words.subspan(1))
+        if (!after_mark(words).empty()) return true;
+    return false;
+}
+
 class SetupCheck {
 public:
     explicit SetupCheck(const std::string& own) : own_(own) {}
@@ -104,9 +123,10 @@ public:
             check_settings(*configuration);
         }
         for (const Error& error : errors) report_.fail("settings", error.message());
-        check_chain("check", Words{words}.subspan(1));
+        check_host(words.front());
+        check_found_chain("check", Words{words}.subspan(1));
         if (const auto command = environment("PASSWORD_COMMAND"))
-            if (const auto split = split_words(*command)) check_chain("change", *split);
+            if (const auto split = split_words(*command)) check_found_chain("change", *split);
         check_power();
         check_address();
         return std::move(report_);
@@ -123,6 +143,12 @@ private:
             report_.warn("POPPASS_RUN", "a chain may need more than 5 seconds on a busy machine");
     }
 
+    void check_host(const std::string& host) {
+        if (host.find('/') != host.npos || find_known_link(host) != nullptr)
+            report_.fail("HOST", in_quotes(host) + " is a program: write the host's name for the "
+                                                   "greeting before it");
+    }
+
     void check_program(std::string_view chain, const std::string& path) {
         const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
         struct stat status {};
@@ -136,28 +162,58 @@ private:
         else if (others_write(status))
             report_.fail(path, "can be written by others than its owner, who would learn every "
                                "password: chmod go-w");
-        else
+        else if (!is_end(path))
             report_.ok(path, "runs for the " + std::string{chain});
+    }
+
+    // The settings already name a first program that is not found.
+    void check_found_chain(std::string_view chain, Words words) {
+        if (find_program(words.front())) check_chain(chain, words);
     }
 
     // Checks one link, then what comes after it.
     void check_chain(std::string_view chain, Words words) {
-        const auto path = find_program(words.front());
-        if (!path) return report_.fail(words.front(), path.error().message());
-        check_program(chain, *path);
-        const KnownLink* const known = find_known_link(words.front());
-        if (known == nullptr) {
-            if (words.size() > 1) report_.ok(words.front(), "can be executed; not looked into");
-            return;
-        }
+        const std::string& word = words.front();
+        if (is_end(word))
+            return report_.fail(word, (base_name(word) == "false" ? "refuses" : "accepts") +
+                                          std::string{" everybody: put the program that knows the "
+                                                      "users before it"});
+        if (!check_found(chain, word)) return;
+        const KnownLink* const known = find_known_link(word);
+        if (known == nullptr || !known->is_ours())
+            report_.ok(word, "can be executed; not looked into");
+        if (known == nullptr) return;
         check_policy(known->name);
         const auto link = take_apart(*known, words);
         if (!link) return report_.fail(known->name, link.error().message());
         check_convention(*link);
         if (known->is_ours()) ask_link(*link);
-        if (link->next.empty()) return;
-        const std::string_view last = base_name(link->next.front());
-        if (last != "true" && last != "false") check_chain(chain, link->next);
+        check_rest(chain, *link);
+    }
+
+    void check_rest(std::string_view chain, const LinkInChain& link) {
+        if (link.next.empty()) return;
+        const bool runs_rest = link.known.next == Next::guard || link.known.next == Next::filter;
+        const Words marked = after_mark(link.next);
+        const Words next = marked.empty() ? link.next : marked;
+        if (is_end(next.front()) && !runs_rest)
+            check_found(chain, next.front());
+        else
+            check_chain(chain, next);
+    }
+
+    static bool is_end(std::string_view word) {
+        const std::string_view name = base_name(word);
+        return name == "true" || name == "false";
+    }
+
+    bool check_found(std::string_view chain, const std::string& word) {
+        const auto path = find_program(word);
+        if (path)
+            check_program(chain, *path);
+        else
+            report_.fail(word, path.error().message() + not_found);
+        return static_cast<bool>(path);
     }
 
     // PAM's stack and a directory have rules of their own; a credential file has none.
@@ -187,6 +243,8 @@ private:
                                           "NATIVE_CHECKPASSWORD, since the chain ends in false"
                                         : "runs the next program for right passwords, and false "
                                           "refuses them all: end the chain in /bin/true");
+            else if (kind == Next::guard)
+                check_guarded(link.next);
             return;
         }
         if (runs_true)
@@ -201,6 +259,20 @@ private:
                  base_name(link.next.back()) != "false")
             report_.fail(name, "cannot tell when to run " + in_quotes(link.next.front()) +
                                    ": end the chain in /bin/false, or say --native");
+    }
+
+    // The guard of a native chain must know where the program begins that the chain runs.
+    void check_guarded(Words words) {
+        const KnownLink* const link = find_known_link(words.front());
+        if (link != nullptr && link->next == Next::guard)
+            return report_.fail(guard, "guards another guard: remove one of them");
+        if (has_mark(words) ||
+            (link != nullptr && (link->next == Next::either || link->next == Next::native_needed)))
+            return;
+        if (!is_end(words.front()))
+            report_.fail(guard, "cannot tell where the program begins that " +
+                                    in_quotes(words.front()) +
+                                    " runs: put `checkpw-throttle --passed 9' before it");
     }
 
     // Lets a link of ours report on its own store.

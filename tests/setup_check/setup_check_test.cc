@@ -27,14 +27,14 @@ struct Setup {
     std::optional<std::string> change = policy() + built("setpw") + " -f " + file + " /bin/false";
     Environment environment = {};
     Words options = {"--check"};
+    Words host = {"mail.example"};
 
     Setup() { write_file(file, "joe:$6$salt$hash:19000:0:99999:7:::\n", 0600); }
 
     Outcome run() const {
         Program program{.argv = {built("poppass")}};
-        program.argv.insert(program.argv.end(), options.begin(), options.end());
-        program.argv.push_back("mail.example");
-        program.argv.insert(program.argv.end(), check.begin(), check.end());
+        for (const Words* const more : {&options, &host, &check})
+            program.argv.insert(program.argv.end(), more->begin(), more->end());
         program.environment = {{"PASSWORD_COMMAND", change},
                                {"POPPASS_FILE", std::nullopt},
                                {"NATIVE_CHECKPASSWORD", std::nullopt},
@@ -127,6 +127,12 @@ TEST_CASE("correct native chains") {
              Case{{built("checkpw-throttle"), "--native", djb, "/bin/true"}, {}},
              Case{{built("checkpw-throttle"), "-n", "3", "--native", "--", djb, "/bin/true"}, {}},
              Case{{built("checkpw-throttle"), djb, "/bin/true"}, "1"},
+             Case{{built("checkpw-throttle"), "--native", djb, built("checkpw-throttle"),
+                   "--passed", "9", "--", "/bin/true"},
+                  {}},
+             Case{{built("checkpw-throttle"), "--native", "/bin/cat", built("checkpw-throttle"),
+                   "--passed", "9", "/bin/true"},
+                  {}},
              Case{ours, "1"},
          }) {
         CAPTURE(check.front());
@@ -229,6 +235,56 @@ TEST_CASE("errors end with status 2 and name the place") {
             {"a misspelt option at the change",
              [](Setup& s) { s.change = built("setpw") + " --min-uids 5 /bin/false"; },
              "no such option: --min-uids"},
+            {"no HOST",
+             [](Setup& s) {
+                 s.host.clear();
+                 s.check = {built("checkpw"), "/bin/false"};
+             },
+             "/checkpw' is a program: write the host's name for the greeting before it\n"},
+            {"no HOST before a link without a path", [](Setup& s) { s.host = {"checkpw-pam"}; },
+             "error    HOST: `checkpw-pam' is a program: write the host's name"},
+            {"nothing but false", [](Setup& s) { s.check = {"/bin/false"}; },
+             "error    /bin/false: refuses everybody: put the program that knows the users "
+             "before it\n"},
+            {"a guard of false",
+             [](Setup& s) {
+                 s.check = {built("checkpw-throttle"), "/bin/false"};
+             },
+             "error    /bin/false: refuses everybody"},
+            {"a change by false", [](Setup& s) { s.change = "/bin/false"; },
+             "error    /bin/false: refuses everybody"},
+            {"a guard of true",
+             [](Setup& s) {
+                 s.check = {built("checkpw-throttle"), "--native", "/bin/true"};
+             },
+             "error    /bin/true: accepts everybody: put the program that knows the users "
+             "before it\n"},
+            {"a false that does not exist", [](Setup& s) { s.check.back() = "/nonexistent/false"; },
+             "error    /nonexistent/false: run /nonexistent/false: No such file or directory: "
+             "install it, or write where it is\n"},
+            {"a program that is in no directory of PATH",
+             [](Setup& s) { s.check.insert(s.check.end() - 1, "checkpw-of-others"); },
+             "error    checkpw-of-others: run checkpw-of-others: not found in PATH: install it, "
+             "or write where it is\n"},
+            {"a guard of a native chain of others",
+             [](Setup& s) {
+                 s.check = {built("checkpw-throttle"), "--native", "/bin/cat", "/bin/true"};
+             },
+             "error    checkpw-throttle: cannot tell where the program begins that `/bin/cat' "
+             "runs: put `checkpw-throttle --passed 9' before it\n"},
+            {"a guard of a guard",
+             [](Setup& s) {
+                 s.check = {built("checkpw-throttle"), "--native",
+                            built("checkpw-throttle"), "--native",
+                            "checkpassword",           "/bin/true"};
+             },
+             "error    checkpw-throttle: guards another guard: remove one of them\n"},
+            {"a mark where no native link runs it",
+             [](Setup& s) {
+                 s.check.insert(s.check.begin(), {built("checkpw-throttle"), "--passed", "9"});
+             },
+             "error    checkpw-throttle: --passed belongs before the last program of a native "
+             "chain, after a guard: remove it\n"},
             {"an option that shows the usage",
              [](Setup& s) { s.check[1] = "-h", s.check.erase(s.check.begin() + 2); },
              "error    checkpw: looks at no password with -h, -V, --check, --list or --clear, and "
@@ -328,6 +384,11 @@ TEST_CASE(
     CHECK(has(setup.run().out, setup.file + ": has 1 user"));
     setup.check = {setup.directory.file("other"), "word"};
     CHECK(has(setup.run().out, "other: can be executed; not looked into\n"));
+    setup.check = {setup.directory.file("other")};
+    CHECK(has(setup.run().out, "other: can be executed; not looked into\n"));
+    write_file(setup.directory.file("vchkpw"), "#!/bin/sh\n: >" + touched + "\n", 0755);
+    setup.check = {setup.directory.file("vchkpw"), "/bin/true"};
+    CHECK(has(setup.run().out, "vchkpw: can be executed; not looked into\n"));
     CHECK(::access(touched.c_str(), F_OK) != 0);
 }
 
