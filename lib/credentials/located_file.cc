@@ -1,7 +1,7 @@
 #include "credentials/located_file.hh"
 
 #include "account/accounts.hh"
-#include "credentials/path_walk.hh"
+#include "process/path_walk.hh"
 
 #include <algorithm>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "credentials/path_walk.hh"
+#include "process/path_walk.hh"
 
 #include "base/file_mode.hh"
 
@@ -6,7 +6,6 @@
 #include <climits>
 #include <fcntl.h>
 #include <unistd.h>
-#include <vector>
 
 namespace poppass {
 
@@ -22,12 +21,6 @@ constexpr int most_links = 40;
 
 // In a user namespace, owners that have no uid there are all shown as this one.
 constexpr uid_t overflow_uid = 65534;
-
-// A directory or a symbolic link on the way.
-struct Component {
-    std::string path;
-    struct stat status;
-};
 
 std::string join(const std::string& directory, const std::string& name) {
     return (directory == "/" ? "" : directory) + "/" + name;
@@ -70,6 +63,13 @@ Result<void> judge(const Component& component, const std::string& file, uid_t ow
                            : (everybody ? "chmod go-w " : "chmod g-w ") + path));
 }
 
+// The directory that the file is in: the last one of the way.
+const Component& last_directory(const WalkedPath& walked) {
+    return *std::find_if(walked.way.rbegin(), walked.way.rend(), [](const Component& component) {
+        return S_ISDIR(component.status.st_mode);
+    });
+}
+
 class Walk {
 public:
     explicit Walk(const std::string& path) : asked_(path) {}
@@ -82,15 +82,7 @@ public:
         if (auto done = enter(open_root(), "/"); !done) return done.error();
         while (walked_.name.empty())
             if (auto done = step(); !done) return done.error();
-        const Component& last = components_[directory_];
-        if (walked_.missing) walked_.status = last.status;
-        const uid_t owner = walked_.status.st_uid;
-        if (owner == overflow_uid)
-            return trouble((walked_.missing ? last.path : walked_.path) +
-                           " belongs to uid 65534, as whatever has no owner here does: chown it");
-        for (const auto& component : components_)
-            if (auto good = judge(component, walked_.path, owner, &component == &last); !good)
-                return good.error();
+        if (walked_.missing) walked_.status = last_directory(walked_).status;
         return std::move(walked_);
     }
 
@@ -135,8 +127,7 @@ private:
         struct stat status {};
         if (!directory || retried([&] { return ::fstat(directory.get(), &status); }) != 0)
             return system_trouble("enter", here);
-        directory_ = components_.size();
-        components_.push_back({here, status});
+        walked_.way.push_back({here, status});
         walked_.directory = std::move(directory);
         place_ = here;
         return {};
@@ -153,7 +144,7 @@ private:
         if (size == sizeof target) errno = ENAMETOOLONG;
         if (size <= 0 || size == sizeof target)
             return system_trouble("read the symbolic link", link.path);
-        components_.push_back(std::move(link));
+        walked_.way.push_back(std::move(link));
         last_is_target_ = last_is_target_ || is_last;
         rest_.insert(0, target, static_cast<std::size_t>(size));
         return target[0] == '/' ? enter(open_root(), "/") : Result<void>{};
@@ -162,8 +153,6 @@ private:
     std::string asked_;
     std::string rest_;  // what is left to walk
     std::string place_; // the path of walked_.directory
-    std::vector<Component> components_;
-    std::size_t directory_ = 0; // the last one that is a directory
     int links_ = 0;
     bool last_is_target_ = false; // of a symbolic link
     WalkedPath walked_{};
@@ -171,7 +160,25 @@ private:
 
 } // namespace
 
-Result<WalkedPath> walk_path(const std::string& path) { return Walk{path}.to_file(); }
+Result<WalkedPath> follow_path(const std::string& path) { return Walk{path}.to_file(); }
+
+Result<void> judge_on_way(const Component& component, const std::string& file, uid_t owner) {
+    return judge(component, file, owner, false);
+}
+
+Result<WalkedPath> walk_path(const std::string& path) {
+    auto walked = follow_path(path);
+    if (!walked) return walked;
+    const Component& last = last_directory(*walked);
+    const uid_t owner = walked->status.st_uid;
+    if (owner == overflow_uid)
+        return trouble((walked->missing ? last.path : walked->path) +
+                       " belongs to uid 65534, as whatever has no owner here does: chown it");
+    for (const Component& component : walked->way)
+        if (auto good = judge(component, walked->path, owner, &component == &last); !good)
+            return good.error();
+    return walked;
+}
 
 Result<void> judge_directory_of(const std::string& file, uid_t owner,
                                 const struct stat& directory) {
