@@ -9,6 +9,7 @@
 #include "link/peer.hh"
 #include "network/sandbox.hh"
 #include "process/child.hh"
+#include "process/path_walk.hh"
 #include "process/program.hh"
 
 #include <algorithm>
@@ -44,11 +45,48 @@ std::optional<std::string> service_address() {
     return local_address(STDIN_FILENO);
 }
 
-// Whether only root and the account of this process could have put there what is there.
-bool is_trusted(const std::string& path) {
-    struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 && !others_write(status) &&
-           (status.st_uid == 0 || status.st_uid == ::geteuid());
+// Debian lets this group write in /usr/local.
+constexpr gid_t staff = 50;
+
+bool is_for_staff(const Component& component) {
+    const bool everybody = (component.status.st_mode & S_IWOTH) != 0;
+    return component.status.st_uid == 0 && component.status.st_gid == staff && !everybody &&
+           others_write(component.status) && (component.path + "/").starts_with("/usr/local/");
+}
+
+// Who, other than root and the account of this process, could put another program at the end of
+// this path; empty: nobody.
+std::string find_danger(const WalkedPath& walked) {
+    const uid_t owner = walked.status.st_uid;
+    if (owner != 0 && owner != ::geteuid())
+        return walked.path + " belongs to uid " + std::to_string(owner) +
+               ", who would learn every password: chown root " + walked.path;
+    if (others_write(walked.status))
+        return walked.path +
+               " can be written by others than its owner, who would learn every "
+               "password: chmod go-w " +
+               walked.path;
+    for (const Component& component : walked.way) {
+        const auto good = judge_on_way(component, walked.path, ::geteuid());
+        if (!good && !is_for_staff(component)) return good.error().message();
+    }
+    return {};
+}
+
+std::string find_danger(const std::string& path) {
+    const auto walked = follow_path(path);
+    return walked ? find_danger(*walked) : walked.error().message();
+}
+
+// The words after `#!`.
+std::vector<std::string> split_blanks(std::string_view line) {
+    constexpr std::string_view blanks = " \t";
+    std::vector<std::string> words;
+    for (std::size_t begin, end = 0; (begin = line.find_first_not_of(blanks, end)) != line.npos;) {
+        end = std::min(line.find_first_of(blanks, begin), line.size());
+        words.emplace_back(line.substr(begin, end - begin));
+    }
+    return words;
 }
 
 // A command line as getopt_long(3) and execve(2) need it: writable, with a null pointer at the end.
@@ -150,20 +188,49 @@ private:
     }
 
     void check_program(std::string_view chain, const std::string& path) {
+        const auto walked = follow_path(path);
+        if (!walked) return report_.fail(path, walked.error().message() + not_found);
+        if (const auto danger = find_danger(*walked); !danger.empty())
+            return report_.fail(path, danger);
+        warn_of_staff(walked->way);
         const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-        struct stat status {};
-        std::array<char, 4> start{};
-        if (!fd || ::fstat(fd.get(), &status) != 0)
-            return report_.warn(path, "cannot be read here, so it was not looked at");
+        std::array<char, 256> start{};
+        if (!fd)
+            return report_.warn(path,
+                                "cannot be read here, so it was not looked at: check as root");
         const auto got = read_whole(fd.get(), start);
-        const std::string_view magic{start.data(), got ? *got : 0};
-        if (!magic.starts_with("#!") && magic != "\177ELF")
-            report_.fail(path, "is no program (neither ELF nor #!): running it fails");
-        else if (others_write(status))
-            report_.fail(path, "can be written by others than its owner, who would learn every "
-                               "password: chmod go-w");
-        else if (!is_end(path))
-            report_.ok(path, "runs for the " + std::string{chain});
+        const std::string_view text{start.data(), got ? *got : 0};
+        if (text.starts_with("#!"))
+            check_interpreter(chain, text.substr(2, text.find('\n') - 2));
+        else if (!text.starts_with("\177ELF"))
+            return report_.fail(path, "is no program (neither ELF nor #!): begin a script with #! "
+                                      "and its interpreter");
+        if (!is_end(path)) report_.ok(path, "runs for the " + std::string{chain});
+    }
+
+    void warn_of_staff(const std::vector<Component>& way) {
+        for (const Component& component : way) {
+            const auto& path = component.path;
+            if (!is_for_staff(component) || std::count(staffed_.begin(), staffed_.end(), path) > 0)
+                continue;
+            staffed_.push_back(path);
+            report_.warn(path, "can be written by the group staff, whose members could learn every "
+                               "password: chmod g-w " +
+                                   path + ", or keep the group empty");
+        }
+    }
+
+    void check_interpreter(std::string_view chain, std::string_view line) {
+        const auto words = split_blanks(line);
+        if (words.empty()) return report_.fail("#!", "names no interpreter: write its path");
+        if (scripts_ == most_scripts)
+            return report_.fail(words[0], "is a script of too many scripts: begin it with #! and "
+                                          "a program");
+        ++scripts_;
+        check_found(chain, words[0]);
+        if (base_name(words[0]) == "env" && words.size() > 1 && words[1].front() != '-')
+            check_found(chain, words[1]);
+        --scripts_;
     }
 
     // The settings already name a first program that is not found.
@@ -285,10 +352,8 @@ private:
         asked_.push_back(words);
         if (::access(path.c_str(), X_OK) != 0)
             return report_.warn(name, "was not looked into: there is no " + path);
-        if (!is_trusted(own_) || !is_trusted(path))
-            return report_.fail(name, "was not looked into: " + path +
-                                          " or its directory belongs to another account or can be "
-                                          "written by others: chown root, chmod go-w");
+        if (const auto danger = find_danger(path); !danger.empty())
+            return report_.fail(name, "was not looked into: " + danger);
         Argv argv{std::move(words)};
         std::string said, complaints;
         const ChildEnd end =
@@ -329,8 +394,12 @@ private:
                                                "put TLS before it, or listen on 127.0.0.1");
     }
 
+    static constexpr int most_scripts = 5; // as deep as Linux goes
+
     const std::string& own_;
     Report report_;
+    int scripts_ = 0;
+    std::vector<std::string> staffed_; // directories whose warning was given
     std::vector<std::vector<std::string>> asked_;
     bool has_policy_ = false; // a policy was found in the chain, or its lack was reported
 };

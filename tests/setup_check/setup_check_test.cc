@@ -2,6 +2,7 @@
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,25 +15,44 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+// A copy of a program of this build. Nobody else can replace it, as the checkout's owner could.
+std::string installed(const std::string& name) {
+    static const TemporaryDirectory directory;
+    const auto path = directory.file(name);
+    if (::access(path.c_str(), F_OK) != 0) std::filesystem::copy_file(built(name), path);
+    return path;
+}
+
+// Links of this build that the set-ups below run, beside poppass-check.
+void install() {
+    for (const char* const name : {"poppass", "poppass-check", "checkpw", "setpw",
+                                   "checkpw-throttle", "checkpw-pam", "setpw-quality"})
+        if (is_built(name)) (void)installed(name);
+}
+
 // The beginning of a change chain; empty if this build has no policy.
 std::string policy() {
-    return is_built("setpw-quality") ? built("setpw-quality") + " -- " : std::string{};
+    return is_built("setpw-quality") ? installed("setpw-quality") + " -- " : std::string{};
 }
 
 // A set-up that is as it should be: its file, and what is varied.
 struct Setup {
     TemporaryDirectory directory;
     std::string file = directory.file("users");
-    Words check{built("checkpw"), "-f", file, "--allow-expired", "/bin/false"};
-    std::optional<std::string> change = policy() + built("setpw") + " -f " + file + " /bin/false";
+    Words check{installed("checkpw"), "-f", file, "--allow-expired", "/bin/false"};
+    std::optional<std::string> change =
+        policy() + installed("setpw") + " -f " + file + " /bin/false";
     Environment environment = {};
     Words options = {"--check"};
     Words host = {"mail.example"};
 
-    Setup() { write_file(file, "joe:$6$salt$hash:19000:0:99999:7:::\n", 0600); }
+    Setup() {
+        install();
+        write_file(file, "joe:$6$salt$hash:19000:0:99999:7:::\n", 0600);
+    }
 
     Outcome run() const {
-        Program program{.argv = {built("poppass")}};
+        Program program{.argv = {installed("poppass")}};
         for (const Words* const more : {&options, &host, &check})
             program.argv.insert(program.argv.end(), more->begin(), more->end());
         program.environment = {{"PASSWORD_COMMAND", change},
@@ -117,21 +137,22 @@ TEST_CASE("correct native chains") {
     // DJB's, by its name.
     const auto djb = setup.directory.file("checkpassword");
     std::filesystem::copy_file("/bin/true", djb);
-    const Words ours{built("checkpw"), "-f", setup.file, "/bin/true"};
+    const Words ours{installed("checkpw"), "-f", setup.file, "/bin/true"};
     struct Case {
         Words check;
         std::optional<std::string> declared;
     };
     for (const auto& [check, declared] : {
              Case{{djb, "/bin/true"}, {}},
-             Case{{built("checkpw-throttle"), "--native", djb, "/bin/true"}, {}},
-             Case{{built("checkpw-throttle"), "-n", "3", "--native", "--", djb, "/bin/true"}, {}},
-             Case{{built("checkpw-throttle"), djb, "/bin/true"}, "1"},
-             Case{{built("checkpw-throttle"), "--native", djb, built("checkpw-throttle"),
+             Case{{installed("checkpw-throttle"), "--native", djb, "/bin/true"}, {}},
+             Case{{installed("checkpw-throttle"), "-n", "3", "--native", "--", djb, "/bin/true"},
+                  {}},
+             Case{{installed("checkpw-throttle"), djb, "/bin/true"}, "1"},
+             Case{{installed("checkpw-throttle"), "--native", djb, installed("checkpw-throttle"),
                    "--passed", "9", "--", "/bin/true"},
                   {}},
-             Case{{built("checkpw-throttle"), "--native", "/bin/cat", built("checkpw-throttle"),
-                   "--passed", "9", "/bin/true"},
+             Case{{installed("checkpw-throttle"), "--native", "/bin/cat",
+                   installed("checkpw-throttle"), "--passed", "9", "/bin/true"},
                   {}},
              Case{ours, "1"},
          }) {
@@ -172,12 +193,12 @@ TEST_CASE("errors end with status 2 and name the place") {
              "cannot tell when to run"},
             {"native without a program",
              [](Setup& s) {
-                 s.check = {built("checkpw"), "--native", "-f", s.file};
+                 s.check = {installed("checkpw"), "--native", "-f", s.file};
              },
              "wants a program to run"},
             {"native with false",
              [](Setup& s) {
-                 s.check = {built("checkpw"), "--native", "-f", s.file, "/bin/false"};
+                 s.check = {installed("checkpw"), "--native", "-f", s.file, "/bin/false"};
              },
              "false refuses them all"},
             {"native declared for a fallback chain",
@@ -185,11 +206,11 @@ TEST_CASE("errors end with status 2 and name the place") {
              "only this link is ever asked: unset NATIVE_CHECKPASSWORD"},
             {"a guard of a native chain, without a word of that",
              [](Setup& s) {
-                 s.check = {built("checkpw-throttle"), s.directory.file("checkpassword"),
+                 s.check = {installed("checkpw-throttle"), s.directory.file("checkpassword"),
                             "/bin/true"};
              },
              "cannot tell when to run"},
-            {"a guard of nothing", [](Setup& s) { s.check = {built("checkpw-throttle")}; },
+            {"a guard of nothing", [](Setup& s) { s.check = {installed("checkpw-throttle")}; },
              "wants the rest of a chain to run"},
             {"no file", [](Setup& s) { ::unlink(s.file.c_str()); }, "pwadmin --add"},
             {"a file that everybody can write", [](Setup& s) { ::chmod(s.file.c_str(), 0606); },
@@ -233,12 +254,12 @@ TEST_CASE("errors end with status 2 and name the place") {
             {"an option that no link has", [](Setup& s) { s.check[1] = "--frobnicate"; },
              "no such option: --frobnicate"},
             {"a misspelt option at the change",
-             [](Setup& s) { s.change = built("setpw") + " --min-uids 5 /bin/false"; },
+             [](Setup& s) { s.change = installed("setpw") + " --min-uids 5 /bin/false"; },
              "no such option: --min-uids"},
             {"no HOST",
              [](Setup& s) {
                  s.host.clear();
-                 s.check = {built("checkpw"), "/bin/false"};
+                 s.check = {installed("checkpw"), "/bin/false"};
              },
              "/checkpw' is a program: write the host's name for the greeting before it\n"},
             {"no HOST before a link without a path", [](Setup& s) { s.host = {"checkpw-pam"}; },
@@ -248,14 +269,14 @@ TEST_CASE("errors end with status 2 and name the place") {
              "before it\n"},
             {"a guard of false",
              [](Setup& s) {
-                 s.check = {built("checkpw-throttle"), "/bin/false"};
+                 s.check = {installed("checkpw-throttle"), "/bin/false"};
              },
              "error    /bin/false: refuses everybody"},
             {"a change by false", [](Setup& s) { s.change = "/bin/false"; },
              "error    /bin/false: refuses everybody"},
             {"a guard of true",
              [](Setup& s) {
-                 s.check = {built("checkpw-throttle"), "--native", "/bin/true"};
+                 s.check = {installed("checkpw-throttle"), "--native", "/bin/true"};
              },
              "error    /bin/true: accepts everybody: put the program that knows the users "
              "before it\n"},
@@ -268,20 +289,23 @@ TEST_CASE("errors end with status 2 and name the place") {
              "or write where it is\n"},
             {"a guard of a native chain of others",
              [](Setup& s) {
-                 s.check = {built("checkpw-throttle"), "--native", "/bin/cat", "/bin/true"};
+                 s.check = {installed("checkpw-throttle"), "--native", "/bin/cat", "/bin/true"};
              },
              "error    checkpw-throttle: cannot tell where the program begins that `/bin/cat' "
              "runs: put `checkpw-throttle --passed 9' before it\n"},
             {"a guard of a guard",
              [](Setup& s) {
-                 s.check = {built("checkpw-throttle"), "--native",
-                            built("checkpw-throttle"), "--native",
-                            "checkpassword",           "/bin/true"};
+                 s.check = {installed("checkpw-throttle"),
+                            "--native",
+                            installed("checkpw-throttle"),
+                            "--native",
+                            "checkpassword",
+                            "/bin/true"};
              },
              "error    checkpw-throttle: guards another guard: remove one of them\n"},
             {"a mark where no native link runs it",
              [](Setup& s) {
-                 s.check.insert(s.check.begin(), {built("checkpw-throttle"), "--passed", "9"});
+                 s.check.insert(s.check.begin(), {installed("checkpw-throttle"), "--passed", "9"});
              },
              "error    checkpw-throttle: --passed belongs before the last program of a native "
              "chain, after a guard: remove it\n"},
@@ -294,15 +318,17 @@ TEST_CASE("errors end with status 2 and name the place") {
              "looks at no password with"},
             {"a guard that lists",
              [](Setup& s) {
-                 s.check.insert(s.check.begin(), {built("checkpw-throttle"), "--list"});
+                 s.check.insert(s.check.begin(), {installed("checkpw-throttle"), "--list"});
              },
              "error    checkpw-throttle: looks at no password with"},
             {"a value that is none",
-             [](Setup& s) { s.change = built("setpw") + " -f " + s.file + " -m rot13 /bin/false"; },
+             [](Setup& s) {
+                 s.change = installed("setpw") + " -f " + s.file + " -m rot13 /bin/false";
+             },
              "-m: no such method"},
             {"a number that is none",
              [](Setup& s) {
-                 s.check.insert(s.check.begin(), {built("checkpw-throttle"), "-nx"});
+                 s.check.insert(s.check.begin(), {installed("checkpw-throttle"), "-nx"});
              },
              "error    checkpw-throttle: -n must be a number from 1 to 1000\n"},
         },
@@ -329,7 +355,7 @@ TEST_CASE("warnings end with status 1") {
              },
              "1 of its hashes are md5crypt"},
             {"no policy",
-             [](Setup& s) { s.change = built("setpw") + " -f " + s.file + " /bin/false"; },
+             [](Setup& s) { s.change = installed("setpw") + " -f " + s.file + " /bin/false"; },
              "setpw: takes any new password, for no policy comes before it: begin "
              "PASSWORD_COMMAND with setpw-quality --"},
             {"any domain", [](Setup& s) { s.environment["POPPASS_STRIP"] = "*"; }, "POPPASS_STRIP"},
@@ -345,6 +371,136 @@ TEST_CASE("stores with rules of their own need no policy before them") {
         Setup setup;
         setup.change = link + " /bin/false";
         CHECK_FALSE(has(setup.run().out, "takes any new password"));
+    }
+}
+
+TEST_CASE("a program that another account owns or could replace is an error") {
+    if (missing(::geteuid() == 0, "root")) return;
+    struct Case {
+        const char* what;
+        std::function<void(const std::string& directory, const std::string& program)> spoil;
+        const char* says; // % stands for the directory
+    };
+    for (const auto& [what, spoil, says] : {
+             Case{"its owner",
+                  [](const std::string&, const std::string&program) {
+                      REQUIRE(::chown(program.c_str(), 64001, 0) == 0);
+                  },
+                  "%/in/program belongs to uid 64001, who would learn every password: chown root "
+                  "%/in/program\n"},
+             Case{"its mode",
+                  [](const std::string&, const std::string&program) {
+                      REQUIRE(::chmod(program.c_str(), 0775) == 0);
+                  },
+                  "%/in/program can be written by others than its owner, who would learn every "
+                  "password: chmod go-w %/in/program\n"},
+             Case{"its directory's owner",
+                  [](const std::string&directory, const std::string&) {
+                      REQUIRE(::chown((directory + "/in").c_str(), 64001, 0) == 0);
+                  },
+                  "%/in belongs to uid 64001, who could put another file in the place of "
+                  "%/in/program: chown root %/in\n"},
+             Case{"a directory further up",
+                  [](const std::string&directory, const std::string&) {
+                      REQUIRE(::chmod(directory.c_str(), 0770) == 0);
+                  },
+                  "% can be written by its group, who could put another file in the place of "
+                  "%/in/program: chmod g-w %\n"},
+             Case{"a symbolic link's owner",
+                  [](const std::string&directory, const std::string&program) {
+                      const auto target = directory + "/target";
+                      REQUIRE(::rename(program.c_str(), target.c_str()) == 0);
+                      REQUIRE(::symlink(target.c_str(), program.c_str()) == 0);
+                      REQUIRE(::lchown(program.c_str(), 64001, 0) == 0);
+                  },
+                  "%/in/program belongs to uid 64001, who could put another file in the place of "
+                  "%/target: chown -h root %/in/program\n"},
+             Case{"its interpreter",
+                  [](const std::string&directory, const std::string&program) {
+                      const auto shell = directory + "/sh";
+                      std::filesystem::rename(program, shell);
+                      write_file(program, "#! " + shell + " -e\n", 0755);
+                      REQUIRE(::chown(shell.c_str(), 64001, 0) == 0);
+                  },
+                  "%/sh belongs to uid 64001, who would learn every password: chown root %/sh\n"},
+             Case{"an interpreter that env finds",
+                  [](const std::string&directory, const std::string&program) {
+                      std::filesystem::rename(program, directory + "/perl");
+                      write_file(program, "#!/usr/bin/env perl\n", 0755);
+                      REQUIRE(::chown((directory + "/perl").c_str(), 64001, 0) == 0);
+                  },
+                  "%/perl belongs to uid 64001, who would learn every password: chown root "
+                  "%/perl\n"},
+             Case{"an interpreter that is missing",
+                  [](const std::string&directory, const std::string&program) {
+                      write_file(program, "#!" + directory + "/none\n", 0755);
+                  },
+                  "run %/none: No such file or directory: install it, or write where it is\n"},
+         }) {
+        CAPTURE(std::string{what});
+        for (const bool change : {false, true}) {
+            Setup setup;
+            const auto directory = setup.directory.file("up");
+            const auto program = directory + "/in/program";
+            std::filesystem::create_directories(directory + "/in");
+            std::filesystem::copy_file("/bin/false", program);
+            spoil(directory, program);
+            setup.environment["PATH"] = directory + ":/usr/bin:/bin";
+            if (change)
+                setup.change = program;
+            else
+                setup.check.insert(setup.check.end() - 1, program);
+            const auto outcome = setup.run();
+            CAPTURE(outcome.out);
+            CHECK(outcome.status == 2);
+            std::string expected = says;
+            for (std::size_t at; (at = expected.find('%')) != expected.npos;)
+                expected.replace(at, 1, directory);
+            CHECK(has(outcome.out, "error    "));
+            CHECK(has(outcome.out, expected));
+        }
+    }
+}
+
+TEST_CASE("Debian's group staff in /usr/local is a warning, and the links there are looked into") {
+    if (missing(::geteuid() == 0 && can_mount(), "root that can mount")) return;
+    Setup setup;
+    const std::string bin = "/usr/local/sbin";
+    const auto outcome_of = [&](gid_t group, mode_t mode) {
+        const auto told = setup.directory.file("told");
+        const int status = in_child([&] {
+            if (!own_mounts() || ::mount("none", "/usr/local", "tmpfs", 0, "mode=755") != 0)
+                return 100;
+            std::filesystem::create_directory(bin);
+            for (const char* const name : {"poppass", "poppass-check", "checkpw", "setpw"})
+                std::filesystem::copy_file(installed(name), bin + "/" + name);
+            if (::chown(bin.c_str(), 0, group) != 0 || ::chmod(bin.c_str(), mode) != 0) return 101;
+            const auto outcome =
+                test::run({.argv = {bin + "/poppass", "--check", "mail.example", bin + "/checkpw",
+                                    "-f", setup.file, "/bin/false"},
+                           .environment = {{"PASSWORD_COMMAND",
+                                            bin + "/setpw -f " + setup.file + " /bin/false"},
+                                           {"TCPLOCALIP", "127.0.0.1"}}});
+            write_file(told, outcome.out);
+            return outcome.status;
+        });
+        return Outcome{.status = status, .out = read_file(told)};
+    };
+    const auto debian = outcome_of(50, 02775);
+    CAPTURE(debian.out);
+    CHECK(debian.status == 1);
+    const std::string warning =
+        "warning  /usr/local/sbin: can be written by the group staff, whose "
+        "members could learn every password: chmod g-w /usr/local/sbin, or "
+        "keep the group empty\n";
+    REQUIRE(has(debian.out, warning));
+    CHECK_FALSE(has(debian.out.substr(debian.out.find(warning) + 1), warning));
+    CHECK(has(debian.out, setup.file + ": has 1 user"));
+    for (const auto& [group, mode] : {std::pair{gid_t{50}, mode_t{0777}}, {gid_t{100}, 02775}}) {
+        const auto other = outcome_of(group, mode);
+        CHECK(other.status == 2);
+        CHECK_FALSE(has(other.out, warning));
+        CHECK_FALSE(has(other.out, setup.file + ": has 1 user"));
     }
 }
 
@@ -369,7 +525,7 @@ TEST_CASE("an empty file is of the format that setpw takes it for") {
 TEST_CASE("an option may be cut short, as getopt_long allows") {
     if (missing(::geteuid() == 0, "root")) return;
     Setup setup;
-    setup.check = {built("checkpw"), "--min", "5", "-f", setup.file, "/bin/false"};
+    setup.check = {installed("checkpw"), "--min", "5", "-f", setup.file, "/bin/false"};
     check_good(setup.run());
 }
 
@@ -408,7 +564,7 @@ TEST_CASE("a link that others could have put there is not executed") {
     };
     const auto spoil = [&](const char* what) {
         CAPTURE(what);
-        CHECK(has(check().out, "error    checkpw: was not looked into: " + link));
+        CHECK(has(check().out, "error    checkpw: was not looked into: " + bin));
         CHECK(::access(touched.c_str(), F_OK) != 0);
     };
     REQUIRE(::chown(link.c_str(), 65534, 0) == 0);
@@ -423,7 +579,7 @@ TEST_CASE("a link that others could have put there is not executed") {
 
 TEST_CASE("poppass --check without poppass-check beside it") {
     const TemporaryDirectory directory;
-    std::filesystem::copy_file(built("poppass"), directory.file("poppass"));
+    std::filesystem::copy_file(installed("poppass"), directory.file("poppass"));
     const auto outcome =
         run({.argv = {directory.file("poppass"), "--check", "host", "/bin/false"}});
     CHECK(outcome.status == 2);
