@@ -46,19 +46,19 @@ ExitStatus refuse_weak(std::string_view reason, const PasswordQuality& quality,
     return refuse(words.view());
 }
 
-Result<PasswordQuality> read_policy(Chain words) {
-    auto quality = PasswordQuality::parse(words);
-    if (!quality) return quality;
-    for (const std::string_view word : quality->idle_words())
-        complain(program, std::string{word} + " has no effect here: it is for a PAM module");
-    return quality;
+std::string idle_text(std::string_view word) {
+    return std::string{word} + " has no effect here: it is for a PAM module";
 }
 
 Result<ExitStatus> look_over_policy(const KnownLink& link, Chain words) {
     return look_over(link, [&](Report& report) -> Result<void> {
         const auto end = std::find(words.begin(), words.end(), std::string_view{"--"});
-        const auto quality = read_policy({words.begin(), end});
-        if (!quality) return quality.error();
+        const auto quality = PasswordQuality::parse({words.begin(), end});
+        if (!quality)
+            return misuse(quality.error().message() +
+                          ": correct the policy, as setpw-quality(8) describes it");
+        for (const std::string_view word : quality->idle_words())
+            report.warn(link.name, idle_text(word) + ": remove it");
         report.ok(link.name, "can judge new passwords");
         return {};
     });
@@ -71,8 +71,9 @@ Result<ExitStatus> setpw_quality(const KnownLink& link, Chain words) {
     if (read->deed != Deed::serve) return answer(link, read->deed);
     const Chain next = read->next;
     if (auto good = check_chain(link, words, next); !good) return good.error();
-    const auto quality = read_policy(words.subspan(1, words.size() - next.size() - 2));
+    const auto quality = PasswordQuality::parse(words.subspan(1, words.size() - next.size() - 2));
     if (!quality) return nothing_changed(quality.error());
+    for (const std::string_view word : quality->idle_words()) complain(program, idle_text(word));
 
     Secret bytes{longest_record + 1};
     if (auto done = read_record(3, bytes); !done) return done.error();

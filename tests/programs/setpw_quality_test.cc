@@ -260,3 +260,31 @@ TEST_CASE("pwqcheck agrees on thousands of passwords") {
     CHECK(good_ones > 200);
     CHECK(good_ones < 1800);
 }
+
+TEST_CASE("--check says what is wrong with the policy, and where to read how to write it") {
+    struct Case {
+        std::vector<std::string> policy;
+        int status;
+        std::string says;
+    };
+    const std::string page = ": correct the policy, as setpw-quality(8) describes it\"}\n]\n";
+    for (const auto& [policy, status, says] : {
+             Case{{"min=8,8,8,8,8"}, 0, "\"text\": \"can judge new passwords\"}\n]\n"},
+             Case{{"min=foo"}, 2, "\\\"min=foo\\\": Invalid parameter value" + page},
+             Case{{"--frobnicate"}, 2, "\\\"--frobnicate\\\": Invalid parameter" + page},
+             Case{{"filter=/no/such"}, 2, "open /no/such: No such file or directory" + page},
+             Case{{"retry=3"},
+                  1,
+                  "{\"level\": \"warning\", \"subject\": \"setpw-quality\", \"text\": \"retry has "
+                  "no effect here: it is for a PAM module: remove it\"}"},
+         }) {
+        CAPTURE(policy.front());
+        Program program{.argv = {built("setpw-quality"), "--check"}};
+        program.argv.insert(program.argv.end(), policy.begin(), policy.end());
+        const auto end = run(program);
+        CAPTURE(end.out);
+        CHECK(end.status == status);
+        CHECK(end.out.find(says) != std::string::npos);
+        CHECK(end.err == "");
+    }
+}
