@@ -157,13 +157,21 @@ Result<bool> verify_hash(std::string_view password, const std::string& hash,
     return false;
 }
 
+bool is_hash(std::string_view text) {
+    constexpr std::size_t salt = 2, block = 11; // of descrypt and bigcrypt
+    constexpr std::string_view digits =
+        "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const bool prefixed = text.starts_with('$') || text.starts_with('_');
+    if (!prefixed && (text.size() <= salt || text.size() % block != salt ||
+                      text.find_first_not_of(digits) != text.npos))
+        return false;
+    const int known = ::crypt_checksalt(std::string{text}.c_str());
+    return known == CRYPT_SALT_OK || known == CRYPT_SALT_METHOD_LEGACY;
+}
+
 void UsualHash::see(std::string_view hash) {
-    constexpr std::size_t shortest = 13; // descrypt's
-    if (full() || hash.size() < shortest) return;
+    if (full() || !is_hash(hash)) return;
     const std::string whole{hash};
-    if (const int salt = ::crypt_checksalt(whole.c_str());
-        salt != CRYPT_SALT_OK && salt != CRYPT_SALT_METHOD_LEGACY)
-        return;
     ++seen_;
     const auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const auto& known) {
         return cost_part(known.example) == cost_part(hash);

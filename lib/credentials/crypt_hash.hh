@@ -50,6 +50,9 @@ Result<std::string> make_hash(std::string_view password, const HashMethod& metho
 Result<bool> verify_hash(std::string_view password, const std::string& hash,
                          const std::string& usual);
 
+// Whether it has the form of a hash that libcrypt can verify. Clear text has it by chance at most.
+bool is_hash(std::string_view text);
+
 // Finds an example of the most frequent method and cost among the hashes that it sees.
 class UsualHash {
 public:

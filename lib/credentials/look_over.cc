@@ -1,21 +1,48 @@
 #include "credentials/look_over.hh"
 
-#include <array>
+#include "credentials/crypt_hash.hh"
+
+#include <functional>
 #include <map>
+#include <set>
 #include <sys/stat.h>
 
 namespace poppass {
 
 namespace {
 
-// What a hash that is quickly guessed is called; empty for a good one, and where there is none.
+// What a hash that is quickly guessed is called; empty for a good one.
 std::string_view weak_method(std::string_view hash) {
-    if (hash.empty() || hash == "*" || hash == "x") return {};
     for (const auto& [prefix, name] :
          {std::pair{"_", "bsdicrypt"}, std::pair{"$1$", "md5crypt"}, std::pair{"$3$", "nt"},
           std::pair{"$md5", "sunmd5"}, std::pair{"$sha1$", "sha1crypt"}})
         if (hash.starts_with(prefix)) return name;
     return hash.starts_with('$') ? "" : "descrypt";
+}
+
+// What is wrong with the password of an entry; empty: nothing, or it has none.
+std::string find_fault(const Entry& entry) {
+    constexpr const char* anew = " let nobody in: set them anew with pwadmin";
+    if (!is_crypt_scheme(entry.scheme)) {
+        std::string scheme{entry.scheme};
+        for (char& c : scheme)
+            if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+        return "of its passwords are of the scheme " + scheme + ", which cannot be verified, and" +
+               anew;
+    }
+    const std::string_view hash = entry.hash;
+    if (hash.empty() || hash == "*" || hash == "x") return {};
+    if (!is_hash(hash))
+        return std::string{"of its passwords are no hashes of crypt(3), maybe clear text, and"} +
+               anew;
+    const std::string_view weak = weak_method(hash);
+    if (weak.empty()) return {};
+    return "of its hashes are " + std::string{weak} +
+           ", which is quickly guessed: let these users set a new password";
+}
+
+void add_number(std::string& list, std::size_t number) {
+    list += (list.empty() ? "" : ", ") + std::to_string(number);
 }
 
 void look_at_modes(const std::string& path, Report& report) {
@@ -44,27 +71,26 @@ void look_over_file(const CredentialFileOptions& where, Use use, Report& report)
     if (use == Use::change)
         if (const auto good = file->check_rights(); !good)
             report.fail(path, "no change can be made: " + good.error().message());
-    std::string broken;
-    std::map<std::string_view, int> weak;
-    int users = 0;
+    std::string broken, repeated;
+    std::map<std::string, int> faults;
+    std::set<std::string, std::less<>> users;
     const auto read =
         file->each([&](std::size_t number, std::string_view, const std::optional<Entry>& entry) {
-            if (!entry) {
-                broken += (broken.empty() ? "" : ", ") + std::to_string(number);
-                return;
-            }
-            ++users;
-            if (const auto method = weak_method(hash_to_verify(entry)); !method.empty())
-                ++weak[method];
+            if (!entry) return add_number(broken, number);
+            if (!users.emplace(entry->name).second) return add_number(repeated, number);
+            if (auto fault = find_fault(*entry); !fault.empty()) ++faults[std::move(fault)];
         });
     if (!read) return report.fail(path, read.error().message());
     if (!broken.empty())
-        report.warn(path, "has lines that are no entries and count for nobody: " + broken);
-    for (const auto& [method, count] : weak)
-        report.warn(path, std::to_string(count) + " of its hashes are " + std::string{method} +
-                              ", which is quickly guessed: let these users set a new password");
-    report.ok(path, "has " + std::to_string(users) + (users == 1 ? " user" : " users") +
-                        " in the format " +
+        report.warn(path, "has lines that are no entries and count for nobody: " + broken +
+                              ": correct or remove them");
+    if (!repeated.empty())
+        report.warn(path, "has further lines of a user, which count for nobody: " + repeated +
+                              ": remove them");
+    for (const auto& [fault, count] : faults)
+        report.warn(path, std::to_string(count) + " " + fault);
+    report.ok(path, "has " + std::to_string(users.size()) +
+                        (users.size() == 1 ? " user" : " users") + " in the format " +
                         (found->format == Format::shadow ? "shadow" : "passwd-file"));
 }
 
