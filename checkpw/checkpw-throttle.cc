@@ -19,7 +19,6 @@
 #include <cstdlib>
 #include <getopt.h>
 #include <memory>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -245,10 +244,7 @@ Result<ExitStatus> checkpw_throttle(const KnownLink& link, Chain words) {
     if (!read) return read.error();
     if (read->deed == Deed::look_over)
         return look_over(link, [&](Report& report) -> Result<void> {
-            struct stat status {};
-            if (::stat(options.directory.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
-                return trouble(options.directory + " is not a directory: name one with -d");
-            report.ok(link.name, "keeps its counts in " + options.directory);
+            look_over_state(options.directory, report);
             return {};
         });
     if (read->deed != Deed::serve) return answer(link, read->deed);

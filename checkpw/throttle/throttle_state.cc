@@ -2,6 +2,7 @@
 
 #include "base/file_lock.hh"
 #include "base/file_mode.hh"
+#include "process/path_walk.hh"
 
 #include <cstddef>
 #include <ctime>
@@ -121,6 +122,41 @@ Result<ThrottleState> ThrottleState::open(const std::string& directory) {
         ::mmap(nullptr, sizeof(ThrottleFile), PROT_READ | PROT_WRITE, MAP_SHARED, fd->get(), 0);
     if (pages == MAP_FAILED) return system_trouble("map", path);
     return ThrottleState{std::move(*fd), Mapping{static_cast<ThrottleFile*>(pages)}};
+}
+
+void look_over_state(const std::string& directory, Report& report) {
+    struct stat status {};
+    const bool exists = ::lstat(directory.c_str(), &status) == 0;
+    if (exists && !S_ISDIR(status.st_mode))
+        return report.fail(directory, "is no directory, and no symbolic link counts: name another "
+                                      "one with -d");
+    const auto walked = follow_path(directory.substr(0, directory.find_last_not_of('/') + 1));
+    if (!walked)
+        return report.fail(directory, "cannot be made: " + walked.error().message() +
+                                          ": make the directory that it is in");
+    for (const Component& component : walked->way)
+        if (auto good = judge_on_way(component, walked->path, ::geteuid()); !good)
+            return report.fail(directory, good.error().message());
+    if (!exists) return report.ok(directory, "the first attempt makes it");
+    const std::string us = std::to_string(::geteuid());
+    if (status.st_uid != ::geteuid())
+        return report.fail(directory, "belongs to uid " + std::to_string(status.st_uid) +
+                                          ", and not to uid " + us + " of this check: chown " + us);
+    if (others_write(status)) return report.fail(directory, "can be written by others: chmod go-w");
+    const std::string path = directory + "/" + file_name;
+    constexpr const char* anew = ", so the next attempt makes it anew, without its counts: "
+                                 "remove it";
+    const Fd fd{retried([&] {
+        return ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    })};
+    if (!fd && errno == ENOENT)
+        report.ok(directory, "has no counts yet");
+    else if (!fd || !is_ours(status_of(fd.get())))
+        report.warn(path, std::string{"is not ours alone"} + anew);
+    else if (!is_whole(fd.get()))
+        report.warn(path, std::string{"has another form"} + anew);
+    else
+        report.ok(directory, "has the guard's counts");
 }
 
 } // namespace poppass

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/fd.hh"
+#include "link/report.hh"
 #include "throttle/throttle.hh"
 
 #include <memory>
@@ -42,5 +43,9 @@ private:
     Fd lock_; // ends when the descriptor is closed
     Mapping file_;
 };
+
+// Reports whether ThrottleState::open will succeed, and with the counts that are there. Changes
+// nothing.
+void look_over_state(const std::string& directory, Report& report);
 
 } // namespace poppass
