@@ -1,5 +1,6 @@
 #include "setup_check/setup_check.hh"
 
+#include "account/accounts.hh"
 #include "base/fd.hh"
 #include "base/file_mode.hh"
 #include "base/settings.hh"
@@ -367,11 +368,21 @@ private:
                                (complaints.empty() ? "it gives no report" : complaints));
     }
 
+    // The settings name a file of accounts that cannot be read.
+    static bool has_account() {
+        const auto account = find_account("poppass");
+        return !account || account->has_value();
+    }
+
     void check_power() {
         const auto uid = environment("UID");
         if (::geteuid() != 0)
             return report_.warn("uid",
                                 "this is not root: only files of this account can be changed");
+        if ((!uid || !environment("GID")) && !has_account())
+            report_.warn("UID", "there is no account poppass, so the network side runs as uid "
+                                "65534, as other services may: make that account, or set UID and "
+                                "GID");
         if (uid && *uid == "0") report_.fail("UID", "0 is root: name an account that owns nothing");
         const auto filter = kernel_has_filter();
         if (!filter)

@@ -2,6 +2,7 @@
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
+#include <pwd.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -59,8 +60,8 @@ struct Setup {
                                {"POPPASS_FILE", std::nullopt},
                                {"NATIVE_CHECKPASSWORD", std::nullopt},
                                {"TCPLOCALIP", "127.0.0.1"},
-                               {"UID", std::nullopt},
-                               {"GID", std::nullopt}};
+                               {"UID", "64010"},
+                               {"GID", "64010"}};
         for (const auto& [name, value] : environment) program.environment[name] = value;
         return test::run(program);
     }
@@ -82,6 +83,16 @@ void check_good(const Outcome& outcome) {
     CHECK(outcome.status == (hardened && !policy().empty() ? 0 : 1));
     CHECK_FALSE(has(out, "warning"));
     CHECK_FALSE(has(out, "error"));
+}
+
+std::string guard_link() { return installed("checkpw-throttle"); }
+
+// Puts a guard before the check. Returns its directory, which has a state.
+std::string guard_of(Setup& setup) {
+    const auto directory = setup.directory.file("guard");
+    setup.check.insert(setup.check.begin(), {guard_link(), "-d", directory});
+    REQUIRE(run({.argv = {guard_link(), "-d", directory, "--list"}}).status == 0);
+    return directory;
 }
 
 struct Spoiled {
@@ -256,6 +267,31 @@ TEST_CASE("errors end with status 2 and name the place") {
             {"a misspelt option at the change",
              [](Setup& s) { s.change = installed("setpw") + " --min-uids 5 /bin/false"; },
              "no such option: --min-uids"},
+            {"a guard's directory that others can write",
+             [](Setup& s) { ::chmod(guard_of(s).c_str(), 0770); },
+             "guard: can be written by others: chmod go-w\n"},
+            {"a guard's directory of another account",
+             [](Setup& s) { REQUIRE(::chown(guard_of(s).c_str(), 64001, 0) == 0); },
+             "guard: belongs to uid 64001, and not to uid 0 of this check: chown 0\n"},
+            {"a guard's directory that is none",
+             [](Setup& s) {
+                 std::filesystem::remove_all(guard_of(s));
+                 write_file(s.directory.file("guard"), "");
+             },
+             "guard: is no directory, and no symbolic link counts: name another one with -d\n"},
+            {"a guard's directory behind a symbolic link",
+             [](Setup& s) {
+                 std::filesystem::rename(guard_of(s), s.directory.file("there"));
+                 REQUIRE(::symlink(s.directory.file("there").c_str(),
+                                   s.directory.file("guard").c_str()) == 0);
+             },
+             "guard: is no directory"},
+            {"a guard's directory that cannot be made",
+             [](Setup& s) {
+                 s.check.insert(s.check.begin(), {guard_link(), "-d", "/no/such"});
+             },
+             "/no/such: cannot be made: find /no: No such file or directory: make the directory "
+             "that it is in\n"},
             {"no HOST",
              [](Setup& s) {
                  s.host.clear();
@@ -348,7 +384,37 @@ TEST_CASE("warnings end with status 1") {
                  write_file(s.file, "joe:$6$a$b:1:::::::\njim\n\n#\nx:*:a:::::::\n"
                                     "good:*:1::::::\n");
              },
-             "count for nobody: 1, 2, 5"},
+             "count for nobody: 1, 2, 5: correct or remove them\n"},
+            {"clear text, and a hash that libcrypt does not know",
+             [](Setup& s) {
+                 write_file(s.file, "joe:secret:1::::::\njim:correct.horse.battery:1::::::\n"
+                                    "ann:$9$foo:1::::::\nlocked:!:1::::::\n");
+             },
+             "users: 3 of its passwords are no hashes of crypt(3), maybe clear text, and let "
+             "nobody "
+             "in: set them anew with pwadmin\n"},
+            {"clear text is not called a hash",
+             [](Setup& s) {
+                 write_file(s.file, "joe:{PLAIN}secret\njim:{plain}x\nann:$6$salt$hash\n");
+             },
+             "users: 2 of its passwords are of the scheme {PLAIN}, which cannot be verified, and "
+             "let nobody in: set them anew with pwadmin\n"},
+            {"a user with two lines",
+             [](Setup& s) {
+                 write_file(s.file, "ann:$6$a$b:1::::::\njoe:$6$a$b:1::::::\n"
+                                    "ann:$6$a$b:1::::::\n");
+             },
+             "users: has further lines of a user, which count for nobody: 3: remove them\n"},
+            {"a user with two lines is one user",
+             [](Setup& s) { write_file(s.file, "ann:$6$a$b:1::::::\nann:$6$a$b:1::::::\n"); },
+             "users: has 1 user in the format shadow\n"},
+            {"a state of the guard that others can read",
+             [](Setup& s) { ::chmod((guard_of(s) + "/state").c_str(), 0644); },
+             "guard/state: is not ours alone, so the next attempt makes it anew, without its "
+             "counts: remove it\n"},
+            {"a state of another form", [](Setup& s) { write_file(guard_of(s) + "/state", "x"); },
+             "guard/state: has another form, so the next attempt makes it anew, without its "
+             "counts: remove it\n"},
             {"weak hashes",
              [](Setup& s) {
                  write_file(s.file, "a:$1$salt$hash:1::::::\nb:abJnggxhB/yWI:1::::::\n");
@@ -513,6 +579,36 @@ TEST_CASE("JSON: the same findings, every byte safe") {
     CHECK(outcome.out.starts_with("[\n  {\"level\": \"error\", \"subject\": "));
     CHECK(outcome.out.ends_with("}\n]\n"));
     CHECK(has(outcome.out, "/none/\\\"x\\\\\\u000a\xc3\xa9\xef\xbf\xbd"));
+}
+
+TEST_CASE("the account poppass, which a machine may lack") {
+    if (missing(::geteuid() == 0, "root")) return;
+    Setup setup;
+    const bool lacks = ::getpwnam("poppass") == nullptr;
+    const std::string warning = "warning  UID: there is no account poppass, so the network side "
+                                "runs as uid 65534, as other services may: make that account, or "
+                                "set UID and GID\n";
+    CHECK_FALSE(has(setup.run().out, warning));
+    setup.environment["GID"] = std::nullopt;
+    CHECK(has(setup.run().out, warning) == lacks);
+    setup.environment["UID"] = std::nullopt;
+    CHECK(has(setup.run().out, warning) == lacks);
+}
+
+TEST_CASE("a guard says where it keeps its counts") {
+    if (missing(::geteuid() == 0, "root")) return;
+    Setup setup;
+    const auto directory = guard_of(setup);
+    const auto before = read_file(directory + "/state");
+    auto outcome = setup.run();
+    check_good(outcome);
+    CHECK(has(outcome.out, "ok       " + directory + ": has the guard's counts\n"));
+    CHECK(read_file(directory + "/state") == before);
+    std::filesystem::remove_all(directory);
+    outcome = setup.run();
+    check_good(outcome);
+    CHECK(has(outcome.out, "ok       " + directory + ": the first attempt makes it\n"));
+    CHECK(::access(directory.c_str(), F_OK) != 0);
 }
 
 TEST_CASE("an empty file is of the format that setpw takes it for") {
