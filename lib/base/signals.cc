@@ -8,7 +8,7 @@ sigset_t hold_signals() {
     sigset_t held;
     sigset_t before;
     ::sigemptyset(&held);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&held, number);
+    for (const int number : {SIGALRM, SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&held, number);
     ::sigprocmask(SIG_BLOCK, &held, &before);
     return before;
 }

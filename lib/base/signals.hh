@@ -5,7 +5,7 @@
 
 namespace poppass {
 
-// Blocks SIGTERM, SIGINT and SIGHUP. Returns the set of signals that were blocked before.
+// Blocks SIGALRM, SIGTERM, SIGINT and SIGHUP. Returns the set of signals that were blocked before.
 sigset_t hold_signals();
 
 } // namespace poppass

@@ -18,9 +18,9 @@ namespace {
 
 using Opened = LocatedFile::Opened;
 
-// Blocks TERM, INT and HUP while it exists. After keep() they stay blocked, so that a change is
-// reported before the process ends. It also ignores SIGXFSZ: above a limit of file size the write
-// call then fails, and the process goes on.
+// Blocks ALRM, TERM, INT and HUP while it exists. After keep() they stay blocked, so that a change
+// is reported before the process ends. It also ignores SIGXFSZ: above a limit of file size the
+// write call then fails, and the process goes on.
 class SignalsHeld {
 public:
     SignalsHeld() {

@@ -59,9 +59,9 @@ public:
     // file is the old one or the new one, and complete. After an error it is the old one. All other
     // lines stay byte for byte; owner, group, mode and extended attributes stay, too. A line of
     // longest_line bytes is not written. The lock is on FILE.lock; for /etc/shadow it is the one of
-    // lckpwdf(3). A lock that cannot be had within lock_wait is an error with EAGAIN. TERM, INT and
-    // HUP are blocked from the first write on. They stay blocked after a change (made or unsynced),
-    // so that the caller can report it before it ends.
+    // lckpwdf(3). A lock that cannot be had within lock_wait is an error with EAGAIN. ALRM, TERM,
+    // INT and HUP are blocked from the first write on. They stay blocked after a change (made or
+    // unsynced), so that the caller can report it before it ends.
     Result<Change> change(std::string_view login, const Editor& editor) const;
 
     // An error that says what to do if the owner of the file could not replace it. Says nothing for

@@ -706,7 +706,7 @@ TEST_CASE("a missing file has no users and is made by a change, if that is asked
 }
 
 TEST_CASE("signals are blocked during a change, and after it until it is reported") {
-    for (const int number : {SIGTERM, SIGINT, SIGHUP})
+    for (const int number : {SIGALRM, SIGTERM, SIGINT, SIGHUP})
         for (const bool made : {true, false}) {
             const Users users;
             const auto before = users.content();
@@ -737,7 +737,7 @@ TEST_CASE("mask and handlers are restored, except for the signals blocked after 
                 return Edit{Edit::What::write, "joe:new:::::::"};
             });
             ::sigprocmask(SIG_BLOCK, nullptr, &after);
-            for (const int number : {SIGTERM, SIGINT, SIGHUP})
+            for (const int number : {SIGALRM, SIGTERM, SIGINT, SIGHUP})
                 if (made) ::sigaddset(&before, number);
             bool same = static_cast<bool>(changed) == made;
             for (int number = 1; number < NSIG; ++number)

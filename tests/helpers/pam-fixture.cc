@@ -19,7 +19,7 @@
 //   items          tells service, user and peer
 //   ids            tells the three uids
 //   locale         tells what the message of an error is called
-//   block          tells which of TERM, INT, HUP are blocked
+//   block          tells which of ALRM, TERM, INT, HUP are blocked
 //   mark=FILE      makes the file
 //   await=FILE     waits until there is the file
 //   hang
@@ -147,7 +147,7 @@ private:
         sigset_t blocked;
         ::sigprocmask(SIG_BLOCK, nullptr, &blocked);
         std::string line = "blocked";
-        for (const int number : {SIGHUP, SIGINT, SIGTERM})
+        for (const int number : {SIGHUP, SIGINT, SIGALRM, SIGTERM})
             if (::sigismember(&blocked, number) == 1) line += " " + std::to_string(number);
         tell(line);
     }

@@ -773,7 +773,7 @@ TEST_CASE("a change that was begun is finished, whatever signal comes") {
     Process setter{{.argv = {built("setpw-ldap"), "-H", proxy.uri(), "-D", dn_template, "-t", "2"},
                     .record = set_record("joe", "old", "fresh")}};
     CHECK(setter.run_until([&] { return directory.binds("joe", "fresh"); }));
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) setter.signal(number);
+    for (const int number : {SIGALRM, SIGTERM, SIGINT, SIGHUP}) setter.signal(number);
     const auto outcome = setter.wait();
     CHECK(outcome.status == 0);
     CHECK(has(outcome.err, "no answer"));

@@ -243,7 +243,7 @@ TEST_CASE("a module that maps the login to an account below the least uid") {
     CHECK(setter.set({"--min-uid", "0"}).status == 0);
 }
 
-TEST_CASE("the real uid during the change is nobody's, and TERM, INT and HUP wait") {
+TEST_CASE("the real uid during the change is nobody's, and ALRM, TERM, INT and HUP wait") {
     if (no_root()) return;
     const Setter setter{
         Rules{.authenticate = "ask=? ids", .change = "ids block update ask=? ask=? ids"}};
@@ -254,7 +254,7 @@ TEST_CASE("the real uid during the change is nobody's, and TERM, INT and HUP wai
         const auto told = setter.told();
         for (std::size_t at = 0; (at = told.find("ids ", at)) != told.npos; ++at)
             lines += told.substr(at, told.find('\n', at) + 1 - at);
-        CHECK(told.find("blocked 1 2 15\n") != told.npos);
+        CHECK(told.find("blocked 1 2 14 15\n") != told.npos);
         return lines;
     };
     CHECK(ids({}) == "ids 0 0 0\nids 65533 0 0\nids 65533 0 0\n");
