@@ -10,6 +10,7 @@
 #include "link/peer.hh"
 #include "link/record.hh"
 #include "process/child.hh"
+#include "process/parent_signal.hh"
 #include "process/program.hh"
 #include "throttle/charged_attempt.hh"
 #include "throttle/holder.hh"
@@ -101,7 +102,8 @@ ExitStatus turn_away(const ChargedAttempt& attempt) {
 }
 
 // Runs the rest of the chain as a child in our process group, and passes on to it the signals that
-// we get. Returns the child's exit status; empty if a signal ended it.
+// we get. The child is killed when we end. Returns the child's exit status; empty if a signal
+// ended it.
 Result<std::optional<int>> run_rest(Chain next) {
     sigset_t before;
     ::sigprocmask(SIG_BLOCK, nullptr, &before);
@@ -111,11 +113,17 @@ Result<std::optional<int>> run_rest(Chain next) {
     for (const int number : {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2})
         ::sigaddset(&handed, number);
     ::sigprocmask(SIG_BLOCK, &handed, nullptr);
+    const pid_t guard = ::getpid();
+    const unsigned time_left = ::alarm(0); // fork clears an alarm
+    ::alarm(time_left);
     const pid_t pid = ::fork();
     if (pid < 0) return system_trouble("start a process");
     if (pid == 0) {
         ::sigprocmask(SIG_SETMASK, &before, nullptr);
-        const Error error = run_next(next);
+        ::alarm(time_left);
+        const Error error = set_parent_signal({SIGKILL, guard})
+                                ? run_next(next)
+                                : system_trouble("end with the guard");
         complain(program, error.message());
         ::_exit(static_cast<int>(error.status));
     }

@@ -1,5 +1,7 @@
 #include "pam/session.hh"
 
+#include "process/parent_signal.hh"
+
 namespace poppass {
 
 namespace {
@@ -56,7 +58,10 @@ Result<void> PamSession::start(const std::string& user, const std::optional<std:
 Result<PamOutcome> PamSession::step(PamPhase phase, const char* name, int flags,
                                     int (*call)(pam_handle_t*, int)) {
     conversation_.begin(phase);
+    const ParentSignal signal = parent_signal();
     last_code_ = call(handle_, flags);
+    // A module that takes other ids for a while has cleared it.
+    if (!set_parent_signal(signal)) return system_trouble("set the signal at the parent's end");
     const PamRules& rules = conversation_.rules();
     // The modules did not get the password, so their answer says nothing about it.
     if (last_code_ != PAM_SUCCESS && !rules.complaint().empty())

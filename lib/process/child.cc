@@ -3,6 +3,7 @@
 #include "base/clock.hh"
 #include "base/fd.hh"
 #include "process/become_user.hh"
+#include "process/parent_signal.hh"
 
 #include <csignal>
 #include <fcntl.h>
@@ -16,6 +17,8 @@ namespace poppass {
 namespace {
 
 using Sink = std::function<void(std::string_view)>;
+
+constexpr std::chrono::seconds alarm_after_limit{10}; // later than SIGKILL
 
 struct Pipes {
     Pipe record; // has no descriptors where the child gets no record; so have the others
@@ -61,7 +64,7 @@ bool put_on(const Fd& fd, int number) {
 
 // What the child does until it is another program; it shares our memory. Returns only on failure,
 // with the errno value that says why.
-int execute(const Child& child, const Pipes& pipes) {
+int execute(const Child& child, const Pipes& pipes, pid_t parent) {
     ::setpgid(0, 0);
     if (!put_on(pipes.output.write_end, 1)) return errno;
     if (!put_on(pipes.errors.write_end, 2)) return errno;
@@ -80,6 +83,9 @@ int execute(const Child& child, const Pipes& pipes) {
     if (child.identity)
         if (const auto done = become_user(child.identity->uid, child.identity->gid, {}); !done)
             return done.error().system_error != 0 ? done.error().system_error : EPERM;
+    // This comes after the change of ids, which clears the signal.
+    if (child.ends_with_us && !set_parent_signal({SIGKILL, parent})) return errno;
+    ::alarm(static_cast<unsigned>((child.limit + alarm_after_limit).count()));
     ::execve(child.path.c_str(), child.argv, child.environment);
     return errno;
 }
@@ -88,9 +94,10 @@ int execute(const Child& child, const Pipes& pipes) {
 // This is a function of its own so that the child does not share its caller's local variables.
 [[gnu::noinline]] pid_t start(const Child& child, const Pipes& pipes, int& error) {
     volatile int failure = 0;
+    const pid_t parent = ::getpid();
     const pid_t pid = ::vfork();
     if (pid == 0) {
-        failure = execute(child, pipes);
+        failure = execute(child, pipes, parent);
         ::_exit(111);
     }
     error = pid < 0 ? errno : failure;

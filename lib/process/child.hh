@@ -33,6 +33,7 @@ struct Child {
     std::function<void(std::string_view)> errors = {};
     char* const* environment = environ;
     std::optional<Identity> identity = {}; // without one it keeps our ids
+    bool ends_with_us = false; // it is killed when this process ends, also where that is killed
 };
 
 struct ChildEnd {
@@ -52,7 +53,8 @@ void prepare_for_children();
 
 // Runs the child to its end. Descriptor 0 is ours, 1 and 2 are ours or pipes, 3 is the record;
 // every other descriptor must be close-on-exec. It runs in a process group of its own, with default
-// signals, none blocked, and no core dumps. The result tells how the child itself ended. Processes
+// signals, none blocked, no core dumps, and an alarm(2) ten seconds after its limit, which ends it
+// where this process was killed. The result tells how the child itself ended. Processes
 // that it left in its process group are killed then.
 ChildEnd run_child(const Child& child);
 

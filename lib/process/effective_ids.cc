@@ -35,6 +35,7 @@ Result<EffectiveIds> EffectiveIds::take(uid_t uid, gid_t gid, const std::vector<
     EffectiveIds taken;
     taken.gid_ = ::getegid();
     taken.groups_ = std::move(*before);
+    taken.parent_signal_ = parent_signal();
     taken.taken_ = true;
     // Groups and gid come first, because only root can change them.
     if (::setgroups(groups.size(), groups.data()) != 0 || ::setegid(gid) != 0 ||
@@ -51,7 +52,8 @@ EffectiveIds::~EffectiveIds() {
     if (!taken_) return;
     const int before = errno;
     bool restored = ::seteuid(0) == 0 && ::setegid(gid_) == 0 &&
-                    ::setgroups(groups_.size(), groups_.data()) == 0 && make_undumpable();
+                    ::setgroups(groups_.size(), groups_.data()) == 0 && make_undumpable() &&
+                    set_parent_signal(parent_signal_);
     if (restored) {
         const auto groups = present_groups();
         restored = ::geteuid() == 0 && ::getegid() == gid_ && groups && *groups == groups_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hh"
+#include "process/parent_signal.hh"
 
 #include <sys/types.h>
 #include <utility>
@@ -21,18 +22,20 @@ public:
     EffectiveIds() = default; // takes nothing
     EffectiveIds(EffectiveIds&& other) noexcept
         : taken_(std::exchange(other.taken_, false)), gid_(other.gid_),
-          groups_(std::move(other.groups_)) {}
+          groups_(std::move(other.groups_)), parent_signal_(other.parent_signal_) {}
     EffectiveIds& operator=(EffectiveIds&&) = delete;
     EffectiveIds(const EffectiveIds&) = delete;
     EffectiveIds& operator=(const EffectiveIds&) = delete;
 
-    // Takes root's ids back, and proves it. If that fails, the process ends with 111.
+    // Takes root's ids back, and proves it. The signal at the parent's end is set again, because
+    // the change of ids has cleared it. If any of that fails, the process ends with 111.
     ~EffectiveIds();
 
 private:
     bool taken_ = false;
     gid_t gid_ = 0; // root's
     std::vector<gid_t> groups_;
+    ParentSignal parent_signal_;
 };
 
 } // namespace poppass

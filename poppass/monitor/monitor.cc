@@ -217,7 +217,9 @@ private:
                        .record = &record_,
                        .limit = configuration_.chain_limit,
                        .output = [&](std::string_view bytes) { output.take(bytes); },
-                       .errors = errors ? errors->sink() : nullptr});
+                       .errors = errors ? errors->sink() : nullptr,
+                       // A change that has begun is finished.
+                       .ends_with_us = &chain == &configuration_.check});
         record_.wipe();
         return end;
     }

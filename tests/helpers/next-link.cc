@@ -7,6 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#ifdef POPPASS_LINUX
+#include <sys/prctl.h>
+#endif
 #include <sys/resource.h>
 #include <unistd.h>
 #include <vector>
@@ -87,6 +90,11 @@ int main(int argc, char** argv) {
     ::getrlimit(RLIMIT_CORE, &core);
     std::fprintf(out, "core %lld %lld\n", static_cast<long long>(core.rlim_cur),
                  static_cast<long long>(core.rlim_max));
+    int parent_signal = 0;
+#ifdef POPPASS_LINUX
+    ::prctl(PR_GET_PDEATHSIG, &parent_signal);
+#endif
+    std::fprintf(out, "parent %d\n", parent_signal);
     std::fprintf(out, "group %s\n", ::getpgrp() == ::getpid() ? "own" : "other");
     for (char** variable = environ; *variable != nullptr; ++variable)
         print_escaped(out, "environment", *variable);

@@ -17,6 +17,7 @@
 //   want=TEXT      returns PAM_AUTH_ERR unless the last answer is TEXT
 //   user=NAME      sets PAM_USER
 //   items          tells service, user and peer
+//   drop           takes the effective uid of nobody for a while
 //   ids            tells the three uids
 //   locale         tells what the message of an error is called
 //   block          tells which of ALRM, TERM, INT, HUP are blocked
@@ -93,6 +94,8 @@ private:
         if (key == "items")
             tell("service=" + item(PAM_SERVICE) + " user=" + item(PAM_USER) +
                  " peer=" + item(PAM_RHOST));
+        if (key == "drop")
+            if (::seteuid(65534) != 0 || ::seteuid(0) != 0) std::abort();
         if (key == "ids") tell_ids();
         if (key == "locale") tell(std::strerror(ENOENT));
         if (key == "block") tell_blocked();

@@ -127,6 +127,41 @@ TEST_CASE("processes of the user can neither signal nor look into the process") 
           }) == 0);
 }
 
+#ifdef POPPASS_LINUX
+TEST_CASE("the signal at the parent's end is kept, also where the parent ended meanwhile") {
+    if (missing(::geteuid() == 0, "root")) return;
+    CHECK(in_child([] {
+              ::prctl(PR_SET_PDEATHSIG, SIGUSR1);
+              { const auto taken = EffectiveIds::take(bob, bobs, {bobs}); }
+              int number = 0;
+              ::prctl(PR_GET_PDEATHSIG, &number);
+              return number == SIGUSR1 ? 0 : 1;
+          }) == 0);
+    auto told = make_pipe();
+    REQUIRE(told);
+    CHECK(in_child([&] {
+              const pid_t parent = ::getpid();
+              auto ready = make_pipe();
+              if (!ready) return 1;
+              if (::fork() == 0) {
+                  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+                  {
+                      const auto taken = EffectiveIds::take(bob, bobs, {bobs});
+                      (void)!::write(ready->write_end.get(), "x", 1);
+                      while (::getppid() == parent) ::usleep(1'000);
+                  }
+                  (void)!::write(told->write_end.get(), "x", 1);
+                  ::_exit(0);
+              }
+              char byte;
+              return ::read(ready->read_end.get(), &byte, 1) == 1 ? 0 : 2;
+          }) == 0);
+    told->write_end.reset();
+    char byte;
+    CHECK(::read(told->read_end.get(), &byte, 1) == 0); // it ended without a word
+}
+#endif
+
 TEST_CASE("the ids are those of every thread") {
     // So no work of another user's may run beside it.
     if (missing(::geteuid() == 0, "root")) return;

@@ -3,7 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <fcntl.h>
+#ifdef POPPASS_LINUX
+#include <sys/prctl.h>
+#endif
 #include <unistd.h>
 
 using namespace poppass::test;
@@ -385,6 +389,23 @@ TEST_CASE("a native chain: the program runs as the user, and for no other") {
         CHECK(seen.uids == std::vector<uid_t>(3, account.uid()));
     }
 }
+
+#ifdef POPPASS_LINUX
+TEST_CASE("the signal at the parent's end outlasts modules that change ids, but not the user's") {
+    if (no_root()) return;
+    const Checker checker{Rules{.authenticate = "ask=? drop want=old"}};
+    const auto seen = [&](const Words& words, const std::string& bytes) {
+        auto program = checker.program(words, bytes);
+        program.before_exec = [] { ::prctl(PR_SET_PDEATHSIG, SIGKILL); };
+        const auto link = parse_next_link(run(program).out);
+        REQUIRE(link.ran);
+        return link.parent_signal;
+    };
+    CHECK(seen({built("next-link"), "false"}, record_of("joe", "wrong")) == SIGKILL);
+    const SystemAccount account{"old"};
+    CHECK(seen({"-H", "--native", built("next-link")}, record_of(account.name())) == 0);
+}
+#endif
 
 TEST_CASE("Dovecot: the ids stay as they are; look-ups need no password") {
     if (no_root()) return;

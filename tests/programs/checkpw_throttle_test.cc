@@ -453,6 +453,16 @@ TEST_CASE("after kill -9 of the guard the attempt stays charged") {
     CHECK(guard.failures(Kind::pair) == 1);
 }
 
+TEST_CASE("the rest of a fallback chain ends with the guard") {
+    if (missing(linux_build, "a signal at the parent's end")) return;
+    const Guard guard;
+    Process process{guard.program(rest("echo $$; exec sleep 30"))};
+    REQUIRE(process.run_until_out("\n"));
+    const pid_t pid = std::stoi(process.out());
+    process.signal(SIGKILL);
+    CHECK(has_ended(pid));
+}
+
 TEST_CASE("signals to the guard are the chain's") {
     const Guard guard;
     for (const int number : {SIGTERM, SIGHUP, SIGINT, SIGUSR1}) {

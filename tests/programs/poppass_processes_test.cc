@@ -765,6 +765,37 @@ TEST_CASE("SIGKILL to the monitor: the network side tells the client and ends") 
     }
 }
 
+TEST_CASE("SIGKILL to the monitor: a check ends with it, a change goes on until an alarm") {
+    if (missing(linux_build, "a signal at the parent's end")) return;
+    for (const bool check : {true, false}) {
+        CAPTURE(check);
+        TemporaryDirectory directory;
+        const auto number = directory.file("number");
+        const Words endless{"/bin/sh", "-c",
+                            "echo $$ >" + number + "~; mv " + number + "~ " + number +
+                                "; exec sleep 1000",
+                            "false"};
+        Service service;
+        service.environment["POPPASS_RUN"] = "2";
+        if (check)
+            service.check = endless;
+        else
+            service.change = quoted(endless);
+        Conversation client{service};
+        CHECK(client.ask("user joe") == password_please);
+        if (!check) CHECK(client.ask("pass old") == new_password_please);
+        client.send(check ? "pass old\r\n" : "newpass new\r\n");
+        REQUIRE(wait_for_file(number));
+        const pid_t link = std::stoi(read_file(number));
+        client.signal(SIGKILL);
+        CHECK(client.rest() == Words{server_trouble});
+        CHECK(has_ended(link, milliseconds{check ? 2'000 : 5'000}) == check);
+        CHECK(has_ended(link, milliseconds{15'000})); // ten seconds after POPPASS_RUN
+        ::kill(link, SIGKILL);
+        CHECK(client.end().signal == SIGKILL);
+    }
+}
+
 TEST_CASE("the network side killed: the monitor logs it and ends, after the chain that it runs") {
     if (missing(::geteuid() == 0, "root")) return;
     {

@@ -370,6 +370,7 @@ NextLink parse_next_link(std::string_view report) {
         if (key == "blocked") seen.blocked = numbers<int>(value);
         if (key == "ignored") seen.ignored = numbers<int>(value);
         if (key == "group") seen.own_group = value == "own";
+        if (key == "parent") seen.parent_signal = std::stoi(std::string{value});
         if (key == "core") seen.core_limit = value;
         if (key == "environment") {
             const auto text = unescaped(value);

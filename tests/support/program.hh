@@ -145,6 +145,7 @@ struct NextLink {
     std::vector<int> blocked; // signals
     std::vector<int> ignored;
     bool own_group = false; // whether it leads its process group
+    int parent_signal = 0;  // what it gets when its parent ends; 0: nothing
     std::string core_limit; // "0 0": the soft and the hard limit
 };
 
