@@ -60,7 +60,8 @@ public:
         if (!outcome) return outcome.error();
         user.end();
         const Finding finding = find_out(*outcome, question.allow_expired);
-        if (finding != Finding::right || !question.native) return Answer{finding};
+        if (finding != Finding::right || !question.native)
+            return Answer{finding, {}, user.remark()};
         if (question.virtual_uid) return Answer{finding, StoredUser{.name = user.name()}};
         auto person = find_person(user);
         if (!person) return person.error();

@@ -60,8 +60,9 @@ public:
         case PamOutcome::done:
         case PamOutcome::must_change: return set(user);
         case PamOutcome::refused:
-            return user.is_right() ? refused_by(user, "your account does not allow it")
-                                   : Changed{How::refused, "old password is incorrect"};
+            return user.is_right()
+                       ? refused_by(user, "your account does not allow it")
+                       : Changed{How::refused, "old password is incorrect", user.remark()};
         case PamOutcome::wrong: break;
         }
         return Changed{How::wrong};

@@ -23,6 +23,7 @@ constexpr LongName no_chdir_home{"no-chdir-home", no_argument, 'H'};
 constexpr LongName service{"service", required_argument, 's'};
 constexpr LongName ident{"ident", required_argument, 'i'};
 constexpr LongName virtual_account{"virtual", required_argument, virtual_option};
+constexpr LongName renamed{"renamed", no_argument, renamed_option};
 constexpr LongName strip{"strip", required_argument, strip_option};
 constexpr LongName debug{"debug", no_argument, 'd'};
 // An option of checkpassword-pam. It has no effect, because nothing is ever written there.
@@ -57,17 +58,17 @@ constexpr KnownLink known_links[] = {
     {"checkpw-pam",
      Next::either,
      "+:s:i:eHdhV",
-     {service, ident, native, virtual_account, allow_expired, no_delay, min_uid, strip, noenv,
-      no_chdir_home, debug, to_stdout, check, help, version},
+     {service, ident, native, virtual_account, allow_expired, no_delay, min_uid, renamed, strip,
+      noenv, no_chdir_home, debug, to_stdout, check, help, version},
      "[-s|--service SERVICE] [-i|--ident ID] [--native] [--virtual ACCOUNT] [--allow-expired] "
-     "[--no-delay] [--min-uid N] [--strip DOMAIN|*] [-e|--noenv] [-H|--no-chdir-home] [-d|--debug] "
-     "[--stdout] [--] [PROG ARG...]"},
+     "[--no-delay] [--min-uid N] [--renamed] [--strip DOMAIN|*] [-e|--noenv] "
+     "[-H|--no-chdir-home] [-d|--debug] [--stdout] [--] [PROG ARG...]"},
     {"setpw-pam",
      Next::fallback,
      "+:s:i:dhV",
-     {service, ident, ruid, min_uid, strip, debug, check, help, version},
-     "[-s|--service SERVICE] [-i|--ident ID] [--ruid N] [--min-uid N] [--strip DOMAIN|*] "
-     "[-d|--debug] [--] [PROG ARG...]"},
+     {service, ident, ruid, min_uid, renamed, strip, debug, check, help, version},
+     "[-s|--service SERVICE] [-i|--ident ID] [--ruid N] [--min-uid N] [--renamed] "
+     "[--strip DOMAIN|*] [-d|--debug] [--] [PROG ARG...]"},
     {"checkpw-ldap",
      Next::either,
      "+:H:D:b:q:w:y:t:hV",

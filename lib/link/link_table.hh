@@ -51,6 +51,7 @@ enum LongOption : int {
     stdout_option,
     min_uid_option,
     strip_option,
+    renamed_option,
     virtual_option,
     ruid_option,
     starttls_option,

@@ -16,6 +16,8 @@ Result<void> PamOptions::take(int option, std::string_view value) {
         service = *name;
     } else if (option == 'd') {
         debug = true;
+    } else if (option == renamed_option) {
+        renamed = true;
     } else if (option == 'i') {
         if (::setenv("AUTHSERVICE", std::string{value}.c_str(), 1) != 0)
             return system_trouble("set", "AUTHSERVICE");

@@ -14,6 +14,7 @@ struct PamOptions {
     std::string service;  // -s; empty: not given
     std::string strip;    // --strip: a domain, `*` for any; empty: none
     uid_t min_uid = 1000; // --min-uid
+    bool renamed = false; // --renamed
     bool debug = false;   // -d
 
     // Takes an option as getopt_long returned it; a bad value is misuse.

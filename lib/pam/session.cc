@@ -94,7 +94,9 @@ Result<PamOutcome> PamSession::change() {
     // A refusal here is of the new password, and does not help to guess the old one.
     if (const int code = forbid_delay(handle_); code != PAM_SUCCESS)
         return trouble_at(name, ::pam_strerror(handle_, code));
+    const std::string before = user();
     auto outcome = step(PamPhase::change, name, 0, ::pam_chauthtok);
+    if (user() != before) return trouble_at(name, "a module took another user for this one");
     if (outcome && *outcome == PamOutcome::done && !conversation_.rules().gave_new())
         return trouble_at(name, "success without a question for the new password");
     return outcome;

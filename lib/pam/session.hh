@@ -39,8 +39,8 @@ public:
 
     Result<PamOutcome> account();
 
-    // If the modules make a change without having asked for the new password, it is trouble. A
-    // refusal is not delayed.
+    // If the modules make a change without having asked for the new password, it is trouble; so it
+    // is if PAM_USER is another one afterwards. A refusal is not delayed.
     Result<PamOutcome> change();
 
     // The name that PAM has for the user now: some modules map a login to another account.

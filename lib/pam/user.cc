@@ -2,6 +2,9 @@
 
 #include "account/login.hh"
 #include "account/nss_accounts.hh"
+#include "base/text.hh"
+
+#include <utility>
 
 namespace poppass {
 
@@ -25,6 +28,26 @@ Result<bool> PamUser::find_account() {
     return !account_ || account_->uid >= options_.min_uid;
 }
 
+// Takes the name that the user has in the end. `name` is PAM_USER. Another name than the login
+// would give one user several logins, and the guard counts each of them alone.
+Result<PamOutcome> PamUser::take_name(std::string name) {
+    if (name.empty()) return trouble("PAM has no name for the user any more");
+    const std::string login = std::exchange(name_, std::move(name));
+    if (name_ != login) {
+        const auto allowed = find_account();
+        if (!allowed) return allowed.error();
+        if (!*allowed) return PamOutcome::wrong;
+    }
+    bool same = same_but_for_case(name_, login);
+    if (account_) {
+        name_ = account_->name;
+        same = same && same_but_for_case(name_, login);
+    }
+    if (same || options_.renamed) return PamOutcome::done;
+    remark_ = "PAM takes the login " + login + " for " + name_ + ": --renamed lets it do so";
+    return PamOutcome::refused;
+}
+
 Result<void> PamUser::start(std::string_view password, const std::optional<std::string>& peer,
                             bool delay) {
     conversation_.emplace(password, new_password_, trace_);
@@ -45,23 +68,22 @@ Result<PamOutcome> PamUser::check(const std::optional<std::string>& peer, bool d
     // Modules refuse an unknown user with different codes.
     if (*right == PamOutcome::refused && !account_) return PamOutcome::wrong;
     if (*right != PamOutcome::done) return right;
-    if (std::string mapped = session_->user(); mapped != name_) {
-        name_ = std::move(mapped);
-        const auto mapped_allowed = find_account();
-        if (!mapped_allowed) return mapped_allowed.error();
-        if (!*mapped_allowed) return PamOutcome::wrong;
-    }
+    const auto managed = session_->account();
+    const auto named = take_name(session_->user());
+    if (!named || *named != PamOutcome::done) return named;
     right_ = true;
-    return session_->account();
+    return managed;
 }
 
 Result<PamOutcome> PamUser::look_up(const std::optional<std::string>& peer, bool managed) {
     const auto allowed = find_account();
     if (!allowed) return allowed.error();
     if (!*allowed || !account_) return PamOutcome::wrong;
-    if (!managed) return PamOutcome::done;
+    if (!managed) return take_name(name_);
     if (auto started = start({}, peer, false); !started) return started.error();
-    return session_->account();
+    const auto outcome = session_->account();
+    const auto named = take_name(session_->user());
+    return !named || *named != PamOutcome::done ? named : outcome;
 }
 
 } // namespace poppass

@@ -19,7 +19,9 @@ public:
     PamUser(const PamUser&) = delete;
     PamUser& operator=(const PamUser&) = delete;
 
-    // Authentication, then account management. An account below the least uid is `wrong`, whatever
+    // Authentication, then account management. Where the modules or the name service give the user
+    // a name that differs from the login by more than the case of ASCII letters, and --renamed does
+    // not allow it, it is `refused`. An account below the least uid is `wrong`, whatever
     // the password, and takes as long as a wrong password. Without `delay`, modules do not delay
     // the answer after a failure.
     Result<PamOutcome> check(const std::optional<std::string>& peer, bool delay);
@@ -32,8 +34,11 @@ public:
     // it is the result of account management.
     Result<PamOutcome> look_up(const std::optional<std::string>& peer, bool managed);
 
-    // The login, or the name that the modules mapped it to.
+    // Before a check the login; after it the name of the account, or PAM_USER if there is none.
     const std::string& name() const { return name_; }
+
+    // Why the name was refused, for the log; empty if it was not.
+    const std::string& remark() const { return remark_; }
 
     // After a check: the account in the name service. Nothing for a user whom only PAM knows.
     const std::optional<Account>& account() const { return account_; }
@@ -51,11 +56,13 @@ public:
 
 private:
     Result<bool> find_account();
+    Result<PamOutcome> take_name(std::string name);
     Result<void> start(std::string_view password, const std::optional<std::string>& peer,
                        bool delay);
 
     const PamOptions& options_;
     std::string name_;
+    std::string remark_;
     const std::string_view old_password_;
     const std::string_view new_password_;
     const PamConversation::Trace trace_;

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cctype>
 #include <csignal>
 #include <fcntl.h>
 #ifdef POPPASS_LINUX
@@ -382,12 +383,6 @@ TEST_CASE("a native chain: the program runs as the user, and for no other") {
             checker.check({"--native", "--min-uid", "0", built("next-link")}, record_of("root"));
         is(refused, 111, "checkpw-pam: become root: no user gets the uid or the gid of root\n");
     }
-    SUBCASE("a login that the modules map to an account") {
-        const Checker mapping{Rules{.authenticate = "ask=? user=" + account.name()}};
-        const auto seen = parse_next_link(mapping.check(next, record_of("Joe Doe")).out);
-        CHECK(seen.environment.at("USER") == account.name());
-        CHECK(seen.uids == std::vector<uid_t>(3, account.uid()));
-    }
 }
 
 #ifdef POPPASS_LINUX
@@ -406,6 +401,38 @@ TEST_CASE("the signal at the parent's end outlasts modules that change ids, but 
     CHECK(seen({"-H", "--native", built("next-link")}, record_of(account.name())) == 0);
 }
 #endif
+
+TEST_CASE("names that the modules give: only the case may differ, unless --renamed is given") {
+    if (no_root()) return;
+    const SystemAccount account{"old"};
+    const std::string& name = account.name();
+    std::string upper = name;
+    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    const auto refusal = [&](const std::string& login) {
+        return "checkpw-pam: PAM takes the login " + login + " for " + name +
+               ": --renamed lets it do so\n";
+    };
+    const Words next{"-H", "--native", "--", built("next-link")};
+    const Words renamed{"--renamed", "-H", "--native", "--", built("next-link")};
+    for (const Rules& rules :
+         {Rules{.authenticate = "ask=? want=old user=" + name}, Rules{.account = "user=" + name}}) {
+        const Checker checker{rules};
+        for (const Words& words : {next, renamed}) {
+            auto link = parse_next_link(checker.check(words, record_of(upper)).out);
+            CHECK(link.environment["USER"] == name);
+            CHECK(link.uids == std::vector<uid_t>(3, account.uid()));
+        }
+        is(checker.check(next, record_of("j.doe")), 1, refusal("j.doe"));
+        is(checker.check({built("next-link"), "7", "false"}, record_of("j.doe")), 1,
+           refusal("j.doe"));
+        is(checker.check({"--renamed"}, record_of("j.doe")), 0);
+        is(checker.check(next, record_of("j.doe", "wrong")), 1);
+        auto link = parse_next_link(checker.check(renamed, record_of("j.doe")).out);
+        CHECK(link.environment["USER"] == name);
+    }
+    is(Checker{Rules{.account = "user="}}.check({"--renamed"}), 111,
+       "checkpw-pam: PAM has no name for the user any more\n");
+}
 
 TEST_CASE("Dovecot: the ids stay as they are; look-ups need no password") {
     if (no_root()) return;

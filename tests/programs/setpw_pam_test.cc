@@ -240,7 +240,44 @@ TEST_CASE("a module that maps the login to an account below the least uid") {
     const auto end = setter.set();
     CHECK(end.status == 1);
     CHECK(end.out == wrong);
-    CHECK(setter.set({"--min-uid", "0"}).status == 0);
+    CHECK(setter.set({"--min-uid", "0", "--renamed"}).status == 0);
+}
+
+TEST_CASE("a user whom the modules rename is refused, unless --renamed is given") {
+    if (no_root()) return;
+    const auto set = [](const Setter& setter, std::vector<std::string> words,
+                        const std::string& login) {
+        auto program = setter.program(std::move(words));
+        program.record = login + bytes("\0old\0\0new\0");
+        return run(program);
+    };
+    for (const Rules& rules :
+         {Rules{.authenticate = "ask=? user=joe"}, Rules{.account = "user=joe"}}) {
+        const Setter setter{rules};
+        CHECK(set(setter, {}, "JOE").status == 0);
+        CHECK(set(setter, {"--renamed"}, "j.doe").status == 0);
+        write_file(setter.log(), "");
+        const auto end = set(setter, {built("next-link"), "false"}, "j.doe");
+        CHECK(end.status == 1);
+        CHECK(end.out == wrong);
+        CHECK(end.err == "setpw-pam: PAM takes the login j.doe for joe: --renamed lets it do so\n");
+        CHECK(setter.told().find("New password") == std::string::npos);
+    }
+}
+
+TEST_CASE("modules that take another user during the change: the result is not known") {
+    if (no_root()) return;
+    const std::string what = "a module took another user for this one";
+    for (const auto& [change, words] : {std::pair{"ask=? user=ann update ask=?", not_known},
+                                        {"ask=? update ask=? user=JOE", not_known},
+                                        {"ask=? user=ann return=20", trouble}}) {
+        CAPTURE(change);
+        const Setter setter{Rules{.change = change}};
+        const auto end = setter.set({"--renamed"});
+        CHECK(end.status == 111);
+        CHECK(end.out == words);
+        CHECK(end.err == setter.log_line("password change", what));
+    }
 }
 
 TEST_CASE("the real uid during the change is nobody's, and ALRM, TERM, INT and HUP wait") {
