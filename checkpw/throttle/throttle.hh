@@ -8,9 +8,9 @@
 // counters. Other names lose as much, but only if they had added to all of these counters.
 #pragma once
 
+#include "base/siphash.hh"
 #include "link/address_range.hh"
 #include "throttle/little_endian.hh"
-#include "throttle/siphash.hh"
 
 #include <array>
 #include <chrono>

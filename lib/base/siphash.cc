@@ -1,4 +1,4 @@
-#include "throttle/siphash.hh"
+#include "base/siphash.hh"
 
 #include <bit>
 #include <cstddef>
