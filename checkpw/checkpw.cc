@@ -26,7 +26,7 @@ bool is_refused(const Entry& entry, bool allow_expired) {
 // Computes one hash, whether the user exists or not.
 Result<Finding> judge_password(const Question& question, const Found& found,
                                const std::optional<Entry>& entry) {
-    const auto right = verify_hash(question.password, hash_to_verify(entry), found.usual);
+    const auto right = verify_hash(question.password, hash_to_verify(entry), found.dummy);
     if (!right) return right.error();
     if (!entry) return Finding::unknown;
     if (is_refused(*entry, question.allow_expired)) return Finding::refused;

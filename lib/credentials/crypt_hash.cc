@@ -69,23 +69,6 @@ std::size_t count_bytes_read(const HashMethod& method, std::string_view password
     return method.longest == 0 ? password.size() : std::min(method.longest, password.size());
 }
 
-// The beginning of a hash, which gives its method and cost: "$6$", "$6$rounds=5000$", "$2b$12$",
-// "$y$j9T$".
-std::string_view cost_part(std::string_view hash) {
-    if (!hash.starts_with('$')) return hash.substr(0, hash.starts_with('_') ? 5 : 0);
-    if (hash.starts_with("$7$")) return hash.substr(0, 14);
-    // These methods choose the number of rounds at random, near the one that was asked for.
-    if (hash.starts_with("$sha1$")) return hash.substr(0, 6);
-    if (hash.starts_with("$md5")) return hash.substr(0, 4);
-    const auto method = std::min(hash.find('$', 1), hash.size() - 1) + 1;
-    const auto parameter = hash.substr(method);
-    const bool has_parameter = hash.starts_with("$2") || hash.starts_with("$y$") ||
-                               hash.starts_with("$gy$") || parameter.starts_with("rounds=");
-    const auto end = parameter.find('$');
-    return has_parameter && end != parameter.npos ? hash.substr(0, method + end + 1)
-                                                  : hash.substr(0, method);
-}
-
 } // namespace
 
 const HashMethod* find_method(std::string_view name) {
@@ -108,6 +91,21 @@ Result<void> check_cost(const HashMethod& method, std::int64_t cost) {
     if (method.most_cost == 0) return misuse("the cost of " + name + " cannot be chosen");
     return misuse("the cost of " + name + " must be from " + std::to_string(method.least_cost) +
                   " to " + std::to_string(method.most_cost));
+}
+
+std::string_view cost_part(std::string_view hash) {
+    if (!hash.starts_with('$')) return hash.substr(0, hash.starts_with('_') ? 5 : 0);
+    if (hash.starts_with("$7$")) return hash.substr(0, 14);
+    // These methods choose the number of rounds at random, near the one that was asked for.
+    if (hash.starts_with("$sha1$")) return hash.substr(0, 6);
+    if (hash.starts_with("$md5")) return hash.substr(0, 4);
+    const auto method = std::min(hash.find('$', 1), hash.size() - 1) + 1;
+    const auto parameter = hash.substr(method);
+    const bool has_parameter = hash.starts_with("$2") || hash.starts_with("$y$") ||
+                               hash.starts_with("$gy$") || parameter.starts_with("rounds=");
+    const auto end = parameter.find('$');
+    return has_parameter && end != parameter.npos ? hash.substr(0, method + end + 1)
+                                                  : hash.substr(0, method);
 }
 
 std::int64_t cost_not_below(const HashMethod& method, std::string_view old_hash) {
@@ -167,26 +165,6 @@ bool is_hash(std::string_view text) {
         return false;
     const int known = ::crypt_checksalt(std::string{text}.c_str());
     return known == CRYPT_SALT_OK || known == CRYPT_SALT_METHOD_LEGACY;
-}
-
-void UsualHash::see(std::string_view hash) {
-    if (full() || !is_hash(hash)) return;
-    const std::string whole{hash};
-    ++seen_;
-    const auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const auto& known) {
-        return cost_part(known.example) == cost_part(hash);
-    });
-    if (kind == kinds_.end())
-        kinds_.push_back({whole, 1});
-    else
-        ++kind->count;
-}
-
-std::string UsualHash::hash() const {
-    const auto most =
-        std::max_element(kinds_.begin(), kinds_.end(),
-                         [](const auto& a, const auto& b) { return a.count < b.count; });
-    return most == kinds_.end() ? std::string{} : most->example;
 }
 
 } // namespace poppass

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace poppass {
 
@@ -31,6 +30,10 @@ const HashMethod& preferred_method();
 // Misuse if the method has no such cost. 0 means its usual cost, and is always good.
 Result<void> check_cost(const HashMethod& method, std::int64_t cost);
 
+// The beginning of a hash, which gives its method and cost: "$6$", "$6$rounds=5000$", "$2b$12$",
+// "$y$j9T$". Empty for descrypt.
+std::string_view cost_part(std::string_view hash);
+
 // The cost of a new hash that must not be cheaper than the old one. It is the cost of the old hash
 // if both are bcrypt or the same kind of SHA-crypt and that cost is above the usual one; else it is
 // 0.
@@ -52,23 +55,5 @@ Result<bool> verify_hash(std::string_view password, const std::string& hash,
 
 // Whether it has the form of a hash that libcrypt can verify. Clear text has it by chance at most.
 bool is_hash(std::string_view text);
-
-// Finds an example of the most frequent method and cost among the hashes that it sees.
-class UsualHash {
-public:
-    static constexpr std::size_t sample = 100; // how many hashes it looks at
-
-    void see(std::string_view hash);
-    bool full() const { return seen_ >= sample; }
-    std::string hash() const; // empty if it saw none
-
-private:
-    struct Kind {
-        std::string example;
-        std::size_t count;
-    };
-    std::vector<Kind> kinds_;
-    std::size_t seen_ = 0;
-};
 
 } // namespace poppass

@@ -76,6 +76,17 @@ std::string_view unlocked(std::string_view hash) {
     return hash.substr(std::min(hash.find_first_not_of('!'), hash.size()));
 }
 
+// Takes a scheme "{...}" off the front. Returns an empty one if there is none, and nothing if it
+// has no end.
+std::optional<std::string_view> take_scheme(std::string_view& hash) {
+    if (!hash.starts_with('{')) return std::string_view{};
+    const std::size_t end = hash.find('}');
+    if (end == hash.npos) return std::nullopt;
+    const std::string_view scheme = hash.substr(0, end + 1);
+    hash.remove_prefix(end + 1);
+    return scheme;
+}
+
 void set_hash(Entry& entry, std::string_view hash) {
     entry.password = hash;
     entry.hash = unlocked(hash);
@@ -100,12 +111,9 @@ std::optional<Entry> parse_passwd_file(std::string_view line) {
     std::string_view rest = line;
     entry.name = take_field(rest, entry.separator);
     std::string_view hash = take_field(rest, entry.separator);
-    if (hash.starts_with('{')) {
-        const std::size_t end = hash.find('}');
-        if (end == hash.npos) return std::nullopt;
-        entry.scheme = hash.substr(0, end + 1);
-        hash.remove_prefix(end + 1);
-    }
+    const auto scheme = take_scheme(hash);
+    if (!scheme) return std::nullopt;
+    entry.scheme = *scheme;
     set_hash(entry, hash);
     if (entry.separator != ':') {
         entry.extra = rest; // docker-mailserver hands them on to Dovecot
@@ -128,8 +136,10 @@ const Scheme* find_scheme(std::string_view written) {
     if (written.size() < 2) return nullptr;
     const std::string_view name = written.substr(1, written.size() - 2);
     const auto* const found =
-        std::find_if(std::begin(crypt_schemes), std::end(crypt_schemes),
-                     [&](const auto& scheme) { return same_but_for_case(scheme.name, name); });
+        std::find_if(std::begin(crypt_schemes), std::end(crypt_schemes), [&](const auto& scheme) {
+            // Nearly always written so, and quickly compared.
+            return scheme.name == name || same_but_for_case(scheme.name, name);
+        });
     return found != std::end(crypt_schemes) ? found : nullptr;
 }
 
@@ -177,6 +187,13 @@ std::string_view method_of_scheme(std::string_view scheme) {
 
 std::string hash_to_verify(const std::optional<Entry>& entry) {
     return std::string{entry && is_crypt_scheme(entry->scheme) ? entry->hash : std::string_view{}};
+}
+
+std::string_view hash_to_count(std::string_view line, std::size_t name_end) {
+    std::string_view rest = line.substr(name_end + 1);
+    std::string_view hash = take_field(rest, line[name_end]);
+    const auto scheme = take_scheme(hash);
+    return scheme && is_crypt_scheme(*scheme) ? unlocked(hash) : std::string_view{};
 }
 
 std::string replace_field(const Entry& entry, Field field, std::string_view value) {

@@ -84,6 +84,10 @@ std::string_view method_of_scheme(std::string_view scheme);
 // its scheme is not one of crypt(3).
 std::string hash_to_verify(const std::optional<Entry>& entry);
 
+// The same hash, found quickly in a line of either format whose name ends there. The rest of the
+// line may be malformed.
+std::string_view hash_to_count(std::string_view line, std::size_t name_end);
+
 // The line with one field replaced. The line must have the field, and the value must not contain a
 // separator.
 std::string replace_field(const Entry& entry, Field field, std::string_view value);

@@ -7,6 +7,8 @@
 #include "credentials/attributes.hh"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <ctime>
 #include <fcntl.h>
 #include <memory>
@@ -98,6 +100,28 @@ Result<void> copy_bytes(int old_file, int new_file, off_t from, off_t to) {
     return {};
 }
 
+// The key is the beginning of the lock file. Nothing if that is shorter.
+Result<std::optional<SipKey>> read_key(int lock, const std::string& path) {
+    std::array<char, sizeof(SipKey)> bytes;
+    const auto got = read_whole(lock, bytes);
+    if (!got) return about(path, got.error());
+    return *got == bytes.size() ? std::optional{std::bit_cast<SipKey>(bytes)} : std::nullopt;
+}
+
+// With another key, logins would get other dummy hashes, and users would not. So the key is
+// written once, and synced.
+Result<void> make_key(int lock, const std::string& path) {
+    const auto present = read_key(lock, path);
+    if (!present) return present.error();
+    if (*present) return {};
+    SipKey key;
+    if (::getentropy(key.data(), sizeof key) != 0) return system_trouble("get random bytes");
+    if (retried([&] { return ::pwrite(lock, key.data(), sizeof key, 0); }) != sizeof key ||
+        retried([&] { return ::fsync(lock); }) != 0)
+        return system_trouble("write", path);
+    return {};
+}
+
 } // namespace
 
 Days today() { return static_cast<Days>(std::time(nullptr) / 86400); }
@@ -114,9 +138,10 @@ CredentialFile::CredentialFile(LocatedFile file, const CredentialFileOptions& op
       // shadow-utils would take shadow.lock for a lock of their own which nobody releases.
       lock_name_(is_system() ? ".pwd.lock" : file_.name() + ".lock") {}
 
-Result<Scan> CredentialFile::scan(const Opened* opened, std::string_view login) const {
+Result<Scan> CredentialFile::scan(const Opened* opened, std::string_view login,
+                                  DummyHashes* dummies) const {
     if (opened == nullptr) return Scan{.found = {.format = told_.value_or(Format::shadow)}};
-    auto scanned = scan_credentials(opened->fd.get(), login, told_);
+    auto scanned = scan_credentials(opened->fd.get(), login, told_, dummies);
     if (!scanned) return about(path(), scanned.error());
     return scanned;
 }
@@ -132,8 +157,12 @@ Result<Found> CredentialFile::find(std::string_view login) const {
     if (!as_owner) return as_owner.error();
     const auto opened = file_.open();
     if (!opened) return opened.error();
-    auto scanned = scan(*opened ? &**opened : nullptr, login);
+    DummyHashes dummies;
+    auto scanned = scan(*opened ? &**opened : nullptr, login, &dummies);
     if (!scanned) return scanned.error();
+    const auto chosen_by = dummies.mixed() ? key() : std::optional<SipKey>{};
+    if (!chosen_by) return chosen_by.error();
+    scanned->found.dummy = dummies.choose(*chosen_by, login);
     scanned->found.others_write = *opened && others_write((*opened)->status);
     return std::move(scanned->found);
 }
@@ -161,16 +190,31 @@ Result<void> CredentialFile::each(
     return read ? read : about(path(), read.error());
 }
 
+std::string CredentialFile::lock_path() const {
+    return path().substr(0, path().size() - file_.name().size()) + lock_name_;
+}
+
+// Does not lock, and is not called under the lock: other systems than Linux release a lock with any
+// descriptor of the file.
+Result<std::optional<SipKey>> CredentialFile::key() const {
+    if (is_system()) return std::optional<SipKey>{};
+    const Fd fd{retried([&] {
+        return ::openat(file_.directory(), lock_name_.c_str(),
+                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    })};
+    if (!fd && (errno == ENOENT || errno == EACCES)) return std::optional<SipKey>{};
+    if (!fd) return system_trouble("open", lock_path());
+    return read_key(fd.get(), lock_path());
+}
+
 // The lock ends when the descriptor is closed.
 Result<Fd> CredentialFile::lock() const {
-    const std::string lock_path =
-        path().substr(0, path().size() - file_.name().size()) + lock_name_;
     Fd fd{retried([&] {
         return ::openat(file_.directory(), lock_name_.c_str(),
                         O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
     })};
-    if (!fd) return system_trouble("open", lock_path);
-    if (auto done = lock_file(fd.get(), lock_path, lock_wait_); !done) return done.error();
+    if (!fd) return system_trouble("open", lock_path());
+    if (auto done = lock_file(fd.get(), lock_path(), lock_wait_); !done) return done.error();
     return fd;
 }
 
@@ -211,6 +255,8 @@ Result<Change> CredentialFile::change(std::string_view login, const Editor& edit
     const auto locked = lock();
     if (!locked) return locked.error();
     SignalsHeld held;
+    if (!is_system())
+        if (auto made = make_key(locked->get(), lock_path()); !made) return made.error();
     const auto remove_new = [&] {
         return retried([&] { return ::unlinkat(directory.get(), new_name_.c_str(), 0); });
     };

@@ -46,7 +46,9 @@ public:
     // returns. Editors and functions that get the lines run under them.
     static Result<CredentialFile> open(const CredentialFileOptions& options);
 
-    // Looks a user up without a lock. It reads a whole file, either the old or the new one.
+    // Looks a user up without a lock. It reads a whole file, either the old or the new one. The
+    // dummy hash of a file with several kinds of hashes needs the key in FILE.lock. Where there is
+    // none yet, and for callers who may not read it, the dummy is of the most frequent kind.
     Result<Found> find(std::string_view login) const;
 
     // Hands each user's line to `take`: its number in the file, from 1, and the entry that it is,
@@ -59,9 +61,10 @@ public:
     // file is the old one or the new one, and complete. After an error it is the old one. All other
     // lines stay byte for byte; owner, group, mode and extended attributes stay, too. A line of
     // longest_line bytes is not written. The lock is on FILE.lock; for /etc/shadow it is the one of
-    // lckpwdf(3). A lock that cannot be had within lock_wait is an error with EAGAIN. ALRM, TERM,
-    // INT and HUP are blocked from the first write on. They stay blocked after a change (made or
-    // unsynced), so that the caller can report it before it ends.
+    // lckpwdf(3). The first change writes a key into FILE.lock. A lock that cannot be had within
+    // lock_wait is an error with EAGAIN. ALRM, TERM, INT and HUP are blocked from the first write
+    // on. They stay blocked after a change (made or unsynced), so that the caller can report it
+    // before it ends.
     Result<Change> change(std::string_view login, const Editor& editor) const;
 
     // An error that says what to do if the owner of the file could not replace it. Says nothing for
@@ -74,8 +77,11 @@ public:
 
 private:
     CredentialFile(LocatedFile file, const CredentialFileOptions& options);
-    Result<Scan> scan(const LocatedFile::Opened* opened, std::string_view login) const;
+    Result<Scan> scan(const LocatedFile::Opened* opened, std::string_view login,
+                      DummyHashes* dummies = nullptr) const;
+    std::string lock_path() const;
     Result<Fd> lock() const;
+    Result<std::optional<SipKey>> key() const;
     Result<void> write_new(const LocatedFile::Opened* old, const Scan& scan,
                            const Edit& edit) const;
 

@@ -1,7 +1,6 @@
 #include "credentials/scan.hh"
 
 #include "base/lines.hh"
-#include "credentials/crypt_hash.hh"
 
 namespace poppass {
 
@@ -10,8 +9,8 @@ namespace {
 // Is given each line, and keeps what the result needs.
 class Lines {
 public:
-    Lines(std::string_view login, std::optional<Format> format)
-        : login_(login), wanted_(is_login(login)), told_(format) {}
+    Lines(std::string_view login, std::optional<Format> format, DummyHashes* dummies)
+        : login_(login), wanted_(is_login(login)), told_(format), dummies_(dummies) {}
 
     void take(std::string_view line, bool ends) {
         const off_t at = scan_.size;
@@ -23,9 +22,7 @@ public:
         if (name_end == line.npos || name_end == 0 || line.front() == '#') return;
         if (!first_separator_) first_separator_ = line[name_end];
         if (!any_shadow_) any_shadow_ = has_shadow_form(line);
-        if (!usual_.full())
-            if (const auto entry = parse_entry(line, Format::passwd_file))
-                usual_.see(hash_to_verify(entry));
+        if (dummies_ != nullptr) dummies_->see(hash_to_count(line, name_end));
         if (!wanted_ || line.substr(0, name_end) != login_) return;
         if (scan_.found.line) {
             scan_.found.repeated = true;
@@ -42,28 +39,28 @@ public:
         Found& found = scan_.found;
         found.format = told_.value_or(shadow ? Format::shadow : Format::passwd_file);
         if (found.format == Format::passwd_file) found.separator = first_separator_.value_or(':');
-        found.usual = usual_.hash();
         return std::move(scan_);
     }
 
 private:
     // Whether all is known that the result says about the file. Then lines of other users can be
     // skipped.
-    bool knows_file() const { return first_separator_ && (any_shadow_ || told_) && usual_.full(); }
+    bool knows_file() const { return first_separator_ && (any_shadow_ || told_) && !dummies_; }
 
     std::string_view login_;
     bool wanted_;
     std::optional<Format> told_;
+    DummyHashes* dummies_;
     std::optional<char> first_separator_;
     bool any_shadow_ = false;
-    UsualHash usual_;
     Scan scan_;
 };
 
 } // namespace
 
-Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format) {
-    Lines lines{login, format};
+Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format,
+                              DummyHashes* dummies) {
+    Lines lines{login, format, dummies};
     const auto read = each_line(fd, longest_line, [&](std::string_view line, bool ends) {
         lines.take(line, ends);
         return true;

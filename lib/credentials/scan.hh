@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hh"
+#include "credentials/dummy_hash.hh"
 #include "credentials/entry.hh"
 
 #include <optional>
@@ -17,7 +18,7 @@ struct Found {
     char separator = ':';            // the file's: what an added line gets
     std::optional<std::string> line; // the user's first line, without its line feed
     bool repeated = false;           // another line has the user's name too
-    std::string usual;               // an example of the file's most frequent hashes
+    std::string dummy;               // what to compute if no hash can be verified; find gives it
     bool others_write = false;       // whether a group may write the file
 
     // The fields of the line. Nothing if there is no line, or if it is malformed.
@@ -40,7 +41,8 @@ inline constexpr std::size_t longest_line = 65536;
 // Reads the descriptor from its current offset to the end. It reads on after it has found the user,
 // so that every user takes the same time. The format of a file is shadow if any line has that form,
 // or if no line has a separator; else it is passwd-file. `format` overrules that. A line of
-// longest_line bytes is trouble.
-Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format);
+// longest_line bytes is trouble. `dummies`, if it is no null pointer, sees the hash of each line.
+Result<Scan> scan_credentials(int fd, std::string_view login, std::optional<Format> format,
+                              DummyHashes* dummies = nullptr);
 
 } // namespace poppass

@@ -238,28 +238,6 @@ TEST_CASE("a new hash is not cheaper than the old one") {
     }
 }
 
-TEST_CASE("the usual hash is the most frequent kind of the first hundred") {
-    const std::string sha = "$6$salt$svn8UoSVapNtMuq1ukKS4t";
-    const std::string rounds = "$6$rounds=9000$salt$svn8UoSVapNtMuq1ukKS4t";
-    const std::string yescrypt = "$y$j9T$salt$svn8UoSVapNtMuq1ukKS4t";
-    const std::string weaker = "$y$j75$salt$svn8UoSVapNtMuq1ukKS4t";
-    UsualHash usual;
-    CHECK(usual.hash().empty());
-    for (const char* const none : {"", "*", "x", "!", "*LK*", "NP", "$9$unknown$hash$of$a$kind"})
-        usual.see(none);
-    CHECK(usual.hash().empty());
-    for (int i = 0; i < 20; ++i) usual.see(sha);
-    CHECK(usual.hash() == sha);
-    for (int i = 0; i < 15; ++i) usual.see(weaker);
-    for (int i = 0; i < 15; ++i) usual.see(rounds);
-    CHECK(usual.hash() == sha);
-    for (int i = 0; i < 50; ++i) usual.see(yescrypt + std::to_string(i));
-    CHECK(usual.hash() == yescrypt + "0");
-    CHECK(usual.full());
-    for (int i = 0; i < 500; ++i) usual.see(sha);
-    CHECK(usual.hash() == yescrypt + "0");
-}
-
 TEST_CASE("a user without a hash costs as much time as one with the usual hash") {
     // Enough work, so that the noise of the clock does not matter.
     const std::string usual = make("x", "sha256crypt", 30'000);

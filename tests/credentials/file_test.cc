@@ -1,9 +1,12 @@
 #include "credentials/file.hh"
 
+#include "credentials/crypt_hash.hh"
 #include "support/users_file.hh"
 
 #include <atomic>
+#include <cmath>
 #include <csignal>
+#include <ctime>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <functional>
@@ -107,7 +110,7 @@ TEST_CASE("a user is found wherever the line stands among many, and only under t
         const auto found = users.find("joe");
         REQUIRE(found);
         CHECK(found->line.value_or("") + "\n" == line("joe"));
-        CHECK(found->usual == hash);
+        CHECK(found->dummy == hash);
         CHECK_FALSE(found->repeated);
         CHECK_FALSE(users.find("jo299")->line);
         CHECK_FALSE(users.find("#joe")->line);
@@ -194,16 +197,122 @@ TEST_CASE("find: a given format overrules that of the lines") {
     CHECK_FALSE(shadow->find("joe")->entry());
 }
 
-TEST_CASE("find: the usual hash is given for users who do not exist") {
+TEST_CASE("find: without a key, the dummy hash is of the most frequent kind in the file") {
     const std::string yescrypt = "$y$j9T$salt$0123456789";
     const Users users{"ann:" + yescrypt + ":::::::\nbob:!" + yescrypt +
                       ":::::::\njoe:*:::::::\n"
                       "zoe:$6$salt$01234567890:::::::\n"};
-    CHECK(users.find("nobody")->usual == yescrypt);
-    CHECK(users.find("joe")->usual == yescrypt);
+    CHECK(users.find("nobody")->dummy == yescrypt);
+    CHECK(users.find("joe")->dummy == yescrypt);
     const Users dovecot{"ann:{SHA512-CRYPT}$6$salt$01234567890\nbob:{SSHA}0123456789abcdef\n"
-                        "joe:{SSHA}0123456789abcdef\n"};
-    CHECK(dovecot.find("nobody")->usual == "$6$salt$01234567890");
+                        "joe:{SSHA}0123456789abcdef\nzoe|{crypt}!$6$salt$01234567890\n"};
+    CHECK(dovecot.find("nobody")->dummy == "$6$salt$01234567890");
+}
+
+namespace {
+
+// 64 users, of whom 48 have a cheap hash and the last 16 one that costs 20 times as much.
+struct MixedUsers : Users {
+    const std::string cheap = hash_of_old;
+    const std::string dear = "$5$rounds=20000$abcdefgh$fOPT.9teUsa3z4HoDw8OvV48/qQiDGBxPmuWb2oL6aA";
+    const std::string lock = path + ".lock";
+
+    MixedUsers() : Users("") {
+        std::string text;
+        for (int i = 0; i < 64; ++i)
+            text += "user" + std::to_string(i) + ":" + (i < 48 ? cheap : dear) + usual_dates;
+        write_file(path, text);
+    }
+    std::string dummy(int number) const {
+        const auto found = find("nobody" + std::to_string(number));
+        REQUIRE(found);
+        return found->dummy;
+    }
+    int count_dear(int logins) const {
+        int count = 0;
+        for (int i = 0; i < logins; ++i) count += dummy(i) == dear ? 1 : 0;
+        return count;
+    }
+};
+
+} // namespace
+
+TEST_CASE("find: the first change makes a key, which spreads unknown logins over a mixed file") {
+    const MixedUsers users;
+    CHECK(users.count_dear(100) == 0);
+    REQUIRE(users.write("user0", "user0:" + users.cheap + ":::::::"));
+    const auto key = read_file(users.lock);
+    CHECK(key.size() == 16);
+    // A quarter of 1000, and five deviations of chance.
+    const int dear = users.count_dear(1000);
+    CHECK(dear > 250 - 69);
+    CHECK(dear < 250 + 69);
+    // Later changes keep the key, and add one user, so that few logins move.
+    std::vector<std::string> before;
+    for (int i = 0; i < 1000; ++i) before.push_back(users.dummy(i));
+    REQUIRE(users.write("new", "new:" + users.dear + ":::::::"));
+    CHECK(read_file(users.lock) == key);
+    int moved = 0;
+    for (int i = 0; i < 1000; ++i) moved += users.dummy(i) != before[std::size_t(i)] ? 1 : 0;
+    CHECK(moved < 40);
+    // Another file has another key.
+    const MixedUsers others;
+    REQUIRE(others.write("user0", "user0:" + others.cheap + ":::::::"));
+    CHECK(read_file(others.lock) != key);
+}
+
+TEST_CASE("find: users without a hash of crypt(3) get a dummy hash as unknown logins do") {
+    MixedUsers users;
+    write_file(users.lock, "0123456789abcdef", 0600);
+    const auto dear = users.dummy(0);
+    CHECK(users.write("nobody0", "nobody0:*:::::::"));
+    CHECK(users.dummy(0) == dear);
+}
+
+TEST_CASE("find: a lock file with too few bytes, or that we may not read, is no key") {
+    const MixedUsers users;
+    write_file(users.lock, "0123456789abcde", 0600);
+    CHECK(users.count_dear(100) == 0);
+    write_file(users.lock, "0123456789abcdef", 0600);
+    CHECK(users.count_dear(100) > 0);
+    REQUIRE(::unlink(users.lock.c_str()) == 0);
+    REQUIRE(::symlink("users", users.lock.c_str()) == 0);
+    const auto through_link = users.find("nobody");
+    REQUIRE_FALSE(through_link);
+    CHECK(through_link.error().system_error == ELOOP);
+    REQUIRE(::unlink(users.lock.c_str()) == 0);
+    write_file(users.lock, "0123456789abcdef", 0600);
+    if (missing(is_root(), "root")) return;
+    // The owner's lock file is read with the owner's rights, and root's with nobody else's.
+    REQUIRE(::chown(users.directory.path().c_str(), 64001, 64002) == 0);
+    REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
+    CHECK(users.count_dear(100) == 0);
+    REQUIRE(::chown(users.lock.c_str(), 64001, 64002) == 0);
+    CHECK(users.count_dear(100) > 0);
+}
+
+TEST_CASE("unknown logins of a mixed file cost as much time as its users do") {
+    const MixedUsers users;
+    write_file(users.lock, "0123456789abcdef", 0600);
+    const std::string guess = "guess";
+    const auto spent = [&](const std::string& login) {
+        const std::clock_t begin = std::clock();
+        const auto found = users.find(login);
+        REQUIRE(verify_hash(guess, hash_to_verify(found->entry()), found->dummy));
+        return static_cast<double>(std::clock() - begin);
+    };
+    // Far from both: 20 times is the distance between them.
+    const double between = std::sqrt(spent("user0") * spent("user63"));
+    int dear_users = 0;
+    int dear_unknown = 0;
+    for (int i = 0; i < 64; ++i) {
+        dear_users += spent("user" + std::to_string(i)) > between ? 1 : 0;
+        dear_unknown += spent("nobody" + std::to_string(i)) > between ? 1 : 0;
+    }
+    CHECK(dear_users == 16);
+    CHECK(dear_unknown == users.count_dear(64));
+    CHECK(dear_unknown > 4);
+    CHECK(dear_unknown < 32);
 }
 
 TEST_CASE("find: a line may span two blocks of reading") {
@@ -291,7 +400,7 @@ TEST_CASE("change: every other byte stays") {
         CHECK(*changed == Change::made);
         CHECK(users.content() == after);
         CHECK_FALSE(users.has_new());
-        CHECK(status_of(users.path + ".lock").st_size == 0);
+        CHECK(status_of(users.path + ".lock").st_size == 16);
         CHECK((status_of(users.path + ".lock").st_mode & 07777) == 0600);
     }
 }
