@@ -1017,9 +1017,10 @@ TEST_CASE("descriptor 2 is the client: events and links' errors go to syslog, li
     CHECK(has(lines, "words=second\\x20\\x01\\x20line\n"));
     CHECK(has(lines, "words=third\n"));
     CHECK(has(lines, "words=not\\x20to\\x20be\\x20told\n"));
+    CHECK(has(lines, "words=withheld\n")); // the line with the passwords
     CHECK_FALSE(has(lines, "s3cret"));
     CHECK_FALSE(has(lines, "words=\n")); // no line where nothing was written
-    CHECK(std::count(lines.begin(), lines.end(), '\n') == 7);
+    CHECK(std::count(lines.begin(), lines.end(), '\n') == 8);
 }
 
 TEST_CASE("descriptor 2 is the client: POPPASS_AFTER's errors go to syslog with their user") {
