@@ -22,19 +22,20 @@ std::string_view weak_method(std::string_view hash) {
 
 // What is wrong with the password of an entry; empty: nothing, or it has none.
 std::string find_fault(const Entry& entry) {
-    constexpr const char* anew = " let nobody in: set them anew with pwadmin";
     if (!is_crypt_scheme(entry.scheme)) {
         std::string scheme{entry.scheme};
         for (char& c : scheme)
             if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-        return "of its passwords are of the scheme " + scheme + ", which cannot be verified, and" +
-               anew;
+        return "of its passwords are of the scheme " + scheme +
+               ", which cannot be verified, and "
+               "let nobody in: pwadmin --remove these users, and --add them";
     }
     const std::string_view hash = entry.hash;
     if (hash.empty() || hash == "*" || hash == "x") return {};
     if (!is_hash(hash))
-        return std::string{"of its passwords are no hashes of crypt(3), maybe clear text, and"} +
-               anew;
+        return "of its passwords are no hashes of crypt(3), maybe clear text, and let nobody in: "
+               "set "
+               "them anew with pwadmin";
     const std::string_view weak = weak_method(hash);
     if (weak.empty()) return {};
     return "of its hashes are " + std::string{weak} +

@@ -398,7 +398,7 @@ TEST_CASE("warnings end with status 1") {
                  write_file(s.file, "joe:{PLAIN}secret\njim:{plain}x\nann:$6$salt$hash\n");
              },
              "users: 2 of its passwords are of the scheme {PLAIN}, which cannot be verified, and "
-             "let nobody in: set them anew with pwadmin\n"},
+             "let nobody in: pwadmin --remove these users, and --add them\n"},
             {"a user with two lines",
              [](Setup& s) {
                  write_file(s.file, "ann:$6$a$b:1::::::\njoe:$6$a$b:1::::::\n"
