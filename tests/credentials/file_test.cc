@@ -3,6 +3,7 @@
 #include "credentials/crypt_hash.hh"
 #include "support/users_file.hh"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <csignal>
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <functional>
 #include <grp.h>
+#include <limits>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -295,11 +297,16 @@ TEST_CASE("unknown logins of a mixed file cost as much time as its users do") {
     const MixedUsers users;
     write_file(users.lock, "0123456789abcdef", 0600);
     const std::string guess = "guess";
+    // Other work of the machine can only add to the time of a processor, so the least counts.
     const auto spent = [&](const std::string& login) {
-        const std::clock_t begin = std::clock();
-        const auto found = users.find(login);
-        REQUIRE(verify_hash(guess, hash_to_verify(found->entry()), found->dummy));
-        return static_cast<double>(std::clock() - begin);
+        auto least = std::numeric_limits<std::clock_t>::max();
+        for (int i = 0; i < 4; ++i) {
+            const std::clock_t begin = std::clock();
+            const auto found = users.find(login);
+            REQUIRE(verify_hash(guess, hash_to_verify(found->entry()), found->dummy));
+            least = std::min(least, std::clock() - begin);
+        }
+        return static_cast<double>(least);
     };
     // Far from both: 20 times is the distance between them.
     const double between = std::sqrt(spent("user0") * spent("user63"));
