@@ -33,7 +33,8 @@ int say(int fd, std::string_view text, ExitStatus status) {
     return static_cast<int>(status);
 }
 
-// Removes the variables that would make a link believe that Dovecot runs it, and names the peer.
+// Removes the variables that would make a link believe that Dovecot runs it, and names the peer as
+// every link looks for it, whatever PROTO was.
 void clean_environment(const std::optional<std::string>& peer) {
     for (const char* const name : {"AUTHORIZED", "CREDENTIALS_LOOKUP", "DOVECOT_VERSION",
                                    "userdb_uid", "userdb_gid", "EXTRA"})
@@ -42,6 +43,7 @@ void clean_environment(const std::optional<std::string>& peer) {
         ::setenv("TCPREMOTEIP", peer->c_str(), 1);
     else
         ::unsetenv("TCPREMOTEIP");
+    ::setenv("PROTO", "TCP", 1);
 }
 
 // Logs the error and tells the client. Waits until the client closes, at most two seconds, and
@@ -139,7 +141,12 @@ int main(int argc, char** argv) try {
     if (first == "-h" || first == "--help") return say(STDOUT_FILENO, usage, ExitStatus::accepted);
     if (first == "-V" || first == "--version")
         return say(STDOUT_FILENO, "poppass " POPPASS_VERSION "\n", ExitStatus::accepted);
-    if (first == "--check") return run_check(argv + 1);
+    if (first == "--check") {
+        if (const auto good = refuse_set_user_id(); !good)
+            return say(STDERR_FILENO, "poppass: " + good.error().message() + "\n",
+                       ExitStatus::misused);
+        return run_check(argv + 1);
+    }
     const int host = first == "--" ? 2 : 1;
     if (argc < host + 2 || (first != "--" && *argv[host] == '-'))
         return say(STDERR_FILENO, usage.substr(0, usage.find('\n') + 1), ExitStatus::misused);

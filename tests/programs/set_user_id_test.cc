@@ -53,6 +53,22 @@ TEST_CASE("ids that differ: no program of the suite does anything") {
     }
 }
 
+TEST_CASE("poppass --check runs no poppass-check that lies beside a set-user-ID copy") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const TemporaryDirectory directory;
+    ::chmod(directory.path().c_str(), 0755);
+    const auto copy = directory.file("poppass");
+    write_file(copy, read_file(built("poppass")), 0755);
+    write_file(directory.file("poppass-check"), "#!/bin/sh\necho ran\n", 0755);
+    const auto outcome = run({.argv = {copy, "--check", "host", "/bin/true"},
+                              .before_exec = [] {
+                                  if (::setresuid(nobody.uid, 0, 0) != 0) ::_exit(126);
+                              }});
+    CHECK(outcome.status == 2);
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err.find("set-user-ID") != outcome.err.npos);
+}
+
 TEST_CASE("a file with mode 4755") {
     if (missing(::geteuid() == 0, "root")) return;
     const TemporaryDirectory directory;
