@@ -89,6 +89,13 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
     return pointers;
 }
 
+bool is_told_to_end() {
+    sigset_t pending;
+    ::sigpending(&pending);
+    return std::any_of(std::begin(ending_signals), std::end(ending_signals),
+                       [&](int number) { return ::sigismember(&pending, number) == 1; });
+}
+
 class Monitor {
 public:
     Monitor(const Configuration& configuration, const EventLog& log,
@@ -109,6 +116,8 @@ public:
 private:
     // Waits for one request, signal or deadline, and handles it.
     void wait_for_request(Clock::time_point deadline) {
+        // Where a request has come, ppoll takes no signal: a flood of them would hold signals off.
+        if (is_told_to_end()) return close(Closing::shutting_down);
         pollfd end{network_end_.get(), POLLIN, 0};
         const timespec wait = time_until(deadline);
         const int ready = ::ppoll(&end, 1, &wait, &waiting_);
