@@ -461,6 +461,7 @@ TEST_CASE("the peer: the links' TCPREMOTEIP and the log's ip are an address, or 
         const auto link = seen_by_check(service, report);
         CHECK(link.environment.contains("TCPREMOTEIP") == address.has_value());
         if (address) CHECK(link.environment.at("TCPREMOTEIP") == *address);
+        CHECK(link.environment.at("PROTO") == "TCP"); // so that links find it there
         const auto log = check_reply(service).log;
         CHECK(has(event_line(log, "check"), " ip=" + address.value_or("-") + " "));
         CHECK_FALSE(has(log, "forged"));
