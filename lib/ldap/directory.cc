@@ -85,6 +85,24 @@ Result<std::string> LdapDirectory::stored_name(const LdapEntry& entry) const {
                  0};
 }
 
+// Refuses (rejected) a name unless a search for it finds this entry, and no other: users who may
+// write their own entries could take one another's names.
+Result<void> LdapDirectory::check_only_holder(LdapSession& session, const LdapEntry& entry,
+                                              std::string_view name,
+                                              Clock::time_point deadline) const {
+    const std::string comparison = options_.name_attribute + "=";
+    const std::string said = entry.dn + ": a search for " + comparison + std::string{name} + " ";
+    const Error absent{ExitStatus::rejected, said + "does not find this entry", 0};
+    const auto filter = expand_ldap_template("(" + comparison + "%u)", name, LdapSyntax::filter);
+    if (!filter) return absent; // it is not UTF-8
+    const auto holder = session.find(options_.base, *filter, {LDAP_NO_ATTRS}, deadline);
+    if (!holder && holder.error().status == ExitStatus::rejected)
+        return Error{ExitStatus::rejected, said + "finds more than one entry", 0};
+    if (!holder) return holder.error();
+    if (!*holder || (*holder)->dn != entry.dn) return absent;
+    return {};
+}
+
 // The name in the DN of the user's entry. Where the template has the domain outside of the first
 // RDN, the name has it too: without it, two users could have one name.
 std::optional<std::string> LdapDirectory::name_from_dn(const std::string& dn,
@@ -129,6 +147,8 @@ Result<std::optional<LdapUser>> LdapDirectory::search(LdapSession& session,
     if (!options_.named) return std::optional{std::move(user)};
     auto name = stored_name(**entry);
     if (!name) return name.error();
+    const auto alone = check_only_holder(session, **entry, *name, deadline);
+    if (!alone) return alone.error();
     user.name = std::move(*name);
     return std::optional{std::move(user)};
 }

@@ -53,6 +53,8 @@ private:
                                            Clock::time_point deadline) const;
     bool is_name_of(const LdapEntry& entry, std::string_view login) const;
     Result<std::string> stored_name(const LdapEntry& entry) const;
+    Result<void> check_only_holder(LdapSession& session, const LdapEntry& entry,
+                                   std::string_view name, Clock::time_point deadline) const;
     std::optional<std::string> name_from_dn(const std::string& dn, std::string_view login) const;
 
     const LdapOptions& options_;

@@ -451,6 +451,46 @@ TEST_CASE("a native chain calls the user as the directory does") {
           "J\xc3\xb6rg");
 }
 
+TEST_CASE("a native chain takes a name only if no other entry below the base has it") {
+    if (no_slapd() || missing(::geteuid() == 0, "root")) return;
+    auto plan = policies();
+    plan.entries += "dn: cn=mallory," + people +
+                    "\nobjectClass: inetOrgPerson\ncn: mallory\nuid: joe\nsn: x\n"
+                    "mail: mallory@example.org\nuserPassword: old\n\n";
+    const Directory directory{plan};
+    const TemporaryDirectory for_all;
+    const Words program{reachable("next-link", for_all), "0"};
+    const auto native = [&](const std::string& login, const Words& more = {}) {
+        return run({.argv = Words{built("checkpw-ldap")} + directory.search("(mail=%s)") +
+                            Words{"--native", "--virtual", "daemon"} + more + program,
+                    .record = check_record(login, "old")});
+    };
+    for (const std::string login : {"mallory@example.org", "joe@example.org"}) {
+        const auto refused = native(login);
+        CHECK(refused.status == 1);
+        CHECK(refused.out == "");
+        CHECK(has(refused.err, "a search for uid=joe finds more than one entry"));
+    }
+    CHECK(native("joe@example.org", {"--name", "mail"}).status == 0);
+    CHECK(native("zoe@example.org").status == 1); // another password
+    CHECK(native("mallory@example.org", {"--name", "cn"}).status == 0);
+}
+
+TEST_CASE("a native chain takes a name only if it can be searched for") {
+    if (no_slapd() || missing(::geteuid() == 0, "root")) return;
+    auto plan = policies();
+    plan.access = "access to attrs=userPassword by self =xw by anonymous auth by * none\n"
+                  "access to attrs=uid by * =rcd\n" // it can be read, and not searched
+                  "access to * by * read\n";
+    const Directory directory{plan};
+    const auto refused = run({.argv = Words{built("checkpw-ldap")} + directory.search("(mail=%s)") +
+                                      Words{"--native", "--virtual", "daemon", "/bin/true"},
+                              .record = check_record("joe@example.org", "old")});
+    CHECK(refused.status == 1);
+    CHECK(has(refused.err, "uid=joe,ou=people,dc=example,dc=org: a search for uid=joe does not "
+                           "find this entry"));
+}
+
 TEST_CASE("a server that does not say who is bound") {
     if (no_slapd() || missing(::geteuid() == 0, "root")) return;
     auto plan = policies();
