@@ -109,8 +109,7 @@ std::optional<std::string> LdapDirectory::name_from_dn(const std::string& dn,
                                                        std::string_view login) const {
     auto name = first_rdn_value(dn);
     if (!name) return std::nullopt;
-    const std::string_view rdn = std::string_view{options_.user_dn}.substr(
-        0, std::min(options_.user_dn.find(','), options_.user_dn.size()));
+    const std::string_view rdn = options_.first_rdn();
     const bool whole = rdn.find("%s") != rdn.npos || rdn.find("%d") != rdn.npos;
     if (!whole && options_.user_dn.find("%d") != options_.user_dn.npos)
         *name += lower(login.substr(login.rfind('@')));

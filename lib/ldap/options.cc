@@ -70,6 +70,11 @@ Result<void> LdapOptions::complete() {
         return misuse(
             "-q must compare an attribute with the login for equality, as (uid=%u) does: " +
             filter);
+    // Otherwise all users would get one name.
+    if (!search && named)
+        if (auto good = check_ldap_template("in a native chain the first part of -D", first_rdn());
+            !good)
+            return good.error();
     // One uid may be in several domains: two users would get one name.
     if (search && named && name_attribute.empty() && filter.find("%d") != filter.npos)
         return misuse("-q splits the login: say with --name which attribute names the user");

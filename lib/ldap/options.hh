@@ -22,6 +22,12 @@ struct LdapOptions {
     bool named = false;                // the name of the user is needed
     LdapSecurity security;             // --starttls, --ca
     std::chrono::seconds limit{0};     // -t: how long one server may take
+
+    // Of user_dn: it names the user.
+    std::string_view first_rdn() const {
+        return std::string_view{user_dn}.substr(0, user_dn.find(','));
+    }
+
     // Takes an option as getopt_long returned it; a bad value is misuse.
     Result<void> take(int option, std::string_view value);
 

@@ -895,6 +895,18 @@ TEST_CASE("wrong use is reported before the record is read") {
     CHECK(
         run({.argv = Words{built("setpw-ldap")} + good + Words{"--native", "/bin/true"}}).status ==
         2);
+    // Everybody would be `imap`.
+    for (const std::string dn :
+         {"cn=imap,uid=%u,dc=org", "cn=%%u,uid=%u,dc=org", "ou=%d,uid=%u,dc=org"}) {
+        CAPTURE(dn);
+        const Words there{"-H", closed_uri(), "-D", dn};
+        const auto native =
+            run({.argv = Words{built("checkpw-ldap")} + there + Words{"--native", "/bin/true"},
+                 .record = check_record("joe@example.org", "old")});
+        CHECK(native.status == 2);
+        CHECK(has(native.err, "the first part of -D must hold the login, as %u or %s"));
+        CHECK(check(there, "joe@example.org", "old").status == 111);
+    }
     CHECK(run({.argv = Words{built("checkpw-ldap")} + search + Words{"-q", "(uid=%u"},
                .record = check_record("joe", "old")})
               .status == 111); // no server listens at port 389
