@@ -139,6 +139,7 @@ Result<LdapSession::Message> LdapSession::wait(int id, int type) {
     Message owner{message};
     if (kind > 0 && is_of_type(kind, type)) return owner;
     if (kind > 0) return trouble("an answer of the wrong type");
+    if (wire_->is_flooded()) return trouble("the server sends more than a megabyte");
     if (kind == 0 || wire_->is_late()) return Error{ExitStatus::temporary, "no answer", ETIMEDOUT};
     int code = LDAP_SERVER_DOWN;
     ::ldap_get_option(ld_.get(), LDAP_OPT_RESULT_CODE, &code);

@@ -128,9 +128,15 @@ LDAP* LdapWire::make_handle(const LdapUri& server) {
     return nullptr;
 }
 
-ssize_t LdapWire::read(void* into, std::size_t size) const {
+ssize_t LdapWire::read(void* into, std::size_t size) {
+    if (is_flooded()) {
+        errno = EMSGSIZE;
+        return -1;
+    }
     if (!wait_for(fd_.get(), POLLIN, deadline_)) return -1;
-    return retried([&] { return ::recv(fd_.get(), into, size, MSG_DONTWAIT); });
+    const auto count = retried([&] { return ::recv(fd_.get(), into, size, MSG_DONTWAIT); });
+    if (count > 0) received_ += static_cast<std::size_t>(count);
+    return count;
 }
 
 ssize_t LdapWire::write(const void* bytes, std::size_t size) const {

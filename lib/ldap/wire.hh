@@ -26,8 +26,12 @@ public:
     Clock::time_point deadline() const { return deadline_; }
     bool is_late() const { return Clock::now() >= deadline_; }
 
+    // Whether the server has sent more than a megabyte, which no answer to us needs. Then reads
+    // fail.
+    bool is_flooded() const { return received_ > 1'000'000; }
+
     // As read(2) and write(2).
-    ssize_t read(void* into, std::size_t size) const;
+    ssize_t read(void* into, std::size_t size);
     ssize_t write(const void* bytes, std::size_t size) const;
 
 private:
@@ -35,6 +39,7 @@ private:
 
     Fd fd_;
     Clock::time_point deadline_;
+    std::size_t received_ = 0;
 };
 
 } // namespace poppass

@@ -729,6 +729,27 @@ TEST_CASE("a server that sends nonsense, or half of an answer, cannot be asked")
     }
 }
 
+TEST_CASE("a server that sends more than a megabyte cannot be asked") {
+    // The first request gets entries of 60 kB, and no result.
+    const auto part = [](char tag, const std::string& content) {
+        return std::string{tag, '\x82', static_cast<char>(content.size() >> 8u),
+                           static_cast<char>(content.size())} +
+               content;
+    };
+    const std::string values = part(0x31, part(0x04, std::string(60'000, 'x')));
+    const std::string attributes = part(0x30, part(0x30, part(0x04, "uid") + values));
+    const std::string entry =
+        part(0x30, bytes("\x02\x01\x01") + part(0x64, part(0x04, "uid=joe") + attributes));
+    const Listener server;
+    std::string answer;
+    for (int count = 0; count < 200; ++count) answer += entry;
+    std::thread talk{[&] { server.talk_once(answer, milliseconds{30'000}); }};
+    const auto asked = check({"-H", server.uri(), "-b", suffix, "-t", "2"}, "joe", "old");
+    talk.join();
+    CHECK(asked.status == 111);
+    CHECK(has(asked.err, server.uri() + ": search: the server sends more than a megabyte\n"));
+}
+
 TEST_CASE("a change whose answer is lost is settled by trying the new password, then the old one") {
     if (no_slapd()) return;
     const Directory directory;
