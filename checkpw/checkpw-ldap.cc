@@ -68,6 +68,11 @@ private:
         return Answer{*found ? Finding::right : Finding::unknown};
     }
 
+    // Whether the uid is one that Debian's policy gives to persons, and not to services.
+    static bool is_person(uid_t uid) {
+        return uid >= 1000 && (uid < 60'000 || uid > 64'999) && uid != 65'534 && uid != 65'535;
+    }
+
     static Answer refuse(std::string why) {
         return {Finding::refused, {}, "refused: " + std::move(why)};
     }
@@ -77,7 +82,6 @@ private:
     // that is not there is a virtual user. A user of the directory must not become an account of
     // the system.
     Result<Answer> find_person(const Question& question) const {
-        constexpr uid_t first_person = 1000;
         const std::string user = name_.value_or(std::string{question.login});
         const auto account = question.virtual_uid ? Result<std::optional<Account>>{std::nullopt}
                                                   : find_account(user);
@@ -86,8 +90,9 @@ private:
             return refuse("the server does not say what the user is called, and no account of the "
                           "system has this name");
         if (!*account) return Answer{Finding::right, StoredUser{.name = user}};
-        if ((*account)->uid < first_person)
-            return refuse("the name is that of an account of the system, with a uid below 1000");
+        if (!is_person((*account)->uid))
+            return refuse("the name is that of an account of the system, with a uid that is no "
+                          "person's");
         auto person = native_user(user, **account);
         if (!person) return person.error();
         return Answer{Finding::right, std::move(*person)};

@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,6 +112,30 @@ std::string session(const Service& service, const std::string& login, const std:
 }
 
 std::string closed_uri() { return "ldap://127.0.0.1:" + free_port(); }
+
+// In the place of /etc/passwd, for the programs that run with it.
+class Accounts {
+public:
+    // Each has a name, and a uid that is its gid too.
+    explicit Accounts(const std::vector<std::pair<std::string, int>>& accounts) {
+        std::string text = read_file("/etc/passwd");
+        for (const auto& [name, uid] : accounts) {
+            const std::string id = std::to_string(uid);
+            text += name + ":x:" + id + ":" + id + "::/nonexistent:/bin/sh\n";
+        }
+        write_file(file_.file("passwd"), text);
+    }
+    std::function<void()> before_exec() const {
+        return [path = file_.file("passwd")] {
+            if (!own_mounts() ||
+                ::mount(path.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr) != 0)
+                ::_exit(99);
+        };
+    }
+
+private:
+    TemporaryDirectory file_;
+};
 
 bool no_slapd() { return missing(have_slapd(), "slapd"); }
 
@@ -285,7 +310,7 @@ TEST_CASE("what is set for the next link in the environment reaches it") {
 TEST_CASE("a native chain: the program runs for a user whose password is right, and for no other") {
     if (no_slapd()) return;
     auto plan = policies();
-    plan.entries += user_entry("nobody", "old") + user_entry("daemon", "old");
+    plan.entries += user_entry("person", "old") + user_entry("daemon", "old");
     const Directory directory{plan};
     const TemporaryDirectory for_all;
     const std::string next_link = reachable("next-link", for_all);
@@ -318,7 +343,8 @@ TEST_CASE("a native chain: the program runs for a user whose password is right, 
         CHECK(refused.out == "");
     }
     CHECK(native("fay", "old", as_nobody + Words{"--allow-expired"}).status == 7);
-    CHECK(has(native("daemon", "old").err, "an account of the system, with a uid below 1000"));
+    CHECK(has(native("daemon", "old").err,
+              "an account of the system, with a uid that is no person's"));
     CHECK(run({.argv = Words{built("checkpw-ldap")} + directory.options() + Words{"--native"},
                .record = check_record("joe", "old")})
               .status == 2);
@@ -334,9 +360,45 @@ TEST_CASE("a native chain: the program runs for a user whose password is right, 
     CHECK(as_root.out == "");
     CHECK(has(as_root.err, "root runs no program for a user"));
     // It becomes the account of /etc/passwd and enters its home, or it runs nothing.
-    const auto account = native("nobody", "old");
+    if (missing(can_mount(), "mounts")) return;
+    const Accounts accounts{{{"person", 20'001}}};
+    const auto account = run({.argv = Words{built("checkpw-ldap")} + directory.options() +
+                                      Words{"--native", "/bin/true"},
+                              .record = check_record("person", "old"),
+                              .before_exec = accounts.before_exec()});
     CHECK(account.status == 111);
     CHECK(has(account.err, "enter /nonexistent"));
+}
+
+TEST_CASE("a native chain runs no program for the accounts that Debian gives to services") {
+    if (no_slapd() || missing(::geteuid() == 0, "root") || missing(can_mount(), "mounts")) return;
+    const std::vector<int> services{999, 60'000, 61'184, 64'015, 64'999, 65'534, 65'535};
+    const std::vector<int> persons{1000, 59'999, 65'000, 65'533, 65'536, 100'000};
+    std::vector<std::pair<std::string, int>> all;
+    LdapServerPlan plan;
+    for (const auto& list : {services, persons})
+        for (const int uid : list) {
+            all.emplace_back("u" + std::to_string(uid), uid);
+            plan.entries += user_entry(all.back().first, "old");
+        }
+    const Directory directory{plan};
+    const Accounts accounts{all};
+    const auto native = [&](int uid) {
+        return run({.argv = Words{built("checkpw-ldap")} + directory.options() +
+                            Words{"--native", "/bin/true"},
+                    .record = check_record("u" + std::to_string(uid), "old"),
+                    .before_exec = accounts.before_exec()});
+    };
+    for (const int uid : services) {
+        CAPTURE(uid);
+        const auto refused = native(uid);
+        CHECK(refused.status == 1);
+        CHECK(has(refused.err, "an account of the system"));
+    }
+    for (const int uid : persons) {
+        CAPTURE(uid);
+        CHECK(has(native(uid).err, "enter /nonexistent"));
+    }
 }
 
 TEST_CASE("one user has one name: what the directory takes for it is refused") {
@@ -399,9 +461,10 @@ TEST_CASE("an attribute that the filter compares must show the login") {
 }
 
 TEST_CASE("a native chain calls the user as the directory does") {
-    if (no_slapd() || missing(::geteuid() == 0, "root")) return;
+    if (no_slapd() || missing(::geteuid() == 0, "root") || missing(can_mount(), "mounts")) return;
     auto plan = policies();
-    plan.entries += user_entry("nobody", "old") + user_entry("root", "old") +
+    const Accounts accounts{{{"person", 20'001}}};
+    plan.entries += user_entry("person", "old") + user_entry("root", "old") +
                     user_entry("several", "old", "uid: severals\n") +
                     user_entry("plain", "old", "displayName: J\xc3\xb6rg\n");
     const Directory directory{plan};
@@ -411,7 +474,8 @@ TEST_CASE("a native chain calls the user as the directory does") {
                             const Words& more = {"--virtual", "daemon"}) {
         return run({.argv = Words{built("checkpw-ldap")} + options + Words{"--native"} + more +
                             Words{next_link, "0"},
-                    .record = check_record(login, "old")});
+                    .record = check_record(login, "old"),
+                    .before_exec = accounts.before_exec()});
     };
     const auto user = [&](const Words& options, const std::string& login) {
         const auto seen = parse_next_link(native(options, login).out);
@@ -430,13 +494,13 @@ TEST_CASE("a native chain calls the user as the directory does") {
           "joe@people");
 
     // Without --virtual the name decides which account of the system it is.
-    const auto account = native(directory.options(), "NOBODY", {});
+    const auto account = native(directory.options(), "PERSON", {});
     CHECK(has(account.err, "enter /nonexistent"));
     for (const Words& options : {directory.options(), directory.search()}) {
         const auto root = native(options, "ROOT", {});
         CHECK(root.status == 1);
         CHECK(root.out == "");
-        CHECK(has(root.err, "an account of the system, with a uid below 1000"));
+        CHECK(has(root.err, "an account of the system, with a uid that is no person's"));
     }
 
     const auto several = native(directory.search(), "several");
@@ -492,19 +556,21 @@ TEST_CASE("a native chain takes a name only if it can be searched for") {
 }
 
 TEST_CASE("a server that does not say who is bound") {
-    if (no_slapd() || missing(::geteuid() == 0, "root")) return;
+    if (no_slapd() || missing(::geteuid() == 0, "root") || missing(can_mount(), "mounts")) return;
+    const Accounts accounts{{{"person", 20'001}}};
     auto plan = policies();
-    plan.entries += user_entry("nobody", "old");
+    plan.entries += user_entry("person", "old");
     plan.global = "disallow bind_anon\nrestrict extended=1.3.6.1.4.1.4203.1.11.3\n";
     const Directory directory{plan};
     const auto native = [&](const std::string& login, const Words& more = {}) {
         return run({.argv = Words{built("checkpw-ldap")} + directory.options() + Words{"--native"} +
                             more + Words{"/bin/true"},
-                    .record = check_record(login, "old")});
+                    .record = check_record(login, "old"),
+                    .before_exec = accounts.before_exec()});
     };
     // The login must be the very name of an account.
-    CHECK(has(native("nobody").err, "enter /nonexistent"));
-    for (const std::string login : {"NOBODY", "joe"}) {
+    CHECK(has(native("person").err, "enter /nonexistent"));
+    for (const std::string login : {"PERSON", "joe"}) {
         const auto refused = native(login);
         CHECK(refused.status == 1);
         CHECK(has(refused.err, "the server does not say what the user is called"));

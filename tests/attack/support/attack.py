@@ -16,7 +16,7 @@ import traceback
 
 SCENE = Path(os.environ["SCENE"])
 BIN, HELPERS = SCENE / "bin", SCENE / "helpers"
-BOB, ANN, JOE, VMAIL = range(64001, 64005)  # accounts of /etc/passwd, each with a group of its own
+BOB, ANN, JOE, VMAIL = range(20001, 20005)  # accounts of /etc/passwd, each with a group of its own
 ROOT = 0
 FALSE = "/bin/false"
 
