@@ -87,7 +87,8 @@ private:
                                                   : find_account(user);
         if (!account) return account.error();
         if (!name_ && !*account)
-            return refuse("the server does not say what the user is called, and no account of the "
+            return refuse("the server does not say what the user is called, or it cannot be a "
+                          "name, and no account of the "
                           "system has this name");
         if (!*account) return Answer{Finding::right, StoredUser{.name = user}};
         if (!is_person((*account)->uid))

@@ -20,6 +20,12 @@ bool is_dn(const std::string& text) {
     return good;
 }
 
+// Whether it can be the user of a native chain. Programs make paths of USER and show it.
+bool is_user_name(std::string_view name, bool utf8) {
+    return is_ldap_login(name, utf8) && name.front() != '.' && name.find('/') == name.npos &&
+           for_terminal(name) == name;
+}
+
 Result<void> read_password_file(const std::string& path, Secret& into) {
     const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (!fd) return Error{ExitStatus::misused, "-y: open " + path, errno};
@@ -77,7 +83,7 @@ Result<std::string> LdapDirectory::stored_name(const LdapEntry& entry) const {
     std::vector<std::string_view> names;
     for (const auto& [attribute, value] : entry.values)
         if (same_but_for_case(attribute, options_.name_attribute)) names.push_back(value);
-    if (names.size() == 1 && is_ldap_login(names.front(), options_.utf8))
+    if (names.size() == 1 && is_user_name(names.front(), options_.utf8))
         return std::string{names.front()};
     return Error{ExitStatus::rejected,
                  entry.dn + ": " + options_.name_attribute +
@@ -113,7 +119,7 @@ std::optional<std::string> LdapDirectory::name_from_dn(const std::string& dn,
     const bool whole = rdn.find("%s") != rdn.npos || rdn.find("%d") != rdn.npos;
     if (!whole && options_.user_dn.find("%d") != options_.user_dn.npos)
         *name += lower(login.substr(login.rfind('@')));
-    if (!is_ldap_login(*name, options_.utf8)) return std::nullopt;
+    if (!is_user_name(*name, options_.utf8)) return std::nullopt;
     return name;
 }
 
@@ -197,7 +203,8 @@ Result<std::optional<LdapUser>> LdapDirectory::look_up(const LdapUri& server,
 
 void LdapDirectory::look_over(Report& report) const {
     for (const LdapUri& server : options_.servers) {
-        const auto found = look_up(server, "poppass-check", Clock::now() + options_.limit);
+        const auto found =
+            look_up(server, "poppass-check", Clock::now() + options_.limit);
         if (found)
             report.ok(server.text(), "answers");
         else

@@ -401,6 +401,35 @@ TEST_CASE("a native chain runs no program for the accounts that Debian gives to 
     }
 }
 
+TEST_CASE("a native chain takes no name that could lead to another directory") {
+    if (no_slapd() || missing(::geteuid() == 0, "root")) return;
+    const std::vector<std::string> names{"../joe", "a/joe", ".joe", "joe/",
+                                         "jo\xc2\x9b"
+                                         "e"};
+    LdapServerPlan plan{.entries = user_entry("fine.joe", "old")};
+    for (std::size_t i = 0; i < names.size(); ++i)
+        plan.entries += "dn: uid=" + names[i] + "," + people +
+                        "\nobjectClass: inetOrgPerson\nuid: " + names[i] +
+                        "\ncn: j\nsn: j\nuserPassword: old\n\n";
+    const Directory directory{plan};
+    for (const Words& options : {directory.options(), directory.search()}) {
+        const auto native = [&](const std::string& login) {
+            return run(
+                {.argv = Words{built("checkpw-ldap")} + options +
+                         Words{"--utf8", "--native", "--virtual", "daemon", "/bin/echo", "it ran"},
+                 .record = check_record(login, "old")});
+        };
+        CHECK(native("fine.joe").out == "it ran\n");
+        for (const auto& name : names) {
+            CAPTURE(name);
+            const auto refused = native(name);
+            CHECK(refused.status == 1);
+            CHECK(refused.out == "");
+            CHECK(check(options + Words{"--utf8"}, name, "old").status == 0);
+        }
+    }
+}
+
 TEST_CASE("one user has one name: what the directory takes for it is refused") {
     if (no_slapd()) return;
     auto plan = policies();
