@@ -204,7 +204,7 @@ Result<std::optional<LdapUser>> LdapDirectory::look_up(const LdapUri& server,
 void LdapDirectory::look_over(Report& report) const {
     for (const LdapUri& server : options_.servers) {
         const auto found =
-            look_up(server, "poppass-check", Clock::now() + options_.limit);
+            look_up(server, "poppass-check@localhost", Clock::now() + options_.limit);
         if (found)
             report.ok(server.text(), "answers");
         else

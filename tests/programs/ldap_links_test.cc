@@ -688,6 +688,15 @@ TEST_CASE("a login matches only the user with that name") {
     CHECK(directory.binds("joe", "old"));
 }
 
+TEST_CASE("--check asks the server, whatever the template makes of a login") {
+    for (const std::string filter : {"(mail=%u@%d)", "(mail=%s)", "(uid=%u)"}) {
+        CAPTURE(filter);
+        const auto looked = run({.argv = {built("checkpw-ldap"), "--check", "-H", closed_uri(),
+                                          "-b", suffix, "-q", filter, "/bin/false"}});
+        CHECK(has(looked.out, "Connection refused"));
+    }
+}
+
 TEST_CASE("the domain counts") {
     if (no_slapd()) return;
     const Directory directory;
