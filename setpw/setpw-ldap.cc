@@ -104,22 +104,24 @@ private:
         return login->bound.standing != LdapStanding::not_known;
     }
 
-    enum class Password { fresh, old, neither };
+    enum class Password { fresh, old, neither }; // neither: or both, or not known
 
-    // Finds out which password the server accepts. The new one is tried first. The old one follows
-    // at once, so that the server forgets the failed attempt with the new one.
+    // Finds out which password the server accepts: one that works beside the other tells nothing. A
+    // password that works is tried last, so that the server forgets the failed attempt.
     Password find_password(std::size_t server, Clock::time_point end) const {
         const auto fresh = works(server, request_.new_password, end);
-        if (fresh == true) return Password::fresh;
-        if (fresh == false && works(server, request_.old_password, end) == true)
-            return Password::old;
-        return Password::neither;
+        if (fresh == true && request_.new_password == request_.old_password) return Password::fresh;
+        const auto old = fresh ? works(server, request_.old_password, end) : std::nullopt;
+        if (!old || *old == *fresh) return Password::neither;
+        if (*old) return Password::old;
+        (void)works(server, request_.new_password, end);
+        return Password::fresh;
     }
 
-    // If a server accepts the new password, the change is done, and replication brings it to the
-    // others. Only the server that was asked can tell that the change is not done, because it may
-    // restart with a change that no other server saw. It can tell this only if the request is no
-    // longer `pending` there.
+    // If a server accepts only the new password, the change is done, and replication brings it to
+    // the others. Only the server that was asked can tell that the change is not done, because it
+    // may restart with a change that no other server saw. It can tell this only if the request is
+    // no longer `pending` there.
     Result<Changed> settle(std::size_t asked, bool pending) const {
         const auto end = Clock::now() + options_.limit * options_.servers.size();
         int old = 0;

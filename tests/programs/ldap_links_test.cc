@@ -892,6 +892,15 @@ TEST_CASE("a change whose answer is lost is settled by trying the new password, 
         CHECK(
             has(outcome.err, "the answer to the change is lost: no answer: Connection timed out"));
     }
+    SUBCASE("the new password worked before the change") {
+        const Directory other{{.entries = user_entry("two", "old", "userPassword: fresh\n") +
+                                          user_entry("same", "old")}};
+        const Proxy proxy{other.server, Deed::drop_request};
+        const Words there{"-H", proxy.uri(), "-D", dn_template};
+        CHECK(change(there, "two", "old", "fresh").out == not_known);
+        const Proxy another{other.server, Deed::drop_answer};
+        CHECK(change({"-H", another.uri(), "-D", dn_template}, "same", "old", "old").status == 0);
+    }
     SUBCASE("nobody can be asked any more") {
         for (const Deed deed : {Deed::drop_answer, Deed::drop_request, Deed::hold_request}) {
             const auto outcome = through(deed, true);
