@@ -65,7 +65,7 @@ public:
                        : Changed{How::refused, "old password is incorrect", user.remark()};
         case PamOutcome::wrong: break;
         }
-        return Changed{How::wrong};
+        return Changed{How::wrong, {}, user.remark()};
     }
 
     void look_over(Report& report) override {

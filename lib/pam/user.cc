@@ -28,31 +28,41 @@ Result<bool> PamUser::find_account() {
     return !account_ || account_->uid >= options_.min_uid;
 }
 
-// Takes the name that the user has in the end. `name` is PAM_USER. Another name than the login
-// would give one user several logins, and the guard counts each of them alone.
-Result<PamOutcome> PamUser::take_name(std::string name) {
+// Takes the name that the user has in the end. `name` is PAM_USER. False for an account below the
+// least uid, and for another name than the login: it would give one user several logins, and the
+// guard counts each of them alone.
+Result<bool> PamUser::take_name(std::string name) {
     if (name.empty()) return trouble("PAM has no name for the user any more");
     const std::string login = std::exchange(name_, std::move(name));
     if (name_ != login) {
         const auto allowed = find_account();
-        if (!allowed) return allowed.error();
-        if (!*allowed) return PamOutcome::wrong;
+        if (!allowed || !*allowed) return allowed;
     }
     bool same = same_but_for_case(name_, login);
     if (account_) {
         name_ = account_->name;
         same = same && same_but_for_case(name_, login);
     }
-    if (same || options_.renamed) return PamOutcome::done;
+    if (same || options_.renamed) return true;
     remark_ = "PAM takes the login " + login + " for " + name_ + ": --renamed lets it do so";
-    return PamOutcome::refused;
+    return false;
 }
 
 Result<void> PamUser::start(std::string_view password, const std::optional<std::string>& peer,
                             bool delay) {
+    end();
     conversation_.emplace(password, new_password_, trace_);
     session_.emplace(options_.service, *conversation_);
     return session_->start(name_, peer, delay);
+}
+
+Result<PamOutcome> PamUser::authenticate(std::string_view password,
+                                         const std::optional<std::string>& peer, bool delay) {
+    if (auto started = start(password, peer, delay); !started) return started.error();
+    const auto outcome = session_->authenticate();
+    // Modules refuse an unknown user with different codes.
+    if (outcome && *outcome == PamOutcome::refused && !account_) return PamOutcome::wrong;
+    return outcome;
 }
 
 Result<PamOutcome> PamUser::check(const std::optional<std::string>& peer, bool delay) {
@@ -60,17 +70,22 @@ Result<PamOutcome> PamUser::check(const std::optional<std::string>& peer, bool d
     if (name_.empty()) return PamOutcome::wrong;
     const auto allowed = find_account();
     if (!allowed) return allowed.error();
-    if (auto started = start(*allowed ? old_password_ : nobodys_password, peer, delay); !started)
-        return started.error();
-    const auto right = session_->authenticate();
+    const auto right = authenticate(*allowed ? old_password_ : nobodys_password, peer, delay);
     if (!right) return right;
     if (!*allowed) return PamOutcome::wrong;
-    // Modules refuse an unknown user with different codes.
-    if (*right == PamOutcome::refused && !account_) return PamOutcome::wrong;
     if (*right != PamOutcome::done) return right;
     const auto managed = session_->account();
+    const std::string login = name_;
+    const auto account = account_;
     const auto named = take_name(session_->user());
-    if (!named || *named != PamOutcome::done) return named;
+    if (!named) return named.error();
+    if (!*named) {
+        // Neither the answer nor its time may tell that the password was right.
+        name_ = login;
+        account_ = account;
+        const auto failed = authenticate(nobodys_password, peer, delay);
+        return failed && *failed == PamOutcome::done ? PamOutcome::wrong : failed;
+    }
     right_ = true;
     return managed;
 }
@@ -79,11 +94,12 @@ Result<PamOutcome> PamUser::look_up(const std::optional<std::string>& peer, bool
     const auto allowed = find_account();
     if (!allowed) return allowed.error();
     if (!*allowed || !account_) return PamOutcome::wrong;
-    if (!managed) return take_name(name_);
-    if (auto started = start({}, peer, false); !started) return started.error();
-    const auto outcome = session_->account();
-    const auto named = take_name(session_->user());
-    return !named || *named != PamOutcome::done ? named : outcome;
+    if (managed)
+        if (auto started = start({}, peer, false); !started) return started.error();
+    const Result<PamOutcome> outcome = managed ? session_->account() : PamOutcome::done;
+    const auto named = take_name(managed ? session_->user() : name_);
+    if (!named) return named.error();
+    return *named ? outcome : PamOutcome::wrong;
 }
 
 } // namespace poppass

@@ -19,11 +19,11 @@ public:
     PamUser(const PamUser&) = delete;
     PamUser& operator=(const PamUser&) = delete;
 
-    // Authentication, then account management. Where the modules or the name service give the user
-    // a name that differs from the login by more than the case of ASCII letters, and --renamed does
-    // not allow it, it is `refused`. An account below the least uid is `wrong`, whatever
-    // the password, and takes as long as a wrong password. Without `delay`, modules do not delay
-    // the answer after a failure.
+    // Authentication, then account management. An account below the least uid is `wrong`, whatever
+    // the password, and takes as long as a wrong password. Where the modules or the name service
+    // give the user a name that differs from the login by more than the case of ASCII letters, and
+    // --renamed does not allow it, or the name of such an account, the result and its delay are
+    // those of a wrong password. Without `delay`, modules do not delay the answer after a failure.
     Result<PamOutcome> check(const std::optional<std::string>& peer, bool delay);
 
     // Only after check() returned done or must_change.
@@ -34,7 +34,8 @@ public:
     // it is the result of account management.
     Result<PamOutcome> look_up(const std::optional<std::string>& peer, bool managed);
 
-    // Before a check the login; after it the name of the account, or PAM_USER if there is none.
+    // Before a check and after one that failed, the login; else the name of the account, or
+    // PAM_USER if there is none.
     const std::string& name() const { return name_; }
 
     // Why the name was refused, for the log; empty if it was not.
@@ -56,9 +57,11 @@ public:
 
 private:
     Result<bool> find_account();
-    Result<PamOutcome> take_name(std::string name);
+    Result<bool> take_name(std::string name);
     Result<void> start(std::string_view password, const std::optional<std::string>& peer,
                        bool delay);
+    Result<PamOutcome> authenticate(std::string_view password,
+                                    const std::optional<std::string>& peer, bool delay);
 
     const PamOptions& options_;
     std::string name_;

@@ -302,8 +302,24 @@ TEST_CASE("PAM's delay after a failure, and --no-delay") {
     CHECK(waits("joe", "wrong"));
     is(checker.check({"--no-delay"}, record_of("joe", "wrong")), 1);
     is(checker.check({}, record_of("joe", "old")), 0);
-    // A system account takes as long as a wrong password, even if the password is right.
+    // A system account takes as long as a wrong password, even if the password is right. So does a
+    // user whom the modules rename.
     CHECK(waits("root", "old"));
+    const auto renamed = [&](const std::string& name) {
+        const Checker renaming{
+            Rules{.authenticate = "delay=60000 ask=? items want=old user=" + name}};
+        Process process{renaming.program({}, record_of("j.doe"))};
+        CHECK_FALSE(process.run_until([] { return false; }, milliseconds{500}));
+        CHECK_FALSE(has_ended(process.pid(), milliseconds{0}));
+        const auto told = renaming.told();
+        const std::string items =
+            "service=" + renaming.service.name() + " user=j.doe peer=(none)\n";
+        CHECK(told.starts_with("ask ?=old\n" + items + "ask ?="));
+        CHECK(told.ends_with(items));
+        CHECK(told.find("=old", 6) == told.npos);
+    };
+    renamed("joe");
+    renamed("root");
 }
 
 TEST_CASE("a locale in the environment changes nothing") {
@@ -423,8 +439,11 @@ TEST_CASE("names that the modules give: only the case may differ, unless --renam
             CHECK(link.uids == std::vector<uid_t>(3, account.uid()));
         }
         is(checker.check(next, record_of("j.doe")), 1, refusal("j.doe"));
-        is(checker.check({built("next-link"), "7", "false"}, record_of("j.doe")), 1,
-           refusal("j.doe"));
+        // The next link and the modules are asked as after a wrong password.
+        const auto handed_on =
+            checker.check({built("next-link"), "7", "false"}, record_of("j.doe"));
+        CHECK(handed_on.status == 7);
+        CHECK(handed_on.err == refusal("j.doe"));
         is(checker.check({"--renamed"}, record_of("j.doe")), 0);
         is(checker.check(next, record_of("j.doe", "wrong")), 1);
         auto link = parse_next_link(checker.check(renamed, record_of("j.doe")).out);

@@ -257,11 +257,12 @@ TEST_CASE("a user whom the modules rename is refused, unless --renamed is given"
         CHECK(set(setter, {}, "JOE").status == 0);
         CHECK(set(setter, {"--renamed"}, "j.doe").status == 0);
         write_file(setter.log(), "");
-        const auto end = set(setter, {built("next-link"), "false"}, "j.doe");
+        const auto end = set(setter, {}, "j.doe");
         CHECK(end.status == 1);
         CHECK(end.out == wrong);
         CHECK(end.err == "setpw-pam: PAM takes the login j.doe for joe: --renamed lets it do so\n");
         CHECK(setter.told().find("New password") == std::string::npos);
+        CHECK(set(setter, {built("next-link"), "8", "false"}, "j.doe").status == 8);
     }
 }
 
