@@ -45,6 +45,15 @@ bool remembers(const std::string& directory) {
     return state->throttle({}).quarters(somebody(), Kind::pair, state->now()) > 0;
 }
 
+// Tries again while others have the lock: on a busy machine that can take longer than a process
+// waits for it.
+Result<ThrottleState> open_at_last(const std::string& directory) {
+    for (int tries = 0;; ++tries) {
+        auto state = ThrottleState::open(directory);
+        if (state || state.error().system_error != EAGAIN || tries == 30) return state;
+    }
+}
+
 void check_refused(const std::string& directory, std::string_view words) {
     const auto state = ThrottleState::open(directory);
     REQUIRE(!state);
@@ -285,13 +294,18 @@ TEST_CASE("no charge is lost among many processes") {
     constexpr int each = 150;
     CHECK(in_children(processes, [&](int number) {
         // The limits are never reached. One attempt in three is taken back.
+        constexpr ThrottleLimits limits{1000, 3600};
+        const auto who = make_attempt("joe", "10.0.0." + std::to_string(number), {});
         for (int n = 0; n < each; ++n) {
-            ChargedAttempt attempt{place.directory,
-                                   {1000, 3600},
-                                   make_attempt("joe", "10.0.0." + std::to_string(number), {})};
-            const auto decision = attempt.charge();
-            if (!decision || decision->kind != Decision::Kind::admitted) return 1;
-            if (n % 3 == 1) attempt.settle(ChargedAttempt::Outcome::not_run);
+            auto state = open_at_last(place.directory);
+            if (!state) return 1;
+            const auto decision = state->throttle(limits).decide(who, state->now());
+            if (decision.kind != Decision::Kind::admitted) return 1;
+            if (n % 3 != 1) continue;
+            { const auto closed = std::move(*state); }
+            auto later = open_at_last(place.directory);
+            if (!later) return 1;
+            later->throttle(limits).take_back(who, decision.charge, later->now());
         }
         return 0;
     }));
@@ -317,7 +331,7 @@ TEST_CASE("many processes that find a torn file agree on a new one") {
         fail_once(place.directory);
         write_file(place.file, "torn");
         CHECK(in_children(8, [&](int) {
-            auto state = ThrottleState::open(place.directory);
+            auto state = open_at_last(place.directory);
             if (!state) return 1;
             state->throttle({}).charge(somebody(), state->now());
             return 0;
