@@ -171,6 +171,22 @@ bool Throttle::has_succeeded(std::uint64_t pair, Seconds now) const {
     });
 }
 
+// Whether one more new address of the login is remembered today. Counts it then.
+bool Throttle::may_remember(std::uint64_t login, Seconds now) {
+    const auto today = static_cast<std::uint16_t>(now / seconds_of_day);
+    std::uint8_t least = new_addresses;
+    std::array<Remembered*, depth> found;
+    for (std::size_t row = 0; row < depth; ++row) {
+        found[row] = cell(table_.remembered, row, login);
+        if (found[row]->day != today) *found[row] = {today, 0};
+        least = std::min(least, found[row]->count);
+    }
+    if (least == new_addresses) return false;
+    for (Remembered* const one : found) // the others are too high already
+        if (one->count == least) ++one->count;
+    return true;
+}
+
 Seconds Throttle::wait(const Attempt& attempt, Seconds now) const {
     const auto hashes = hash(attempt.login, attempt.address);
     const Seconds of_pair = wait(Kind::pair, hashes[index(Kind::pair)], now);
@@ -283,8 +299,10 @@ void Throttle::take_most_back(const Attempt& attempt, const Charge& charge, Seco
 
 void Throttle::succeed(const Attempt& attempt, const Charge& charge, Seconds now) {
     take_back(attempt, charge, now);
-    const auto pair = hash(attempt.login, attempt.address)[index(Kind::pair)];
+    const auto hashes = hash(attempt.login, attempt.address);
+    const std::uint64_t pair = hashes[index(Kind::pair)];
     clear(Kind::pair, pair, now);
+    if (!has_succeeded(pair, now) && !may_remember(hashes[index(Kind::login)], now)) return;
     for (auto* const cell : successes(pair))
         *cell = static_cast<std::uint16_t>(now / seconds_of_day);
 }

@@ -52,6 +52,11 @@ inline constexpr Seconds longest_wait = 900;
 inline constexpr Seconds epoch_length = 60;
 inline constexpr unsigned success_days = 90;
 
+// So many addresses a day are remembered to have succeeded for a login for the first time.
+// Otherwise one user with many addresses could fill the table of the successes, and then any
+// stranger would pass for an address that succeeded.
+inline constexpr std::uint8_t new_addresses = 32;
+
 // A failure, in the unit that is counted, and what stays of it where the chain had trouble.
 inline constexpr std::uint32_t whole_failure = 4;
 inline constexpr std::uint32_t trouble_share = 1;
@@ -70,6 +75,12 @@ struct Counter {
     LittleEndian<std::uint16_t> now;
     LittleEndian<std::uint16_t> before; // the count of the half before
     bool operator==(const Counter&) const = default;
+};
+
+// How many addresses were remembered on a day, counted from 1970.
+struct Remembered {
+    LittleEndian<std::uint16_t> day;
+    std::uint8_t count;
 };
 
 // The draw of the networks that a login under attack admits. In an epoch a network is drawn with
@@ -105,6 +116,7 @@ struct ThrottleTable {
     // A Bloom filter of the pairs that have succeeded. It has the day of the last success, counted
     // from 1970, where other such filters have a bit.
     std::array<std::array<LittleEndian<std::uint16_t>, success_width>, depth> successes;
+    std::array<std::array<Remembered, width>, depth> remembered; // of logins, a count-min sketch
     std::array<Draw, width> draws;
     LittleEndian<std::uint32_t> refusal_time; // the running mean, in microseconds
     std::array<Waiter, 1024> waiters;
@@ -173,7 +185,7 @@ public:
     void take_most_back(const Attempt& attempt, const Charge& charge, Seconds now);
 
     // Takes the charge back because the password was right. Also clears the pair, and remembers
-    // that it has succeeded.
+    // that it has succeeded, unless it is the login's new address number 33 of the day.
     void succeed(const Attempt& attempt, const Charge& charge, Seconds now);
 
     // A check that was refused took so long. The mean is the time after which an attempt that is
@@ -208,6 +220,7 @@ private:
     void charge(Charge& charge, const Attempt& attempt, Kind kind, Seconds now);
     bool draw(const Attempt& attempt, std::uint64_t login, Seconds now);
     bool has_succeeded(std::uint64_t pair, Seconds now) const;
+    bool may_remember(std::uint64_t login, Seconds now);
     bool clear(Kind kind, std::uint64_t hash, Seconds now);
     void give_back(const Attempt& attempt, const Charge& charge, Seconds now, std::uint32_t share);
 

@@ -17,7 +17,7 @@ namespace {
 
 constexpr char file_name[] = "state";
 // It has the version of the format. A file of another version is made anew.
-constexpr std::string_view magic{"poppass guard 2\n", 16};
+constexpr std::string_view magic{"poppass guard 3\n", 16};
 constexpr std::chrono::seconds longest_lock_wait{1};
 
 struct stat status_of(int fd) {

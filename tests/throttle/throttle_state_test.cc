@@ -157,6 +157,7 @@ TEST_CASE("the file has the same bytes on every processor") {
         throttle.charge(attempt("joe"), then + 300);
         throttle.charge(attempt("ann"), then + 2100);
         throttle.succeed(attempt("eve"), throttle.charge(attempt("eve"), then + 2101), then + 2102);
+        throttle.succeed(attempt("dan"), {}, then + 2103);
     }
     CHECK(dump(read_file(place.file)) ==
           read_file(beside_tests("throttle/fixtures/throttle-state-later")));

@@ -578,14 +578,7 @@ TEST_CASE("random logins cannot fill the table: how many strangers wait") {
 
 TEST_CASE("how many strangers pass for addresses that succeeded") {
     // The page states these numbers.
-    for (const auto& [successes, most] :
-         {std::pair{10'000, 0.0}, {30'000, 0.0003}, {100'000, 0.012}, {300'000, 0.23}}) {
-        Guard guard;
-        const auto known = [](int i) {
-            return attempt("user" + std::to_string(i),
-                           "10." + std::to_string(i % 200) + ".0." + std::to_string(i % 7));
-        };
-        for (int i = 0; i < successes; ++i) guard.rule.succeed(known(i), {}, noon);
+    const auto share = [](Guard& guard) {
         guard.attack("joe", noon);
         for (auto& draw : guard.table->draws) draw = {noon / 60, {}, 3, 32}; // nobody is drawn
         constexpr int strangers = 20'000;
@@ -594,9 +587,68 @@ TEST_CASE("how many strangers pass for addresses that succeeded") {
             admitted += guard.admits(
                 attempt("joe", "172.16." + std::to_string(i / 250) + "." + std::to_string(i % 250)),
                 noon);
-        const double share = 1.0 * admitted / strangers;
-        CHECK(share <= most);
+        return 1.0 * admitted / strangers;
+    };
+    // Somebody succeeds so often, evenly in 90 days, from another network each time.
+    const auto succeed = [](Guard& guard, int successes, auto&& login) {
+        for (int i = 0; i < successes; ++i) {
+            const Seconds now = noon - Seconds(89 - std::int64_t{i} * 90 / successes) * day;
+            const auto who = attempt(login(i), "2001:db8:" + std::to_string(i % 64) + ":" +
+                                                   std::to_string(i / 64) + "::1");
+            guard.rule.succeed(who, {}, now);
+        }
+    };
+    for (const auto& [successes, most] :
+         {std::pair{10'000, 0.0}, {30'000, 0.0003}, {100'000, 0.012}, {300'000, 0.23}}) {
+        CAPTURE(successes);
+        Guard guard;
+        succeed(guard, successes, [](int i) { return "user" + std::to_string(i); });
+        CHECK(share(guard) <= most);
     }
+    // Few accounts cannot do that, from however many networks.
+    for (const auto& [accounts, most] : {std::pair{1, 0.0}, {10, 0.0003}}) {
+        CAPTURE(accounts);
+        Guard guard;
+        succeed(guard, 320'000, [&](int i) { return "eve" + std::to_string(i % accounts); });
+        CHECK(share(guard) <= most);
+    }
+}
+
+TEST_CASE("a login succeeds from new addresses without a limit, and 32 a day are remembered") {
+    Guard guard;
+    const auto from = [](int i) {
+        auto who = attempt("joe", "10.0." + std::to_string(i) + ".1");
+        who.address_counts = false;
+        return who;
+    };
+    const auto remembered = [&](Seconds now) {
+        guard.attack("joe", now);
+        int count = 0;
+        for (int i = 0; i < 100; ++i) {
+            for (auto& draw : guard.table->draws) draw = {now / 60, {}, 3, 32};
+            count += guard.admits(from(i), now);
+        }
+        return count;
+    };
+    const auto succeed = [&](int first, int end, Seconds now) {
+        for (int i = first; i < end; ++i) {
+            guard.fail(from(i), now, 5);
+            guard.rule.succeed(from(i), guard.rule.charge(from(i), now), now);
+            CHECK(guard.rule.wait(from(i), now) == 0);
+        }
+    };
+    for (int again = 0; again < 10; ++again) succeed(0, 20, noon); // these are new once
+    succeed(20, 50, noon);
+    CHECK(remembered(noon) == 32);
+    succeed(0, 50, noon + day);
+    CHECK(remembered(noon + day) == 50);
+    succeed(50, 100, noon - day); // the clock was set back
+    CHECK(remembered(noon + day) == 82);
+    const auto home = attempt("ann", "10.0.0.1");
+    guard.rule.succeed(home, {}, noon - day);
+    guard.attack("ann", noon);
+    for (auto& draw : guard.table->draws) draw = {noon / 60, {}, 3, 32};
+    CHECK(guard.admits(home, noon));
 }
 
 TEST_CASE("only the key tells where a name is counted") {
