@@ -224,8 +224,9 @@ Decision Throttle::decide(const Attempt& attempt, Seconds now) {
     const bool attacked = is_over(Kind::login, login, now);
     const Seconds told = attacked ? of_address : std::max(of_address, of_pair);
     if (told > 0) return {Decision::Kind::must_wait, told};
-    const bool known = of_pair == 0 && has_succeeded(hashes[index(Kind::pair)], now);
-    const bool admitted = !attacked || known || draw(attempt, login, now);
+    const bool admitted =
+        !attacked || (of_pair == 0 &&
+                      (has_succeeded(hashes[index(Kind::pair)], now) || draw(attempt, login, now)));
     // What is charged must not depend on a success in the past, because the waits tell it.
     Charge charged;
     if (of_pair == 0) charge(charged, attempt, Kind::pair, now);

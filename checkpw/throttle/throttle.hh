@@ -164,8 +164,8 @@ public:
     //
     // Nobody can tell from answers and waits whether the login succeeded from the address before:
     // an attempt that is turned away is charged as if the password had been wrong, and the wait of
-    // the pair is not told while the login is under attack. An attempt that is drawn while its pair
-    // waits is not charged to the pair.
+    // the pair is not told while the login is under attack. A pair that waits is turned away then,
+    // and the attempt is not charged to it.
     Decision decide(const Attempt& attempt, Seconds now);
 
     // How long pair and address have to wait; 0: they need not.
