@@ -678,11 +678,16 @@ TEST_CASE("how many guesses a patient attacker gets") {
         int first_hour = 0;
         int day = 0;
     };
-    const auto run = [](const std::function<Attempt(int)>& next, ThrottleLimits limits = {}) {
+    const auto run = [](const std::function<Attempt(int)>& next, ThrottleLimits limits = {},
+                        bool trouble = false) {
         Guard guard{limits};
         Guesses guesses;
         for (Seconds time = 1; time <= day; ++time)
-            while (guard.admits(next(guesses.day), time)) {
+            for (;;) {
+                const auto who = next(guesses.day);
+                const auto decision = guard.rule.decide(who, time);
+                if (decision.kind != Decision::Kind::admitted) break;
+                if (trouble) guard.rule.take_most_back(who, decision.charge, time);
                 ++guesses.day;
                 if (time <= 3600) guesses.first_hour = guesses.day;
             }
@@ -695,7 +700,8 @@ TEST_CASE("how many guesses a patient attacker gets") {
     // A pair that waits is not drawn. With one try, the login is soon under attack.
     CHECK(run(spared, {1, 3600}).day <= 300);
     CHECK(run(spared, {5, 86'400}).day <= 150);
-    const auto address = run([](int i) { return attempt("user" + std::to_string(i)); });
+    const auto user = [](int i) { return attempt("user" + std::to_string(i)); };
+    const auto address = run(user);
     CHECK(address.first_hour <= 30);
     CHECK(address.day <= 700);
     const auto network = [](int i) {
@@ -704,6 +710,24 @@ TEST_CASE("how many guesses a patient attacker gets") {
     const auto login = run(network);
     CHECK(login.first_hour <= 115);
     CHECK(login.day <= 1500);
+
+    // An outage: the first store judges the password, and the next one has trouble.
+    const auto outage = [&](auto&& next) { return run(next, {}, true); };
+    const auto pair_then = outage(spared);
+    CHECK(pair_then.first_hour <= 50);
+    CHECK(pair_then.day <= 1000);
+    const auto address_then = outage(user);
+    CHECK(address_then.first_hour <= 110);
+    CHECK(address_then.day <= 2500);
+    const auto login_then = outage(network);
+    CHECK(login_then.first_hour <= 260);
+    CHECK(login_then.day <= 1650);
+    // Four networks never bring the login to its limit.
+    const auto four_then =
+        outage([](int i) { return attempt("joe", "10.0." + std::to_string(i % 4) + ".1"); });
+    CHECK(four_then.first_hour <= 192);
+    CHECK(four_then.day <= 4000);
+    CHECK(four_then.day >= 3900);
 }
 
 TEST_CASE("the list tells who waits, and names are cleared by login or address") {
