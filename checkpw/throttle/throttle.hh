@@ -3,9 +3,9 @@
 // Failures are counted in quarters: a wrong password is four, trouble behind a store that may have
 // judged the password is one. The counts are in count-min sketches, which have a fixed size. A name
 // has one counter in each of the `depth` rows of a sketch, and the key determines which. Names
-// share counters. The estimate of a name's failures is the least of its counters, so it is never
-// too low, and seldom too high. A success clears a name: it subtracts the estimate from each of its
-// counters. Other names lose as much, but only if they had added to all of these counters.
+// share counters. The estimate of a name's failures is the least of its counters, so it is seldom
+// too high. A success clears a name: it subtracts the estimate from each of its counters. A name
+// that shares one of them loses as much there, so its estimate can be too low.
 #pragma once
 
 #include "base/siphash.hh"
