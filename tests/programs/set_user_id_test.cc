@@ -60,8 +60,7 @@ TEST_CASE("poppass --check runs no poppass-check that lies beside a set-user-ID 
     const auto copy = directory.file("poppass");
     write_file(copy, read_file(built("poppass")), 0755);
     write_file(directory.file("poppass-check"), "#!/bin/sh\necho ran\n", 0755);
-    const auto outcome = run({.argv = {copy, "--check", "host", "/bin/true"},
-                              .before_exec = [] {
+    const auto outcome = run({.argv = {copy, "--check", "host", "/bin/true"}, .before_exec = [] {
                                   if (::setresuid(nobody.uid, 0, 0) != 0) ::_exit(126);
                               }});
     CHECK(outcome.status == 2);
