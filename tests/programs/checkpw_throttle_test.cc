@@ -598,12 +598,9 @@ TEST_CASE("a native chain: whatever comes between, the charge stays unless the u
 TEST_CASE("a native chain may become another user, and no process is left") {
     if (missing(::geteuid() == 0, "root")) return;
     const Guard guard;
-    ::chmod(guard.parent.path().c_str(), 0755);
     const auto link = native_link(guard.parent, "checkpassword",
                                   "setpriv --reuid 65534 --regid 65534 --clear-groups");
-    // A copy that this user can reach.
-    const auto copy = guard.parent.file("checkpw-throttle");
-    write_file(copy, read_file(built("checkpw-throttle")), 0755);
+    (void)reachable("checkpw-throttle", guard.parent);
     auto program =
         guard.program({"--native", link, "/bin/sh", "-c", "id -u; pwd"}, "joe", home, "right");
     program.argv[0] = "./checkpw-throttle"; // the chain may change its directory
@@ -619,9 +616,7 @@ TEST_CASE("a native chain may become another user, and no process is left") {
 TEST_CASE("checkpw in a native chain") {
     if (missing(::geteuid() == 0, "root")) return;
     const Guard guard;
-    ::chmod(guard.parent.path().c_str(), 0755);
-    const auto copy = guard.parent.file("checkpw-throttle");
-    write_file(copy, read_file(built("checkpw-throttle")), 0755);
+    const auto copy = reachable("checkpw-throttle", guard.parent);
     const auto file = guard.parent.file("users");
     write_file(file, "joe:{CRYPT}" + hash_of_old + ":65534:65534::/tmp:/bin/sh:\n");
     const auto attempt = [&](const std::string& password) {
@@ -643,9 +638,7 @@ TEST_CASE("checkpw in a native chain") {
 TEST_CASE("checkpw in a native chain: root runs no program for a virtual user") {
     if (missing(::geteuid() == 0, "root")) return;
     const Guard guard;
-    ::chmod(guard.parent.path().c_str(), 0755);
-    const auto copy = guard.parent.file("checkpw-throttle");
-    write_file(copy, read_file(built("checkpw-throttle")), 0755);
+    const auto copy = reachable("checkpw-throttle", guard.parent);
     const auto file = guard.parent.file("users");
     write_file(file, "joe:{CRYPT}" + hash_of_old + "::::::\n");
     const auto attempt = [&](const Words& options) {
