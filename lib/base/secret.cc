@@ -79,5 +79,5 @@ void wipe(std::span<char> bytes) { ::explicit_bzero(bytes.data(), bytes.size());
 // This replaces libstdc++'s handler, which would write the text of an exception to descriptor 2 and
 // would add much code to a static program.
 namespace __gnu_cxx {
-void __verbose_terminate_handler() { std::abort(); }
+void __verbose_terminate_handler() { std::abort(); } // NOLINT(bugprone-reserved-identifier)
 } // namespace __gnu_cxx

@@ -61,7 +61,11 @@ public:
 
     std::string path(const std::string& name) const { return directory_.file(name); }
 
-    Outcome check() const { return run({.argv = {directory_.file(script_)}}); }
+    Outcome check(const std::vector<std::string>& words = {}) const {
+        Program program{.argv = {directory_.file(script_)}, .directory = directory_.path()};
+        program.argv.insert(program.argv.end(), words.begin(), words.end());
+        return run(program);
+    }
 
 private:
     TemporaryDirectory directory_;
@@ -134,6 +138,34 @@ TEST_CASE("check-includes: a tree it does not understand fails") {
     const Tree tree{"check-includes"};
     fs::remove(tree.path("lib/base/meson.build"));
     CHECK(tree.check().status == 1);
+}
+
+TEST_CASE("check-tidy: a source that breaks a rule fails, a test's source does not count") {
+    const Tree tree{"check-tidy"};
+    tree.put(".clang-tidy", read_file(beside_tests("../.clang-tidy")));
+    const auto source = [&](const std::string& name, const std::string& text) {
+        tree.put(name,
+                 "struct Base { virtual ~Base() = default; virtual int get() { return 1; } };\n" +
+                     text);
+    };
+    tree.put("build/compile_commands.json", R"([{ "directory": ")" + tree.path("build") +
+                                                R"(", "command": "c++ -c ../lib/a.cc",
+    "file": "../lib/a.cc",
+    "output": "a.o" },
+  { "directory": ")" + tree.path("build") + R"(", "command": "c++ -c ../tests/b.cc",
+    "file": "../tests/b.cc",
+    "output": "b.o" }]
+)");
+    const std::string bad = "struct Derived : Base { virtual int get() { return 2; } };\n";
+    source("tests/b.cc", bad);
+    source("lib/a.cc", "struct Derived : Base { int get() override { return 2; } };\n");
+    const auto good = tree.check({"build"});
+    if (missing(good.status != 77, "clang-tidy 14")) return;
+    CHECK(good.status == 0);
+    source("lib/a.cc", bad);
+    const auto found = tree.check({"build"});
+    CHECK(found.status != 0);
+    CHECK(found.out.find("[modernize-use-override") != std::string::npos);
 }
 
 TEST_CASE("check-man: a page that warns fails") {
