@@ -142,6 +142,21 @@ def run(argv, **more):
     return Running(argv, **more).wait(limit)
 
 
+def living(pids, limit=5.0):
+    """Those of the processes that are not over within so many seconds: on a busy machine a killed
+    process takes a while to end."""
+    def lives(pid):
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+        except OSError:
+            return False
+
+    end = time.monotonic() + limit
+    while (left := [pid for pid in pids if lives(pid)]) and time.monotonic() < end:
+        time.sleep(0.05)
+    return left
+
+
 def become(uid):
     if uid != ROOT:
         os.setgroups([])
