@@ -1,10 +1,12 @@
 #include "process/path_walk.hh"
 
 #include "base/file_mode.hh"
+#include "process/user_mount.hh"
 
 #include <algorithm>
 #include <climits>
 #include <fcntl.h>
+#include <optional>
 #include <unistd.h>
 
 namespace poppass {
@@ -79,7 +81,7 @@ public:
         auto start = absolute(asked_);
         if (!start) return start.error();
         rest_ = std::move(*start);
-        if (auto done = enter(open_root(), "/"); !done) return done.error();
+        if (auto done = enter_root(); !done) return done.error();
         while (walked_.name.empty())
             if (auto done = step(); !done) return done.error();
         if (walked_.missing) walked_.status = last_directory(walked_).status;
@@ -116,6 +118,14 @@ private:
             return system_trouble("find", here);
         if (exists && S_ISLNK(status.st_mode)) return follow({here, status}, name, is_last);
         if (!is_last) return no_directory;
+        if (exists && status.st_dev != *device_) {
+            const Fd file{retried([&] {
+                return ::openat(walked_.directory.get(), name.c_str(),
+                                path_only | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+            })};
+            if (!file) return system_trouble("find", here);
+            if (auto good = judge_mount(file.get(), status.st_dev, here); !good) return good;
+        }
         walked_.path = here;
         walked_.name = name;
         walked_.missing = !exists;
@@ -123,10 +133,19 @@ private:
         return {};
     }
 
+    // Whoever mounted the root can do anything in any case.
+    Result<void> enter_root() {
+        device_.reset();
+        return enter(open_root(), "/");
+    }
+
     Result<void> enter(Fd directory, const std::string& here) {
         struct stat status {};
         if (!directory || retried([&] { return ::fstat(directory.get(), &status); }) != 0)
             return system_trouble("enter", here);
+        if (device_ && status.st_dev != *device_)
+            if (auto good = judge_mount(directory.get(), status.st_dev, here); !good) return good;
+        device_ = status.st_dev;
         walked_.way.push_back({here, status});
         walked_.directory = std::move(directory);
         place_ = here;
@@ -147,7 +166,7 @@ private:
         walked_.way.push_back(std::move(link));
         last_is_target_ = last_is_target_ || is_last;
         rest_.insert(0, target, static_cast<std::size_t>(size));
-        return target[0] == '/' ? enter(open_root(), "/") : Result<void>{};
+        return target[0] == '/' ? enter_root() : Result<void>{};
     }
 
     std::string asked_;
@@ -155,6 +174,7 @@ private:
     std::string place_; // the path of walked_.directory
     int links_ = 0;
     bool last_is_target_ = false; // of a symbolic link
+    std::optional<dev_t> device_; // of walked_.directory
     WalkedPath walked_{};
 };
 

@@ -24,8 +24,9 @@ struct WalkedPath {
     std::vector<Component> way; // also what symbolic links lead through
 };
 
-// Walks from the root, or for a relative path from the working directory, to the file, and judges
-// nothing. A symbolic link to nothing is an error, and no missing file.
+// Walks from the root, or for a relative path from the working directory, to the file. It judges no
+// owners; but what a user's file system shows is no owner: judge_mount says what it demands. A
+// symbolic link to nothing is an error, and no missing file.
 Result<WalkedPath> follow_path(const std::string& path);
 
 // An error if somebody other than root and `owner` could put another file in the place of `file`

@@ -190,7 +190,7 @@ private:
 
     void check_program(std::string_view chain, const std::string& path) {
         const auto walked = follow_path(path);
-        if (!walked) return report_.fail(path, walked.error().message() + not_found);
+        if (!walked) return report_.fail(path, walked.error().message());
         if (const auto danger = find_danger(*walked); !danger.empty())
             return report_.fail(path, danger);
         warn_of_staff(walked->way);
