@@ -26,23 +26,54 @@ struct stat status_of(int fd) {
     return status;
 }
 
+// The directory, and the one that it is in.
+struct Place {
+    std::string path;
+    Fd parent;
+    std::string name;
+    Fd directory; // none where it is missing
+};
+
+// Errors say what to do.
+Result<Place> find_place(const std::string& path) {
+    auto walked = follow_path(path.substr(0, path.find_last_not_of('/') + 1));
+    if (!walked && walked.error().system_error == ENOENT)
+        return trouble(walked.error().message() + ": make the directory that it is in");
+    if (!walked) return walked.error();
+    for (const Component& component : walked->way)
+        if (auto good = judge_on_way(component, walked->path, ::geteuid()); !good)
+            return good.error();
+    Place place{walked->path, std::move(walked->directory), std::move(walked->name), {}};
+    if (walked->missing) return place;
+    place.directory.reset(retried([&] {
+        return ::openat(place.parent.get(), place.name.c_str(),
+                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    }));
+    if (!place.directory && errno == ENOTDIR)
+        return trouble(place.path + " is no directory: name another one with -d");
+    if (!place.directory) return system_trouble("open the directory", place.path);
+    const auto status = status_of(place.directory.get());
+    const std::string us = std::to_string(::geteuid());
+    if (status.st_uid != ::geteuid())
+        return trouble(place.path + " belongs to uid " + std::to_string(status.st_uid) +
+                       ", and not to uid " + us + ": chown " + us +
+                       ", or name another one with -d");
+    if (others_write(status)) return trouble(place.path + " can be written by others: chmod go-w");
+    return place;
+}
+
 Result<Fd> open_directory(const std::string& path) {
-    const auto open_it = [&] {
-        return retried(
-            [&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); });
-    };
-    Fd fd{open_it()};
-    if (!fd && errno == ENOENT) {
+    auto place = find_place(path);
+    if (!place) return place.error();
+    if (!place->directory) {
         // Another process may have made it first.
-        if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-            return system_trouble("make the directory", path);
-        fd.reset(open_it());
+        if (::mkdirat(place->parent.get(), place->name.c_str(), 0700) != 0 && errno != EEXIST)
+            return system_trouble("make the directory", place->path);
+        place = find_place(path);
+        if (!place) return place.error();
     }
-    if (!fd) return system_trouble("open the directory", path);
-    const auto status = status_of(fd.get());
-    if (status.st_uid != ::geteuid() || others_write(status))
-        return trouble("the directory " + path + " must be our own, and no others' to write");
-    return fd;
+    if (!place->directory) return trouble(place->path + " is removed all the time");
+    return std::move(place->directory);
 }
 
 // Whether only we can read and write the file, and it has no other name.
@@ -125,29 +156,15 @@ Result<ThrottleState> ThrottleState::open(const std::string& directory) {
 }
 
 void look_over_state(const std::string& directory, Report& report) {
-    struct stat status {};
-    const bool exists = ::lstat(directory.c_str(), &status) == 0;
-    if (exists && !S_ISDIR(status.st_mode))
-        return report.fail(directory, "is no directory, and no symbolic link counts: name another "
-                                      "one with -d");
-    const auto walked = follow_path(directory.substr(0, directory.find_last_not_of('/') + 1));
-    if (!walked)
-        return report.fail(directory, "cannot be made: " + walked.error().message() +
-                                          ": make the directory that it is in");
-    for (const Component& component : walked->way)
-        if (auto good = judge_on_way(component, walked->path, ::geteuid()); !good)
-            return report.fail(directory, good.error().message());
-    if (!exists) return report.ok(directory, "the first attempt makes it");
-    const std::string us = std::to_string(::geteuid());
-    if (status.st_uid != ::geteuid())
-        return report.fail(directory, "belongs to uid " + std::to_string(status.st_uid) +
-                                          ", and not to uid " + us + " of this check: chown " + us);
-    if (others_write(status)) return report.fail(directory, "can be written by others: chmod go-w");
+    const auto place = find_place(directory);
+    if (!place) return report.fail(directory, place.error().message());
+    if (!place->directory) return report.ok(directory, "the first attempt makes it");
     const std::string path = directory + "/" + file_name;
     constexpr const char* anew = ", so the next attempt makes it anew, without its counts: "
                                  "remove it";
     const Fd fd{retried([&] {
-        return ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        return ::openat(place->directory.get(), file_name,
+                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     })};
     if (!fd && errno == ENOENT)
         report.ok(directory, "has no counts yet");

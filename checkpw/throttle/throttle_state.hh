@@ -22,8 +22,9 @@ struct ThrottleFile {
 class ThrottleState {
 public:
     // Makes the directory (0700) and the file (0600) if they are missing. The directory must belong
-    // to us, and nobody else may write to it. A file that is not ours or not complete is made anew:
-    // empty, and with a new key. A lock that cannot be had within a second is an error with EAGAIN.
+    // to us, and nobody else may write to it, or put another one in its place. A file that is not
+    // ours or not complete is made anew: empty, and with a new key. A lock that cannot be had
+    // within a second is an error with EAGAIN.
     static Result<ThrottleState> open(const std::string& directory);
 
     Throttle throttle(ThrottleLimits limits) { return {file_->table, key(), limits}; }

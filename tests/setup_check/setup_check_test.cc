@@ -269,29 +269,31 @@ TEST_CASE("errors end with status 2 and name the place") {
              "no such option: --min-uids"},
             {"a guard's directory that others can write",
              [](Setup& s) { ::chmod(guard_of(s).c_str(), 0770); },
-             "guard: can be written by others: chmod go-w\n"},
+             "guard can be written by others: chmod go-w\n"},
             {"a guard's directory of another account",
              [](Setup& s) { REQUIRE(::chown(guard_of(s).c_str(), 64001, 0) == 0); },
-             "guard: belongs to uid 64001, and not to uid 0 of this check: chown 0\n"},
+             "guard belongs to uid 64001, and not to uid 0: chown 0, or name another one with "
+             "-d\n"},
             {"a guard's directory that is none",
              [](Setup& s) {
                  std::filesystem::remove_all(guard_of(s));
                  write_file(s.directory.file("guard"), "");
              },
-             "guard: is no directory, and no symbolic link counts: name another one with -d\n"},
-            {"a guard's directory behind a symbolic link",
+             "guard is no directory: name another one with -d\n"},
+            {"a guard's directory behind another account's symbolic link",
              [](Setup& s) {
                  std::filesystem::rename(guard_of(s), s.directory.file("there"));
-                 REQUIRE(::symlink(s.directory.file("there").c_str(),
-                                   s.directory.file("guard").c_str()) == 0);
+                 const auto link = s.directory.file("guard");
+                 REQUIRE(::symlink(s.directory.file("there").c_str(), link.c_str()) == 0);
+                 REQUIRE(::lchown(link.c_str(), 64001, 64002) == 0);
              },
-             "guard: is no directory"},
+             "/there: chown -h root "},
             {"a guard's directory that cannot be made",
              [](Setup& s) {
                  s.check.insert(s.check.begin(), {guard_link(), "-d", "/no/such"});
              },
-             "/no/such: cannot be made: find /no: No such file or directory: make the directory "
-             "that it is in\n"},
+             "/no/such: find /no: No such file or directory: make the directory that it is "
+             "in\n"},
             {"no HOST",
              [](Setup& s) {
                  s.host.clear();

@@ -246,18 +246,38 @@ TEST_CASE("a directory that others can write is trouble") {
     for (const mode_t mode : {0770u, 0702u, 01777u}) {
         CAPTURE(mode);
         ::chmod(place.directory.c_str(), mode);
-        check_refused(place.directory, "no others' to write");
+        check_refused(place.directory, place.directory + " can be written by others: chmod go-w");
     }
     ::chmod(place.directory.c_str(), 0755);
     CHECK(remembers(place.directory));
-    const auto link = place.parent.file("link");
-    REQUIRE(::symlink(place.directory.c_str(), link.c_str()) == 0);
-    check_refused(link, "open the directory " + link);
-    check_refused(place.parent.file("no/such"), "make the directory");
-    check_refused(place.file, "open the directory");
+    CHECK(remembers(place.directory + "//"));
+    check_refused(place.parent.file("no/such"), "make the directory that it is in");
+    check_refused(place.file, "is no directory: name another one with -d");
     if (missing(::geteuid() == 0, "root")) return;
     REQUIRE(::chown(place.directory.c_str(), 12345, 12345) == 0);
-    check_refused(place.directory, "must be our own");
+    check_refused(place.directory, place.directory + " belongs to uid 12345, and not to uid 0: ");
+}
+
+TEST_CASE("a directory that others could exchange is trouble") {
+    const Place place;
+    fail_once(place.directory);
+    const auto link = place.parent.file("link");
+    REQUIRE(::symlink(place.directory.c_str(), link.c_str()) == 0);
+    CHECK(remembers(link));
+    for (const auto& [mode, who] : {std::pair{0770u, "its group"}, std::pair{0707u, "everybody"}}) {
+        CAPTURE(mode);
+        ::chmod(place.parent.path().c_str(), mode);
+        for (const auto& path : {place.directory, link, place.parent.file("new")})
+            check_refused(path, place.parent.path() + " can be written by " + who);
+        CHECK(::access(place.parent.file("new").c_str(), F_OK) != 0);
+    }
+    ::chmod(place.parent.path().c_str(), 0700);
+    CHECK(remembers(link));
+    if (missing(::geteuid() == 0, "root")) return;
+    REQUIRE(::lchown(link.c_str(), 12345, 12345) == 0);
+    check_refused(link, link + " belongs to uid 12345, who could put another file");
+    REQUIRE(::chown(place.parent.path().c_str(), 12345, 12345) == 0);
+    check_refused(place.directory, place.parent.path() + " belongs to uid 12345, who could");
 }
 
 TEST_CASE("a lock that is held for too long is trouble") {
