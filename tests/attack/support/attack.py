@@ -1,4 +1,4 @@
-"""What the attacks share. An attack runs in a scene that only it sees: tests/attack/run makes it."""
+"""What the attacks share. An attack runs in a scene that no other process sees. tests/attack/run makes it."""
 import contextlib
 import fcntl
 import os
@@ -36,7 +36,8 @@ sys.excepthook = _broken
 
 
 def works(condition, what):
-    """The attack says nothing if what it attacks does not work at all: then it is broken."""
+    """Ends the attack as broken if the condition is false. An attack on something that does not work
+    proves nothing."""
     if not condition:
         raise AssertionError(f"does not work: {what}")
 
@@ -52,7 +53,7 @@ def need(program):
 
 
 def finish(got):
-    """The end of each attack; `got` lists what it got and should not have."""
+    """Ends the attack. `got` lists what it got and must not get."""
     print("GOT: " + "; ".join(dict.fromkeys(map(str, got))) if got else "nothing", flush=True)
     os._exit(10 if got else 0)
 
@@ -60,8 +61,9 @@ def finish(got):
 # Programs ------------------------------------------------------------------------------------------
 
 class Running:
-    """A program. `record` is what it reads on descriptor 3; `fds` says which descriptors of ours it
-    gets by which number; without one, 0 is /dev/null, and 1 and 2 are files that we read."""
+    """A program. `record` is what it reads on descriptor 3. `fds` has, for each descriptor number of the
+    program, the descriptor of ours that it gets. By default 0 is /dev/null, and 1 and 2 are files that
+    we read."""
 
     def __init__(self, argv, record=None, fds=None, env=None, user=ROOT, closed=(), cwd=None, before=None):
         self.argv = [str(word) for word in argv]
@@ -185,8 +187,8 @@ def as_user(uid, deed):
 
 @contextlib.contextmanager
 def meanwhile(uid, deed):
-    """That user does so again and again, while we go on. Yields a function that returns all that the
-    deeds returned until now, as one set of texts."""
+    """Runs the function as that user again and again, while the caller goes on. Yields a function that
+    returns all texts that the runs returned until now, as a set."""
     log = os.memfd_create("deeds")
     pid = os.fork()
     if pid == 0:
@@ -265,7 +267,7 @@ NEXT_LINK = HELPERS / "next-link"
 # Sessions ------------------------------------------------------------------------------------------
 
 class Session(Running):
-    """poppass at one end of a socket pair, and we at the other."""
+    """poppass has one end of a socket pair, and we have the other."""
 
     def __init__(self, check, change=(FALSE,), env=None, program=BIN / "poppass", **more):
         self.client, theirs = socket.socketpair()
@@ -280,7 +282,7 @@ class Session(Running):
         self.greeting = self.reply()
 
     def send(self, data):
-        """False if it takes no more."""
+        """Returns False if poppass reads no more."""
         try:
             self.client.sendall(_bytes(data))
         except OSError:
@@ -288,11 +290,11 @@ class Session(Running):
         return True
 
     def reply(self):
-        """The next line, without its end; empty at the end of file."""
+        """Returns the next line without its line end, or an empty text at the end of file."""
         while b"\n" not in self._rest:
             try:
                 block = self.client.recv(65536)
-            except ConnectionResetError:  # it ended before it read all; what it wrote comes after this
+            except ConnectionResetError:  # poppass ended before it read all; its output comes after this
                 block = self.client.recv(65536)
             if not block:
                 line, self._rest = self._rest, b""

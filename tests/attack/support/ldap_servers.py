@@ -1,4 +1,4 @@
-"""A directory for the attacks: slapd with our entries, and a server that says what an attack wants."""
+"""Directory servers for the attacks: slapd with our entries, and a server whose answers an attack chooses."""
 from attack import *
 
 SUFFIX, PEOPLE = "dc=example,dc=org", "ou=people,dc=example,dc=org"
@@ -65,8 +65,8 @@ REFERRAL = 0xa3
 
 
 class FakeServer:
-    """Answers each request by answer(number, operation tag), which returns bytes, or pieces of them
-    that are sent with a pause between; None: the end. `heard` is all that it got."""
+    """Answers each request with what answer(number, operation tag) returns: bytes, or a list of pieces,
+    after each of which it pauses. None closes the connection. `heard` has all bytes that it got."""
 
     def __init__(self, answer, port=3890, address="127.0.0.1", pause=0.0):
         need_link("checkpw-ldap")

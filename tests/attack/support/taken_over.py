@@ -1,4 +1,4 @@
-"""The network side in an attacker's hands: it sends the monitor what we like."""
+"""A network side that was taken over: it sends the monitor the messages that an attack chooses."""
 from attack import *
 
 GOOD, BAD = ("joe", "old"), ("joe", "guess")
@@ -30,7 +30,8 @@ class TakenOver(Session):
         self.send(f"send {message.hex()}\n")
 
     def ask_all(self, messages):
-        """Sends each, waits for its answer, and ends. A request that it must not make ends it, too."""
+        """Sends each message, waits for its answer, and ends. The session also ends if a message is a
+        violation."""
         for message in messages:
             self.tell(message)
             if message != FORGET:
