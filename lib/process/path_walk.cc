@@ -21,6 +21,10 @@ constexpr int path_only = O_RDONLY;
 
 constexpr int most_links = 40;
 
+// Every directory on the way is kept with its path, so the links of the file's owner must not lead
+// through any number of them.
+constexpr std::size_t longest_way = 4096;
+
 // In a user namespace, owners that have no uid there are all shown as this one.
 constexpr uid_t overflow_uid = 65534;
 
@@ -140,6 +144,8 @@ private:
     }
 
     Result<void> enter(Fd directory, const std::string& here) {
+        if (here.size() >= PATH_MAX || walked_.way.size() >= longest_way)
+            return Error{ExitStatus::temporary, "find " + asked_, ENAMETOOLONG};
         struct stat status {};
         if (!directory || retried([&] { return ::fstat(directory.get(), &status); }) != 0)
             return system_trouble("enter", here);
