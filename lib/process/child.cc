@@ -24,6 +24,7 @@ struct Pipes {
     Pipe record; // has no descriptors where the child gets no record; so have the others
     Pipe output;
     Pipe errors;
+    Pipe failure; // takes the errno value of a forked child that could not become the program
 };
 
 // Makes a pipe that the child writes to, where there is a sink.
@@ -51,6 +52,11 @@ Result<Pipes> make_pipes(const Child& child) {
     }
     if (auto done = make_output(child.output, pipes.output); !done) return done.error();
     if (auto done = make_output(child.errors, pipes.errors); !done) return done.error();
+    if (child.identity) {
+        auto failure = make_pipe();
+        if (!failure) return failure.error();
+        pipes.failure = std::move(*failure);
+    }
     return pipes;
 }
 
@@ -62,8 +68,8 @@ bool put_on(const Fd& fd, int number) {
     return ::dup2(fd.get(), number) == number;
 }
 
-// What the child does until it is another program; it shares our memory. Returns only on failure,
-// with the errno value that says why.
+// What the child does until it is another program; after vfork it shares our memory. Returns only
+// on failure, with the errno value that says why.
 int execute(const Child& child, const Pipes& pipes, pid_t parent) {
     ::setpgid(0, 0);
     if (!put_on(pipes.output.write_end, 1)) return errno;
@@ -92,15 +98,31 @@ int execute(const Child& child, const Pipes& pipes, pid_t parent) {
 
 // vfork costs a fraction of fork, and because it shares memory, the child can leave its errno here.
 // This is a function of its own so that the child does not share its caller's local variables.
-[[gnu::noinline]] pid_t start(const Child& child, const Pipes& pipes, int& error) {
+[[gnu::noinline]] pid_t start_sharing(const Child& child, const Pipes& pipes, pid_t parent,
+                                      int& error) {
     volatile int failure = 0;
-    const pid_t parent = ::getpid();
     const pid_t pid = ::vfork();
     if (pid == 0) {
         failure = execute(child, pipes, parent);
         ::_exit(111);
     }
     error = pid < 0 ? errno : failure;
+    return pid;
+}
+
+// A process that becomes another user's can be stopped by that user, and after vfork we would wait
+// for it.
+pid_t start(const Child& child, const Pipes& pipes, int& error) {
+    const pid_t parent = ::getpid();
+    if (!child.identity) return start_sharing(child, pipes, parent, error);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        const int failure = execute(child, pipes, parent);
+        [[maybe_unused]] const auto written =
+            ::write(pipes.failure.write_end.get(), &failure, sizeof failure);
+        ::_exit(111);
+    }
+    error = pid < 0 ? errno : 0;
     return pid;
 }
 
@@ -149,6 +171,7 @@ ChildEnd run_child(const Child& child) {
     pipes->record.read_end.reset();
     pipes->output.write_end.reset();
     pipes->errors.write_end.reset();
+    pipes->failure.write_end.reset();
 
     sigset_t waiting;
     ::sigprocmask(SIG_BLOCK, nullptr, &waiting);
@@ -179,6 +202,9 @@ ChildEnd run_child(const Child& child) {
     drain(pipes->output.read_end, child.output, 16);
     drain(pipes->errors.read_end, child.errors, 16);
 
+    if (child.identity &&
+        ::read(pipes->failure.read_end.get(), &error, sizeof error) != sizeof error)
+        error = 0;
     if (error != 0) return {ChildEnd::How::not_started, error, 0};
     if (overtime || !reaped) return {ChildEnd::How::overtime, 0, pid};
     if (WIFEXITED(status)) return {ChildEnd::How::exited, WEXITSTATUS(status), pid};

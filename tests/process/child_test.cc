@@ -12,8 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <climits>
 #include <csignal>
+#include <thread>
 
 using namespace poppass;
 using namespace poppass::test;
@@ -364,6 +366,38 @@ TEST_CASE("a program that cannot be started says why, and no part of it ran") {
         CHECK(ran.end.value == error);
         CHECK(ran.end.pid == 0);
         CHECK(ran.out == "");
+    }
+}
+
+TEST_CASE("as another user it holds nobody up, even if that user stops it before it is a program") {
+    if (missing(::geteuid() == 0, "root")) return;
+    // A large environment takes the kernel a while to copy.
+    std::string variable = "X=" + std::string(100'000, 'x');
+    std::vector<char*> environment(15, variable.data());
+    environment.push_back(nullptr);
+    for (int round = 0; round < 5; ++round) {
+        std::atomic<bool> over = false, held_up = false;
+        std::thread stopper{[&] {
+            const auto children = "/proc/self/task/" + std::to_string(::getpid()) + "/children";
+            std::string child;
+            while (!over && child.empty()) child = read_file(children);
+            if (child.empty()) return;
+            ::kill(std::stoi(child), SIGSTOP);
+            const auto late = Clock::now() + seconds{15};
+            while (!over && Clock::now() < late) std::this_thread::sleep_for(milliseconds{10});
+            held_up = !over;
+            if (held_up) ::kill(std::stoi(child), SIGKILL);
+        }};
+        const auto ran =
+            run_words({"/bin/sleep", "0"}, "record", seconds{1}, Errors::taken, [&](Child& child) {
+                child.identity = Identity{64'001, 64'002};
+                child.grace = short_grace;
+                child.environment = environment.data();
+            });
+        over = true;
+        stopper.join();
+        CHECK_FALSE(held_up);
+        CHECK((ran.end.how == How::overtime || ran.end.how == How::exited));
     }
 }
 
