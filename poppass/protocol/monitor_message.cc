@@ -12,11 +12,13 @@ constexpr char verdict_mark = 'v';
 constexpr char closing_mark = 'e';
 constexpr std::string_view nul{"\0", 1};
 
-// Takes a string and its NUL off the front. It must not be empty.
+// Takes a string and its NUL off the front. It must not be empty. Links may rely on it that no
+// client can send a line end.
 std::optional<std::string_view> take_string(std::string_view& bytes) {
     const std::size_t end = bytes.find('\0');
     if (end == bytes.npos || end == 0) return std::nullopt;
     const std::string_view string = bytes.substr(0, end);
+    if (string.find_first_of("\r\n") != string.npos) return std::nullopt;
     bytes.remove_prefix(end + 1);
     return string;
 }

@@ -11,7 +11,7 @@ namespace poppass::fuzz {
 namespace {
 
 bool is_sound(std::string_view string) {
-    return !string.empty() && string.find('\0') == string.npos;
+    return !string.empty() && string.find_first_of({"\0\r\n", 3}) == string.npos;
 }
 
 void check_request(std::string_view message) {
@@ -21,9 +21,10 @@ void check_request(std::string_view message) {
     must(make_request(again, *request) && again.view() == message,
          "a request that is understood is one that we would have made");
     if (const auto* const check = std::get_if<CheckRequest>(&*request))
-        must(is_sound(check->login) && is_sound(check->password), "check: no empty string, no NUL");
+        must(is_sound(check->login) && is_sound(check->password),
+             "check: no empty string, no NUL, no line end");
     if (const auto* const change = std::get_if<ChangeRequest>(&*request))
-        must(is_sound(change->new_password), "change: no empty string, no NUL");
+        must(is_sound(change->new_password), "change: no empty string, no NUL, no line end");
 }
 
 void check_answer(std::string_view message) {

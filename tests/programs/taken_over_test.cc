@@ -316,7 +316,8 @@ TEST_CASE("silence: the session ends when its time is up") {
 }
 
 TEST_CASE("a start that failed is believed only before anything else") {
-    const std::string failure = bytes("xforged\nevent=check result=accepted user=root \0");
+    const std::string failure = bytes("xforged\x0b"
+                                      "event=check result=accepted user=root \0");
     TakenOver late;
     late.send(send(good) + send(failure) + "hang\n");
     late.ends(violation);
@@ -327,13 +328,15 @@ TEST_CASE("a start that failed is believed only before anything else") {
     early.send(send(failure) + send(good) + send(change) + "hang\n");
     early.ends("not-started");
     CHECK(has(early.log(), "event=error result=not-started "));
-    CHECK(has(early.log(), "words=forged\\x0aevent\\x3dcheck\\x20result"));
+    CHECK(has(early.log(), "words=forged\\x0bevent\\x3dcheck\\x20result"));
     CHECK(early.checks().empty());
 }
 
 TEST_CASE("names cannot forge a line of the log") {
     TakenOver side;
-    side.send(send(check("joe\nevent=check result=accepted user=x ip=- pid=1 ms=1", "guess")) +
+    side.send(send(check("joe\x0b"
+                         "event=check result=accepted user=x ip=- pid=1 ms=1",
+                         "guess")) +
               "exit 1\n");
     side.ends("vanished");
     CHECK(count(side.log(), "\n") == 2);

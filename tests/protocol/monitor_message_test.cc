@@ -35,7 +35,7 @@ TEST_CASE("requests arrive as they were sent") {
         Request request;
         std::string seen;
     };
-    const std::string odd = " \x01\r\n\xff\x80 ";
+    const std::string odd = " \x01\t\xff\x80 ";
     const Case cases[] = {
         {CheckRequest{"joe", "secret"}, "check joe/secret"},
         {CheckRequest{"j", "s"}, "check j/s"},
@@ -101,11 +101,14 @@ TEST_CASE("malformed requests") {
         bytes("\0"),
         bytes("c\0"),
         bytes("c\0\0"),
-        bytes("cjoe\0\0"),     // an empty password
-        bytes("c\0secret\0"),  // an empty login
-        bytes("cjoe\0secret"), // no last NUL
-        bytes("cjoe\0a\0b\0"), // three strings
-        bytes("cjoe\0"),       // one
+        bytes("cjoe\0\0"),        // an empty password
+        bytes("c\0secret\0"),     // an empty login
+        bytes("cjoe\0secret"),    // no last NUL
+        bytes("cjoe\0a\0b\0"),    // three strings
+        bytes("cjoe\0"),          // one
+        bytes("cjoe\nroot\0a\0"), // line ends, which no client can send
+        bytes("cjoe\0a\r\0"),
+        bytes("nnew\nroot:evil\0"),
         bytes("n\0"),
         bytes("nnew"),
         bytes("na\0b\0"),
