@@ -17,6 +17,9 @@ namespace {
 
 using Attributes = std::map<std::string, std::string>;
 
+// An owner can give a file many megabytes of them, and all of them are held in memory.
+constexpr std::size_t most_bytes = std::size_t{1024} * 1024;
+
 // For both calls that read attributes: the first call asks for the size, the second for the bytes.
 template <class Call> Result<std::string> read_sized(Call call) {
     for (;;) {
@@ -38,12 +41,16 @@ Result<Attributes> read_attributes(int fd) {
         read_sized([&](char* into, std::size_t size) { return ::flistxattr(fd, into, size); });
     if (!names && names.error().system_error == ENOTSUP) return attributes;
     if (!names) return names.error();
+    std::size_t bytes = 0;
     for (std::size_t at = 0; at < names->size();) {
         const std::string name{names->c_str() + at};
         const auto value = read_sized([&](char* into, std::size_t size) {
             return ::fgetxattr(fd, name.c_str(), into, size);
         });
         if (!value) return value.error();
+        bytes += name.size() + value->size();
+        if (bytes > most_bytes)
+            return trouble("the file has more than a megabyte of extended attributes");
         attributes[name] = *value;
         at += name.size() + 1;
     }

@@ -701,6 +701,29 @@ TEST_CASE("a directory's default ACL gives the new file nothing") {
     CHECK((status_of(fresh).st_mode & 07777) == 0600);
 }
 
+TEST_CASE("the attributes of an owner who gave the file too many are not read into memory") {
+    const int status = in_child([] {
+        const Users users;
+        const std::string large(60'000, 'v');
+        if (!own_mounts() ||
+            ::mount("tmpfs", users.directory.path().c_str(), "tmpfs", 0, "mode=700") != 0)
+            return 77;
+        write_file(users.path, Users{}.content());
+        for (int i = 0; i < 20; ++i)
+            if (::setxattr(users.path.c_str(), ("user.n" + std::to_string(i)).c_str(), large.data(),
+                           large.size(), 0) != 0)
+                return 77;
+        const auto changed = users.write("joe", "joe:new:::::::");
+        const bool good =
+            !changed && users.content() == Users{}.content() &&
+            changed.error().message().find("more than a megabyte") != std::string::npos;
+        ::umount2(users.directory.path().c_str(), MNT_DETACH);
+        return good ? 0 : 1;
+    });
+    if (missing(status != 77, "a tmpfs with extended attributes")) return;
+    CHECK(status == 0);
+}
+
 TEST_CASE("owner, group and attributes that cannot be kept are an error, and nothing is changed") {
     if (missing(is_root(), "root")) return;
     const Users users;
