@@ -113,12 +113,16 @@ Exit show_status(const PwadminRequest& request, const CredentialFile& file,
         if (!entry) return fail(trouble("the line of " + user + " is malformed"));
         return write_out(status_line(*entry) + "\n");
     }
+    constexpr std::size_t enough = 65536;
     std::string lines;
-    Exit exit = Exit::success;
+    Exit exit = Exit::success, written = Exit::success;
     const auto read =
         file.each([&](std::size_t, std::string_view line, const std::optional<Entry>& entry) {
             if (entry) {
                 lines += status_line(*entry) + "\n";
+                if (lines.size() < enough) return;
+                if (written == Exit::success) written = write_out(lines);
+                lines.clear();
                 return;
             }
             const auto end = find_separator(line);
@@ -128,7 +132,7 @@ Exit show_status(const PwadminRequest& request, const CredentialFile& file,
                             : "the line of " + std::string{line.substr(0, end)} + " is malformed");
         });
     if (!read) return fail(read.error());
-    const Exit written = write_out(lines);
+    if (written == Exit::success) written = write_out(lines);
     return exit == Exit::success ? written : exit;
 }
 
