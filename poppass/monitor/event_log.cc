@@ -23,6 +23,9 @@ void send_to_syslog(std::string_view text) {
     address.sun_family = AF_UNIX;
     std::string_view{_PATH_LOG}.copy(address.sun_path, sizeof address.sun_path - 1);
     const Fd socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    // A daemon that reads nothing any more must not hold up every session.
+    const timeval patience{1, 0};
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     // Where this fails, there is nobody left to tell.
     (void)::sendto(socket.get(), message.data(), message.size(), MSG_NOSIGNAL,
                    reinterpret_cast<const sockaddr*>(&address), sizeof address);
