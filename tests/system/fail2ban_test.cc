@@ -74,6 +74,25 @@ TEST_CASE("refused checks are found, in every logger's form") {
                          multilog)) == "192.0.2.1\n");
 }
 
+TEST_CASE("refused checks are found in the logs that the service directories' loggers write") {
+    if (missing(have_fail2ban(), "fail2ban-regex (fail2ban)")) return;
+    for (const std::string system : {"daemontools", "runit", "s6"}) {
+        CAPTURE(system);
+        const auto script = read_file(beside_tests("../services/" + system + "/log/run"));
+        // The logger comes after the program that changes the account, and the account.
+        const auto logger = script.substr(script.rfind(" log ") + 5);
+        const auto name = logger.substr(0, logger.find(' '));
+        if (missing(have_program(name), name)) continue;
+        const TemporaryDirectory directory;
+        std::filesystem::create_directory(directory.file("main"));
+        const auto written = run({.argv = {"/bin/sh", "-c", "exec " + logger},
+                                  .input = log_of({"joe"}, "192.0.2.1"),
+                                  .directory = directory.path()});
+        CHECK_MESSAGE(written.status == 0, written.err);
+        CHECK(found(read_file(directory.file("main/current"))) == "192.0.2.1\n");
+    }
+}
+
 TEST_CASE("other log lines are not found") {
     if (missing(have_fail2ban(), "fail2ban-regex (fail2ban)")) return;
     std::string log;
