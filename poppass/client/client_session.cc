@@ -21,7 +21,9 @@ Meaning meaning_of(Asked asked, char hundreds, std::string_view text) {
     }
     // poppass has one code for every failure. These texts say that the password was not to blame.
     const bool trouble = asked == Asked::greeting || text.starts_with("Temporary failure") ||
-                         text.starts_with("Result unknown");
+                         text.starts_with("Result unknown") ||
+                         // It takes no more new passwords until the old one is checked again.
+                         (asked == Asked::newpass && text.starts_with("Expected: "));
     return trouble ? Meaning::trouble : Meaning::refused;
 }
 

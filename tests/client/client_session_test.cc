@@ -72,6 +72,8 @@ TEST_CASE("what answers mean") {
              Case{Asked::newpass, "450 later", Meaning::trouble, "later"},
              Case{Asked::newpass, "500 Result unknown: try the new password, then the old one.",
                   Meaning::trouble, "Result unknown: try the new password, then the old one."},
+             Case{Asked::newpass, "500 Expected: user NAME.", Meaning::trouble,
+                  "Expected: user NAME."},
              Case{Asked::newpass, "500 Temporary failure: disk full", Meaning::trouble,
                   "Temporary failure: disk full"},
              Case{Asked::newpass, "-1 x", Meaning::nonsense, "-1 x"},
