@@ -1,15 +1,23 @@
 #include "credentials/look_over.hh"
 
+#include "base/siphash.hh"
+#include "base/text.hh"
 #include "credentials/crypt_hash.hh"
 
-#include <functional>
 #include <map>
-#include <set>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <unordered_set>
 
 namespace poppass {
 
 namespace {
+
+// The owner of the file must not be able to fill the memory of root's process, or the screen.
+constexpr std::size_t most_numbers = 10;
+constexpr std::size_t most_faults = 20;
+constexpr std::size_t longest_scheme = 40;
+constexpr std::size_t most_compared = 200'000;
 
 // What a hash that is quickly guessed is called; empty for a good one.
 std::string_view weak_method(std::string_view hash) {
@@ -23,7 +31,7 @@ std::string_view weak_method(std::string_view hash) {
 // What is wrong with the password of an entry; empty: nothing, or it has none.
 std::string find_fault(const Entry& entry) {
     if (!is_crypt_scheme(entry.scheme)) {
-        std::string scheme{entry.scheme};
+        std::string scheme{cut_utf8(entry.scheme, longest_scheme)};
         for (char& c : scheme)
             if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
         return "of its passwords are of the scheme " + scheme +
@@ -42,9 +50,37 @@ std::string find_fault(const Entry& entry) {
            ", which is quickly guessed: let these users set a new password";
 }
 
-void add_number(std::string& list, std::size_t number) {
-    list += (list.empty() ? "" : ", ") + std::to_string(number);
-}
+class LineNumbers {
+public:
+    void add(std::size_t number) {
+        if (count_++ < most_numbers) text_ += (text_.empty() ? "" : ", ") + std::to_string(number);
+    }
+    bool empty() const { return count_ == 0; }
+    std::string text() const {
+        if (count_ <= most_numbers) return text_;
+        return text_ + " and " + std::to_string(count_ - most_numbers) + " more";
+    }
+
+private:
+    std::string text_;
+    std::size_t count_ = 0;
+};
+
+// Tells which names it has met before, among the first `most_compared` ones.
+class Names {
+public:
+    // If there is no randomness, the owner of the file can choose which names seem to be the same.
+    Names() { (void)!::getentropy(key_.data(), sizeof key_); }
+
+    bool is_new(std::string_view name) {
+        if (met_.size() == most_compared) return true;
+        return met_.insert(siphash(key_, name)).second;
+    }
+
+private:
+    SipKey key_{};
+    std::unordered_set<std::uint64_t> met_;
+};
 
 void look_at_modes(const std::string& path, Report& report) {
     struct stat status {};
@@ -72,26 +108,39 @@ void look_over_file(const CredentialFileOptions& where, Use use, Report& report)
     if (use == Use::change)
         if (const auto good = file->check_rights(); !good)
             report.fail(path, "no change can be made: " + good.error().message());
-    std::string broken, repeated;
-    std::map<std::string, int> faults;
-    std::set<std::string, std::less<>> users;
+    LineNumbers broken, repeated;
+    std::map<std::string, std::size_t> faults;
+    std::size_t users = 0, further_faults = 0;
+    Names names;
     const auto read =
         file->each([&](std::size_t number, std::string_view, const std::optional<Entry>& entry) {
-            if (!entry) return add_number(broken, number);
-            if (!users.emplace(entry->name).second) return add_number(repeated, number);
-            if (auto fault = find_fault(*entry); !fault.empty()) ++faults[std::move(fault)];
+            if (!entry) return broken.add(number);
+            if (!names.is_new(entry->name)) return repeated.add(number);
+            ++users;
+            auto fault = find_fault(*entry);
+            if (fault.empty()) return;
+            if (faults.size() < most_faults || faults.count(fault) > 0)
+                ++faults[std::move(fault)];
+            else
+                ++further_faults;
         });
     if (!read) return report.fail(path, read.error().message());
     if (!broken.empty())
-        report.warn(path, "has lines that are no entries and count for nobody: " + broken +
+        report.warn(path, "has lines that are no entries and count for nobody: " + broken.text() +
                               ": correct or remove them");
     if (!repeated.empty())
-        report.warn(path, "has further lines of a user, which count for nobody: " + repeated +
-                              ": remove them");
+        report.warn(path, "has further lines of a user, which count for nobody: " +
+                              repeated.text() + ": remove them");
+    if (users > most_compared)
+        report.warn(path, "has so many users that only the first " + std::to_string(most_compared) +
+                              " were looked at for further lines of a user");
     for (const auto& [fault, count] : faults)
         report.warn(path, std::to_string(count) + " " + fault);
-    report.ok(path, "has " + std::to_string(users.size()) +
-                        (users.size() == 1 ? " user" : " users") + " in the format " +
+    if (further_faults > 0)
+        report.warn(path, std::to_string(further_faults) +
+                              " of its passwords have further faults: correct those above first");
+    report.ok(path, "has " + std::to_string(users) + (users == 1 ? " user" : " users") +
+                        " in the format " +
                         (found->format == Format::shadow ? "shadow" : "passwd-file"));
 }
 

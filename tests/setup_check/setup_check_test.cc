@@ -407,6 +407,29 @@ TEST_CASE("warnings end with status 1") {
                                     "ann:$6$a$b:1::::::\n");
              },
              "users: has further lines of a user, which count for nobody: 3: remove them\n"},
+            {"many broken lines",
+             [](Setup& s) {
+                 std::string lines;
+                 for (int n = 0; n < 12; ++n) lines += "broken\n";
+                 write_file(s.file, lines);
+             },
+             "count for nobody: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more: correct or remove "
+             "them\n"},
+            {"many further lines of a user",
+             [](Setup& s) {
+                 std::string lines;
+                 for (int n = 0; n < 13; ++n) lines += "ann:*:1::::::\n";
+                 write_file(s.file, lines);
+             },
+             "count for nobody: 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more: remove them\n"},
+            {"schemes without end",
+             [](Setup& s) {
+                 std::string lines;
+                 for (char c = 'a'; c <= 'z'; ++c)
+                     lines += std::string{c} + ":{" + c + std::string(50, 'X') + "}x\n";
+                 write_file(s.file, lines + "other:{TXX}x\nlast:{TXX}x\n");
+             },
+             " 8 of its passwords have further faults: correct those above first\n"},
             {"a user with two lines is one user",
              [](Setup& s) { write_file(s.file, "ann:$6$a$b:1::::::\nann:$6$a$b:1::::::\n"); },
              "users: has 1 user in the format shadow\n"},
