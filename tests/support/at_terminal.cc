@@ -41,8 +41,9 @@ AtTerminal::AtTerminal(const std::function<int()>& deed) {
     pid_ = ::forkpty(&master, nullptr, nullptr, nullptr);
     if (pid_ < 0) throw std::runtime_error{"no terminal"};
     if (pid_ == 0) {
-        // Shells start background programs with two of them ignored.
-        for (const int number : {SIGPIPE, SIGINT, SIGQUIT}) ::signal(number, SIG_DFL);
+        // Shells start background programs with two of them ignored, nohup with SIGHUP ignored.
+        for (const int number : {SIGPIPE, SIGINT, SIGQUIT, SIGTERM, SIGHUP})
+            ::signal(number, SIG_DFL);
         ::_exit(deed());
     }
     master_.reset(master);
