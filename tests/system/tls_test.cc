@@ -163,7 +163,7 @@ TEST_CASE("clients that hang up get no more guesses than the limit allows") {
         const auto ended = run({.argv = {"/bin/sh", "-c",
                                          "for i in $(seq " + std::to_string(clients) +
                                              "); do printf 'user joe\\r\\npass bad\\r\\n' | socat "
-                                             "-t0.1 - OPENSSL:127.0.0.1:" +
+                                             "-t1 - OPENSSL:127.0.0.1:" +
                                              port + ",verify=0 >/dev/null 2>&1 & done; wait"},
                                 .timeout = milliseconds{60'000}});
         CHECK(ended.status == 0);
