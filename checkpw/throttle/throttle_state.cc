@@ -1,7 +1,6 @@
 #include "throttle/throttle_state.hh"
 
 #include "base/file_lock.hh"
-#include "base/file_mode.hh"
 #include "process/path_walk.hh"
 
 #include <cstddef>
@@ -26,39 +25,13 @@ struct stat status_of(int fd) {
     return status;
 }
 
-// The directory, and the one that it is in.
-struct Place {
-    std::string path;
-    Fd parent;
-    std::string name;
-    Fd directory; // none where it is missing
-};
-
-// Errors say what to do.
-Result<Place> find_place(const std::string& path) {
-    auto walked = follow_path(path.substr(0, path.find_last_not_of('/') + 1));
-    if (!walked && walked.error().system_error == ENOENT)
-        return trouble(walked.error().message() + ": make the directory that it is in");
-    if (!walked) return walked.error();
-    for (const Component& component : walked->way)
-        if (auto good = judge_on_way(component, walked->path, ::geteuid()); !good)
-            return good.error();
-    Place place{walked->path, std::move(walked->directory), std::move(walked->name), {}};
-    if (walked->missing) return place;
-    place.directory.reset(retried([&] {
-        return ::openat(place.parent.get(), place.name.c_str(),
-                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    }));
-    if (!place.directory && errno == ENOTDIR)
-        return trouble(place.path + " is no directory: name another one with -d");
-    if (!place.directory) return system_trouble("open the directory", place.path);
-    const auto status = status_of(place.directory.get());
+// Root's directory is no place for the counts of another account, who could not write there.
+Result<SafeDirectory> find_place(const std::string& path) {
+    auto place = find_safe_directory(path);
     const std::string us = std::to_string(::geteuid());
-    if (status.st_uid != ::geteuid())
-        return trouble(place.path + " belongs to uid " + std::to_string(status.st_uid) +
-                       ", and not to uid " + us + ": chown " + us +
-                       ", or name another one with -d");
-    if (others_write(status)) return trouble(place.path + " can be written by others: chmod go-w");
+    if (place && place->directory && place->status.st_uid != ::geteuid())
+        return trouble(place->path + " belongs to root, and not to uid " + us + ": chown " + us +
+                       ", or name another one");
     return place;
 }
 

@@ -206,6 +206,37 @@ Result<WalkedPath> walk_path(const std::string& path) {
     return walked;
 }
 
+Result<SafeDirectory> find_safe_directory(const std::string& path) {
+    const std::size_t size = path.find_last_not_of('/') + 1;
+    SafeDirectory found{"/", {}, "", open_root(), {}};
+    if (size > 0 || path.empty()) {
+        auto walked = follow_path(path.substr(0, size));
+        if (!walked && walked.error().system_error == ENOENT)
+            return trouble(walked.error().message() + ": make the directory that it is in");
+        if (!walked) return walked.error();
+        for (const Component& component : walked->way)
+            if (auto good = judge_on_way(component, walked->path, ::geteuid()); !good)
+                return good.error();
+        found = {walked->path, std::move(walked->directory), std::move(walked->name), {}, {}};
+        if (walked->missing) return found;
+        found.directory.reset(retried([&] {
+            return ::openat(found.parent.get(), found.name.c_str(),
+                            path_only | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        }));
+    }
+    if (!found.directory && errno == ENOTDIR)
+        return trouble(found.path + " is no directory: name another one");
+    struct stat& status = found.status;
+    if (!found.directory || retried([&] { return ::fstat(found.directory.get(), &status); }) != 0)
+        return system_trouble("open the directory", found.path);
+    const std::string us = std::to_string(::geteuid());
+    if (status.st_uid != 0 && status.st_uid != ::geteuid())
+        return trouble(found.path + " belongs to uid " + std::to_string(status.st_uid) +
+                       ", and not to uid " + us + ": chown " + us + ", or name another one");
+    if (others_write(status)) return trouble(found.path + " can be written by others: chmod go-w");
+    return found;
+}
+
 Result<void> judge_directory_of(const std::string& file, uid_t owner,
                                 const struct stat& directory) {
     return judge({parent_of(file), directory}, file, owner, true);

@@ -38,6 +38,18 @@ Result<void> judge_on_way(const Component& component, const std::string& file, u
 // last directory as judge_directory_of does. A missing file belongs to the owner of its directory.
 Result<WalkedPath> walk_path(const std::string& path);
 
+// A directory that nobody but root and the account of this process can exchange or write.
+struct SafeDirectory {
+    std::string path;   // without symbolic links
+    Fd parent;          // that it is in; none of the root
+    std::string name;   // in there
+    Fd directory;       // opened for its path alone; none if it is missing
+    struct stat status; // of it
+};
+
+// Walks to it. An error says what to do.
+Result<SafeDirectory> find_safe_directory(const std::string& path);
+
 // An error unless the directory, which `file` is in, belongs to root or to the file's owner, and
 // nobody else can write it.
 Result<void> judge_directory_of(const std::string& file, uid_t owner, const struct stat& directory);

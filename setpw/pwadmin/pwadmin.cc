@@ -8,6 +8,7 @@
 #include "credentials/change_policy.hh"
 #include "credentials/new_hash.hh"
 #include "link/record.hh"
+#include "process/path_walk.hh"
 #include "pwadmin/new_password.hh"
 #include "pwadmin/pwadmin_request.hh"
 
@@ -76,7 +77,11 @@ bool has_rights_of_file() {
 
 Result<void> enter_root(const std::string& root) {
     if (!root.starts_with('/')) return misuse("-R must be an absolute path");
-    if (::chdir(root.c_str()) != 0 || ::chroot(".") != 0) return system_trouble("enter", root);
+    const auto place = find_safe_directory(root);
+    if (!place) return place.error();
+    if (!place->directory) errno = ENOENT;
+    if (!place->directory || ::fchdir(place->directory.get()) != 0 || ::chroot(".") != 0)
+        return system_trouble("enter", root);
     return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <ctime>
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace poppass;
@@ -394,4 +395,34 @@ TEST_CASE("-R: another root, before anything is read") {
         CHECK(outcome.status == 3);
         CHECK(outcome.err.starts_with("pwadmin: "));
     }
+}
+
+TEST_CASE("-R: nobody else can put another directory in the place of the root") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const Users users;
+    const TemporaryDirectory top;
+    const auto root = top.file("root");
+    REQUIRE(::mkdir(root.c_str(), 0755) == 0);
+    write_file(root + "/users", read_file(users.path), 0600);
+    const auto refusal = [&](const std::string& path) {
+        const auto outcome =
+            run({.argv = {built("pwadmin"), "-R", path, "-f", "/users", "-q", "-l", "joe"},
+                 .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}}});
+        CHECK((outcome.status == 3) == !outcome.err.empty());
+        return outcome.err;
+    };
+    CHECK(refusal(root) == "");
+    CHECK(refusal(root + "/../root//") == "");
+    REQUIRE(::symlink(root.c_str(), top.file("link").c_str()) == 0);
+    CHECK(refusal(top.file("link")) == "");
+    REQUIRE(::lchown(top.file("link").c_str(), 64001, 64001) == 0);
+    CHECK(refusal(top.file("link")).find("/link belongs to uid 64001") != std::string::npos);
+    REQUIRE(::chmod(root.c_str(), 0775) == 0);
+    CHECK(refusal(root) == "pwadmin: " + root + " can be written by others: chmod go-w\n");
+    REQUIRE(::chmod(root.c_str(), 0755) == 0);
+    REQUIRE(::chown(root.c_str(), 64001, 64001) == 0);
+    CHECK(refusal(root).starts_with("pwadmin: " + root + " belongs to uid 64001"));
+    REQUIRE(::chown(root.c_str(), 0, 0) == 0);
+    REQUIRE(::chown(top.path().c_str(), 64001, 64001) == 0);
+    CHECK(refusal(root).starts_with("pwadmin: " + top.path() + " belongs to uid 64001"));
 }

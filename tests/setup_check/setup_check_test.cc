@@ -272,14 +272,13 @@ TEST_CASE("errors end with status 2 and name the place") {
              "guard can be written by others: chmod go-w\n"},
             {"a guard's directory of another account",
              [](Setup& s) { REQUIRE(::chown(guard_of(s).c_str(), 64001, 0) == 0); },
-             "guard belongs to uid 64001, and not to uid 0: chown 0, or name another one with "
-             "-d\n"},
+             "guard belongs to uid 64001, and not to uid 0: chown 0, or name another one\n"},
             {"a guard's directory that is none",
              [](Setup& s) {
                  std::filesystem::remove_all(guard_of(s));
                  write_file(s.directory.file("guard"), "");
              },
-             "guard is no directory: name another one with -d\n"},
+             "guard is no directory: name another one\n"},
             {"a guard's directory behind another account's symbolic link",
              [](Setup& s) {
                  std::filesystem::rename(guard_of(s), s.directory.file("there"));
