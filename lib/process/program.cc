@@ -33,7 +33,8 @@ std::string own_path() {
     return {path, static_cast<std::size_t>(size)};
 }
 
-Result<std::string> find_program(std::string_view name) {
+Result<std::string> find_program(std::string_view name,
+                                 const std::function<void(const std::string&)>& passed_over) {
     if (name.empty()) return misuse("a program's name is empty");
     if (name.find('/') != name.npos) {
         std::string path{name};
@@ -50,6 +51,7 @@ Result<std::string> find_program(std::string_view name) {
         std::string path{directory};
         path.append("/").append(name);
         if (is_executable_file(path)) return path;
+        if (passed_over) passed_over(path);
     }
     return misuse("run " + std::string{name} + ": not found in PATH");
 }

@@ -3,6 +3,7 @@
 
 #include "base/result.hh"
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -10,8 +11,11 @@ namespace poppass {
 
 // The path that `name` stands for: itself where it holds a slash, else the first executable regular
 // file of that name in $PATH (/usr/local/bin:/usr/bin:/bin where unset). Entries of PATH that are
-// not absolute are skipped. Not found, or found and not executable, is misuse.
-Result<std::string> find_program(std::string_view name);
+// not absolute are skipped. Not found, or found and not executable, is misuse. `passed_over` gets
+// each path in $PATH where there is no such program, up to the one that is found.
+Result<std::string>
+find_program(std::string_view name,
+             const std::function<void(const std::string&)>& passed_over = nullptr);
 
 // The path of the program that this process runs; empty if the system does not tell it.
 std::string own_path();

@@ -552,6 +552,117 @@ TEST_CASE("a program that another account owns or could replace is an error") {
     }
 }
 
+TEST_CASE("a directory of PATH where others could put a program of that name is an error") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const auto check = [](const std::string& path, const std::string& says) {
+        Setup setup;
+        const auto top = setup.directory.file("up");
+        std::filesystem::create_directories(top + "/in");
+        std::filesystem::create_directories(top + "/last");
+        std::filesystem::copy_file("/bin/false", top + "/last/program");
+        write_file(top + "/in/text", "", 0644);
+        REQUIRE(::symlink("/nonexistent", (top + "/nothing").c_str()) == 0);
+        std::filesystem::create_directories(top + "/theirs");
+        REQUIRE(::chown((top + "/theirs").c_str(), 64001, 0) == 0);
+        std::filesystem::create_directories(top + "/all");
+        REQUIRE(::chmod((top + "/all").c_str(), 01777) == 0);
+        const auto filled = [&](std::string text) {
+            for (std::size_t at; (at = text.find('%')) != text.npos;) text.replace(at, 1, top);
+            return text;
+        };
+        setup.environment["PATH"] = filled(path) + ":" + top + "/last";
+        for (const bool change : {false, true}) {
+            if (change) {
+                setup.change = "program";
+                setup.check.erase(setup.check.end() - 2);
+            } else {
+                setup.check.insert(setup.check.end() - 1, "program");
+            }
+            const auto outcome = setup.run();
+            CAPTURE(outcome.out);
+            CHECK(has(outcome.out, "last/program: runs for the "));
+            if (says.empty())
+                CHECK_FALSE(has(outcome.out, "PATH: "));
+            else
+                CHECK(has(outcome.out, "error    PATH: " + filled(says)));
+        }
+    };
+    check("%/in:/nonexistent/bin:relative", "");
+    check("%/theirs", "%/theirs belongs to uid 64001, who could put another file in the place of "
+                      "%/theirs/program: chown root %/theirs, or take %/theirs out\n");
+    check("%/in:%/theirs/none/below",
+          "%/theirs belongs to uid 64001, who could put another file in the place of "
+          "%/theirs/none: chown root %/theirs, or take %/theirs/none/below out\n");
+    check("%/all", "%/all can be written by everybody, who could put another file in the place of "
+                   "%/all/program: keep the file in a directory of its own, or take %/all out\n");
+    check("%/nothing",
+          "a symbolic link below % leads to nothing: remove it, or take %/nothing out\n");
+    check("%/in/text", "enter %/in/text: Not a directory: take %/in/text out\n");
+    Setup found_first;
+    found_first.environment["PATH"] = "/usr/bin:/bin:/tmp";
+    found_first.check.insert(found_first.check.end() - 1, "cat");
+    CHECK_FALSE(has(found_first.run().out, "PATH: "));
+}
+
+TEST_CASE("the program after a change is looked at like the others") {
+    if (missing(::geteuid() == 0, "root")) return;
+    Setup setup;
+    const auto program = setup.directory.file("after");
+    write_file(program, "#!/bin/sh\n", 0755);
+    setup.environment["POPPASS_AFTER"] = program + " word";
+    auto outcome = setup.run();
+    check_good(outcome);
+    CHECK(has(outcome.out, "ok       " + program +
+                               ": runs for the work after a change\n"
+                               "ok       " +
+                               program + ": can be executed; not looked into\n"));
+    REQUIRE(::chown(program.c_str(), 64001, 0) == 0);
+    outcome = setup.run();
+    CHECK(outcome.status == 2);
+    CHECK(has(outcome.out, "error    " + program + ": " + program +
+                               " belongs to uid 64001, who could use the account of the network "
+                               "side: chown root " +
+                               program + "\n"));
+}
+
+TEST_CASE("the program that env runs for a script") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const auto check = [](const std::string& line, const std::string& says,
+                          const std::string& path = "/usr/bin:/bin") {
+        CAPTURE(line);
+        Setup setup;
+        const auto script = setup.directory.file("script");
+        write_file(script, "#!" + line + "\n", 0755);
+        const auto prog = setup.directory.file("prog");
+        std::filesystem::copy_file("/bin/false", prog);
+        REQUIRE(::chown(prog.c_str(), 64001, 0) == 0);
+        setup.environment["PATH"] = path + ":" + setup.directory.path();
+        setup.check.insert(setup.check.end() - 1, script);
+        const auto outcome = setup.run();
+        CAPTURE(outcome.out);
+        CHECK(outcome.status == 2);
+        CHECK(has(outcome.out, says));
+    };
+    const std::string theirs = "/prog belongs to uid 64001, who would learn every password";
+    for (const std::string line : {"/usr/bin/env prog", "/usr/bin/env -S prog -x",
+                                   "/usr/bin/env\t-Sprog", "/usr/bin/env -S A=b C= prog"})
+        check(line, theirs);
+    const std::string untold = "/usr/bin/env: cannot be told what it runs for this script: write "
+                               "the path of that program after #!\n";
+    for (const std::string line :
+         {"/usr/bin/env", "/usr/bin/env prog -x", "/usr/bin/env A=b prog",
+          "/usr/bin/env -S -i prog", "/usr/bin/env -iS prog", "/usr/bin/env -S \"prog\"",
+          "/usr/bin/env -S ${PROG}", "/usr/bin/env -S A=b", "/usr/bin/env --split-string=prog"})
+        check(line, untold);
+    for (const std::string path : {".:/bin", ":/bin", "/bin:", "/bin:x", "/bin::/usr/bin"})
+        check("/usr/bin/env sh",
+              "error    PATH: has an entry that begins without a slash, where "
+              "env looks for `sh' too: remove it\n",
+              path);
+    check("sh", "error    sh: is looked for in whatever directory the script is started in: write "
+                "its path after #!\n");
+}
+
 TEST_CASE("Debian's group staff in /usr/local is a warning, and the links there are looked into") {
     if (missing(::geteuid() == 0 && can_mount(), "root that can mount")) return;
     Setup setup;
