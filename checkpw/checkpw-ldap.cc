@@ -1,6 +1,7 @@
 // checkpw-ldap: verifies a password against a directory, by binding with it.
 
 #include "base/log.hh"
+#include "base/withheld.hh"
 #include "ldap/directory.hh"
 #include "link/check_link.hh"
 
@@ -32,19 +33,21 @@ public:
 
 private:
     // Returns what the first server says that is able to answer: `ask` asks one server.
-    template <class Ask> auto ask_in_turn(const Ask& ask) -> decltype(ask(LdapUri{}, {})) {
+    template <class Ask> auto ask_in_turn(const Question& question, const Ask& ask)
+        -> decltype(ask(LdapUri{}, {})) {
         for (const LdapUri& server : options_.servers) {
             auto answer = ask(server, Clock::now() + options_.limit);
             if (answer || answer.error().status != ExitStatus::temporary) return answer;
-            complain(name, answer.error().message());
+            complain(name, for_log(answer.error().message(), {question.password}));
         }
         return trouble("no server of the directory could be asked");
     }
 
     Result<Answer> judge_password(const Question& question) {
-        const auto login = ask_in_turn([&](const LdapUri& server, Clock::time_point deadline) {
-            return directory_.log_in(server, question.login, question.password, deadline);
-        });
+        const auto login =
+            ask_in_turn(question, [&](const LdapUri& server, Clock::time_point deadline) {
+                return directory_.log_in(server, question.login, question.password, deadline);
+            });
         if (!login) return login.error();
         name_ = login->name;
         switch (login->bound.standing) {
@@ -54,15 +57,17 @@ private:
         case LdapStanding::not_known: return Answer{Finding::wrong};
         case LdapStanding::refused: break;
         }
-        return Answer{Finding::refused, {}, "refused: " + login->bound.reason};
+        const std::string why = "refused: " + login->bound.reason;
+        return Answer{Finding::refused, {}, std::string{for_log(why, {question.password})}};
     }
 
     Result<Answer> look_up(const Question& question) {
         // No server tells whether a user may log in without a password.
         if (question.ask == Ask::credentials_lookup) return Answer{Finding::refused};
-        const auto found = ask_in_turn([&](const LdapUri& server, Clock::time_point deadline) {
-            return directory_.look_up(server, question.login, deadline);
-        });
+        const auto found =
+            ask_in_turn(question, [&](const LdapUri& server, Clock::time_point deadline) {
+                return directory_.look_up(server, question.login, deadline);
+            });
         if (!found) return found.error();
         if (*found) name_ = (*found)->name;
         return Answer{*found ? Finding::right : Finding::unknown};

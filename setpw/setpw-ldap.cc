@@ -2,6 +2,7 @@
 
 #include "base/log.hh"
 #include "base/signals.hh"
+#include "base/withheld.hh"
 #include "ldap/directory.hh"
 #include "link/set_link.hh"
 
@@ -35,17 +36,18 @@ public:
             auto login = directory_.log_in(options_.servers[server], request_.login,
                                            request_.old_password, Clock::now() + options_.limit);
             if (!login && login.error().status == ExitStatus::rejected)
-                return Changed{How::refused, "old password is incorrect", login.error().message()};
+                return Changed{How::refused, "old password is incorrect",
+                               may_be_logged(login.error().message())};
             if (!login && login.error().status != ExitStatus::temporary) return login.error();
             if (!login) {
-                complain(program, login.error().message());
+                log(login.error().message());
                 continue;
             }
             if (login->bound.standing == LdapStanding::not_known) return Changed{How::wrong};
             if (login->bound.standing == LdapStanding::refused) {
                 // The server does not say whether the password was right.
                 return Changed{How::refused, "old password is incorrect",
-                               "refused: " + login->bound.reason};
+                               may_be_logged("refused: " + login->bound.reason)};
             }
             if (auto changed = change(std::move(*login->session), server)) return *changed;
         }
@@ -53,6 +55,12 @@ public:
     }
 
 private:
+    // Servers may repeat a password in their words.
+    std::string may_be_logged(std::string_view words) const {
+        return std::string{for_log(words, {request_.old_password, request_.new_password})};
+    }
+    void log(std::string_view words) const { complain(program, may_be_logged(words)); }
+
     static Error nobody_did() { return trouble("no server of the directory made the change"); }
 
     // Returns nothing if this server has not made the change and another server may. Signals are
@@ -68,10 +76,10 @@ private:
         case LdapChange::How::refused: return Changed{How::refused, change.reason};
         case LdapChange::How::lost:
         case LdapChange::How::late:
-            complain(program, name + "the answer to the change is lost: " + change.reason);
+            log(name + "the answer to the change is lost: " + change.reason);
             return settle(server, change.how == LdapChange::How::late);
         case LdapChange::How::referred: follow(name, change.referrals); break;
-        case LdapChange::How::not_done: complain(program, name + "change: " + change.reason); break;
+        case LdapChange::How::not_done: log(name + "change: " + change.reason); break;
         }
         ::sigprocmask(SIG_SETMASK, &signals, nullptr);
         return std::nullopt;
@@ -87,8 +95,8 @@ private:
                 target ? std::find(left_.begin(), left_.end(), *target) : left_.end();
             if (place != left_.end()) std::rotate(left_.begin(), place, place + 1);
         }
-        complain(program, name + "refers changes to another server" +
-                              (others.empty() ? "" : ", which -H does not name:" + others));
+        log(name + "refers changes to another server" +
+            (others.empty() ? "" : ", which -H does not name:" + others));
     }
 
     // Whether the server accepts the password as the user's; empty if that is not known.
@@ -97,7 +105,7 @@ private:
         const auto login = directory_.log_in(options_.servers[server], request_.login, password,
                                              std::min(Clock::now() + options_.limit, end));
         if (!login) {
-            complain(program, login.error().message());
+            log(login.error().message());
             return std::nullopt;
         }
         if (login->bound.standing == LdapStanding::refused) return std::nullopt;

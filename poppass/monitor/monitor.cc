@@ -309,15 +309,12 @@ private:
         }
 
         void end_line() {
-            const std::string_view line = line_.view();
-            const bool tells =
-                std::any_of(passwords_.begin(), passwords_.end(), [&](std::string_view password) {
-                    return line.find(password) != line.npos;
-                });
+            std::string_view line = line_.view();
+            for (const std::string_view password : passwords_) line = for_log(line, {password});
             if (!line.empty())
                 monitor_.log_.write(monitor_.event("link", "says", login_)
                                         .add("link", base_name(chain_.words.front()))
-                                        .add("words", tells ? withheld : line));
+                                        .add("words", line));
             line_.wipe();
         }
 

@@ -18,22 +18,6 @@ bool is_reply(std::string_view line) {
            is_digit(line[2]) && (line[3] == ' ' || line[3] == '-');
 }
 
-// Whether `text` contains the password when control bytes do not count. `text` has none.
-bool holds(std::string_view text, std::string_view password) {
-    if (std::all_of(password.begin(), password.end(), is_control)) return false;
-    for (; !text.empty(); text.remove_prefix(1)) {
-        auto rest = text;
-        const bool same = std::all_of(password.begin(), password.end(), [&](char c) {
-            if (is_control(c)) return true;
-            if (rest.empty() || rest.front() != c) return false;
-            rest.remove_prefix(1);
-            return true;
-        });
-        if (same) return true;
-    }
-    return false;
-}
-
 // What a terminal may obey beside the control bytes: a control character of UTF-8, or its byte in
 // an 8-bit character set.
 bool begins_with_control(std::string_view text) {
@@ -89,13 +73,8 @@ std::string_view ReasonReader::reason() {
 
 std::string_view ReasonReader::reason_for_log(std::initializer_list<std::string_view> passwords) {
     if (reason().empty()) return {};
-    const std::string_view line = line_.view().substr(code_size);
-    show(line);
-    const bool tells = std::any_of(passwords.begin(), passwords.end(), [&](auto password) {
-        return holds(line, password) || holds(shown_.view(), password);
-    });
-    const std::string_view text = reason(); // what reason() returned before is valid again
-    return tells ? withheld : text;
+    const bool told = for_log(line_.view().substr(code_size), passwords) == withheld;
+    return told ? withheld : reason();
 }
 
 } // namespace poppass

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/secret.hh"
+#include "base/withheld.hh"
 #include "protocol/verdict.hh"
 
 #include <array>
@@ -11,9 +12,6 @@
 #include <string_view>
 
 namespace poppass {
-
-// The log has this word in place of a link's words that contain a password.
-inline constexpr std::string_view withheld = "withheld";
 
 // Takes the output of a link piece by piece, in constant memory, and finds the first line that
 // begins with a reply code of 4xx or 5xx and a space or a hyphen: `553 Sorry, too short (#5.7.1)`.
@@ -28,8 +26,7 @@ public:
     // they are nothing new to it: "too short" is the reason for the password "short".
     std::string_view reason();
 
-    // What the log gets of reason(): `withheld` if the line contains one of `passwords`, also by
-    // chance. To mask the password alone would tell what it is.
+    // What the log gets of reason(): `withheld` if the line tells one of `passwords`.
     std::string_view reason_for_log(std::initializer_list<std::string_view> passwords);
 
 private:

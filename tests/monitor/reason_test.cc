@@ -198,6 +198,9 @@ TEST_CASE("the log gets no reason that holds a password, and no other line takes
     CHECK(reason_of("553 " + std::string(199, 'a') + straddles, {straddles}) == "");
     const std::string longest(506, 's');
     CHECK(reason_of("553 " + std::string(199, 'a') + longest, {longest}) == "");
+    // A link may have cut it.
+    CHECK(reason_of("553 bad: secretse\n", {"secretsecret"}) == "");
+    CHECK(reason_of("553 bad: secrets\n", {"secretsecret"}) == "bad: secrets");
     // With spaces at the ends, which are trimmed from the reason.
     CHECK(reason_of("553  secret \n", {" secret "}) == "");
 }
@@ -227,6 +230,22 @@ TEST_CASE("control bytes do not hide a password, in the reason or in the passwor
                 CHECK(reason.find('s') == reason.npos);
             }
     }
+}
+
+TEST_CASE("what blanks, controls and escapes do to a password does not hide it") {
+    for (const std::string_view line :
+         {"bad: se cr et", "bad: se\x01 cret", "bad: s  ecret", "bad: se\\x01cret",
+          "bad: se\\x20cret", "bad: \\x73ecret", "bad: se\\xc2\\x9bcret"})
+        for (const std::string_view password : {"secret",
+                                                "se\x01"
+                                                "cret",
+                                                "se cret", " secret\t",
+                                                "se\xc2\x9b"
+                                                "cret"}) {
+            CAPTURE(line);
+            CAPTURE(password);
+            CHECK(reason_of("553 " + std::string{line} + "\n", {password}) == "");
+        }
 }
 
 TEST_CASE("memory stays the same, however much is written") {
