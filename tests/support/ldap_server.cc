@@ -298,7 +298,8 @@ std::vector<std::string> attribute(const std::string& uri, const std::string& dn
     LDAPMessage* answer = nullptr;
     ::ldap_search_ext_s(ld.get(), dn.c_str(), LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 0,
                         nullptr, nullptr, nullptr, 1, &answer);
-    LDAPMessage* const entry = ::ldap_first_entry(ld.get(), answer);
+    // A server that is frozen or ends gives no answer, and libldap aborts on none.
+    LDAPMessage* const entry = answer == nullptr ? nullptr : ::ldap_first_entry(ld.get(), answer);
     berval** const list =
         entry == nullptr ? nullptr : ::ldap_get_values_len(ld.get(), entry, name.c_str());
     for (berval** value = list; value != nullptr && *value != nullptr; ++value)
