@@ -24,6 +24,9 @@ namespace {
 // of 10 000.
 constexpr double bound = 4.3;
 
+// Sixteen sessions hash at once here, and a machine may be busy with other things.
+constexpr milliseconds patience{60'000};
+
 constexpr const char* known = "joe";
 constexpr const char* unknown = "jim";
 
@@ -69,7 +72,8 @@ Samples refusals(Conversation& client, milliseconds later, int of_each) {
             "200 Your password please.")
             throw std::runtime_error{"no password is asked for"};
         const auto begin = Clock::now();
-        if (client.ask("pass guess") != "500 Old password is incorrect.")
+        client.send("pass guess\r\n");
+        if (client.reply(patience) != "500 Old password is incorrect.")
             throw std::runtime_error{"not refused as wrong passwords are"};
         samples.push_back(
             {std::chrono::duration<double, std::milli>(Clock::now() - begin).count(), is_known});
