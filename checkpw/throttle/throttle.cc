@@ -71,7 +71,8 @@ Draw aged(const Draw& draw, Seconds now) {
     if (draw.epoch == epoch) return draw;
     if (draw.epoch > epoch) return {epoch, {}, 0, 0};
     std::uint32_t k = draw.k;
-    if (draw.admitted > 1 && draw.admitted <= draw.marks.size()) ++k;
+    // The draw has raised it already for those after the third.
+    if (draw.admitted > 1) k += std::min<std::uint32_t>(draw.admitted, draw.marks.size()) - 1;
     const std::uint32_t empty = epoch - draw.epoch - (draw.admitted == 0 ? 0 : 1);
     k = std::min<std::uint32_t>(k - std::min(k, empty), most_k);
     return {epoch, {}, 0, static_cast<std::uint8_t>(k)};

@@ -84,9 +84,10 @@ struct Remembered {
 };
 
 // The draw of the networks that a login under attack admits. In an epoch a network is drawn with
-// the probability 2^-k. `k` rises by one after an epoch in which more than one network was
-// admitted, and at once with each one after the third. It falls by one after an epoch without any.
-// So it follows the number of networks that try.
+// the probability 2^-k. `k` rises by one for each network after the first that an epoch admits: at
+// once for those after the third, and after the epoch for the second and the third. It falls by one
+// after an epoch without any. So it follows the number of networks that try, and however they try,
+// n epochs admit n networks, and `k` more.
 struct Draw {
     LittleEndian<std::uint32_t> epoch;
     std::array<LittleEndian<std::uint16_t>, 3> marks; // of the networks that were admitted last

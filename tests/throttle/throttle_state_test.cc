@@ -152,7 +152,7 @@ TEST_CASE("the file has the same bytes on every processor") {
         CHECK(of("bob", Kind::login) == 1);
         // And what is counted from there.
         throttle.note_refusal(std::chrono::milliseconds{96});
-        (void)throttle.decide(make_attempt("bob", "203.0.113.9", {}), then + 70);
+        (void)throttle.decide(make_attempt("bob", "203.0.36.9", {}), then + 70);
         (void)throttle.decide(make_attempt("bob", "203.0.112.9", {}), then + 70);
         throttle.charge(attempt("joe"), then + 300);
         throttle.charge(attempt("ann"), then + 2100);
