@@ -303,7 +303,6 @@ void Throttle::succeed(const Attempt& attempt, const Charge& charge, Seconds now
     take_back(attempt, charge, now);
     const auto hashes = hash(attempt.login, attempt.address);
     const std::uint64_t pair = hashes[index(Kind::pair)];
-    clear(Kind::pair, pair, now);
     if (!has_succeeded(pair, now) && !may_remember(hashes[index(Kind::login)], now)) return;
     for (auto* const cell : successes(pair))
         *cell = static_cast<std::uint16_t>(now / seconds_of_day);

@@ -4,8 +4,8 @@
 // judged the password is one. The counts are in count-min sketches, which have a fixed size. A name
 // has one counter in each of the `depth` rows of a sketch, and the key determines which. Names
 // share counters. The estimate of a name's failures is the least of its counters, so it is seldom
-// too high. A success clears a name: it subtracts the estimate from each of its counters. A name
-// that shares one of them loses as much there, so its estimate can be too low.
+// too high. To clear a name subtracts the estimate from each of its counters. A name that shares
+// one of them loses as much there, so its estimate can be too low.
 #pragma once
 
 #include "base/siphash.hh"
@@ -185,8 +185,10 @@ public:
     // store of the chain may have judged the password all the same.
     void take_most_back(const Attempt& attempt, const Charge& charge, Seconds now);
 
-    // Takes the charge back because the password was right. Also clears the pair, and remembers
-    // that it has succeeded, unless it is the login's new address number 33 of the day.
+    // Takes the charge back because the password was right. Failures before it stay counted: if a
+    // success cleared them, it would give new guesses to anybody at the same address, and the waits
+    // there would tell of it. Also remembers that the pair has succeeded, unless it is the login's
+    // new address number 33 of the day.
     void succeed(const Attempt& attempt, const Charge& charge, Seconds now);
 
     // A check that was refused took so long. The mean is the time after which an attempt that is

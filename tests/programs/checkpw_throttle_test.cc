@@ -370,14 +370,14 @@ TEST_CASE("who is turned away waits as long as a check that is refused") {
     }
 }
 
-TEST_CASE("a success clears the pair") {
+TEST_CASE("a success takes back its own charge, and no failures before it") {
     const Guard guard;
     for (int i = 0; i < 4; ++i) CHECK(guard.run(rest_exits(1)).status == 1);
     CHECK(guard.run(rest_exits(0)).status == 0);
-    CHECK(guard.failures(Kind::pair) == 0);
-    CHECK(guard.failures(Kind::address) == 4);
-    CHECK(guard.failures(Kind::login) == 4);
-    for (int i = 0; i < 5; ++i) CHECK(guard.run(rest_exits(1)).status == 1);
+    for (const Kind kind : {Kind::pair, Kind::address, Kind::login})
+        CHECK(guard.failures(kind) == 4);
+    CHECK(guard.run(rest_exits(0)).status == 0);
+    CHECK(guard.run(rest_exits(1)).status == 1);
     check_over_limit(guard.run(rest_exits(1)));
 }
 
@@ -498,7 +498,7 @@ TEST_CASE("of many attempts at once, no more than the limit run") {
     CHECK(guard.failures(Kind::login) == 40);
 }
 
-TEST_CASE("a native chain: the guard executes it, and its last program clears the pair") {
+TEST_CASE("a native chain: the guard executes it, and its last program reports the success") {
     const Guard guard;
     const auto link = native_link(guard.parent, "checkpassword");
     for (int i = 0; i < 3; ++i) {
@@ -521,10 +521,11 @@ TEST_CASE("a native chain: the guard executes it, and its last program clears th
     CHECK(seen.descriptors == std::vector{0, 1, 2});
     CHECK(seen.blocked.empty());
     CHECK(seen.ignored.empty());
-    CHECK(guard.failures(Kind::pair) == 0);
+    CHECK(guard.failures(Kind::pair) == 3);
     CHECK(guard.failures(Kind::address) == 3);
 
-    // The pair is cleared before the program starts. The program has no children except its own.
+    // The charge is taken back before the program starts. The program has no children except its
+    // own.
     CHECK(guard.run({"--native", link, "/bin/true"}).status == 1);
     const auto copy = guard.parent.file("copy");
     ::mkdir(copy.c_str(), 0700);
@@ -537,7 +538,7 @@ TEST_CASE("a native chain: the guard executes it, and its last program clears th
     CHECK(std::count(shell.out.begin(), shell.out.end(), ' ') <= 1); // cat itself
     Guard copied;
     copied.directory = copy;
-    CHECK(copied.failures(Kind::pair) == 0);
+    CHECK(copied.failures(Kind::pair) == 4);
 
     CHECK(
         run(guard.program({"--native", link, "/bin/sh", "-c", "kill -9 $$"}, "joe", home, "right"))
@@ -545,16 +546,16 @@ TEST_CASE("a native chain: the guard executes it, and its last program clears th
 }
 
 TEST_CASE("a native chain is one also by the environment") {
-    const Guard guard;
-    const auto link = native_link(guard.parent, "checkpassword");
     for (const char* const name : {"NATIVE_CHECKPASSWORD", "DOVECOT_VERSION"}) {
+        const Guard guard;
+        const auto link = native_link(guard.parent, "checkpassword");
         auto program = guard.program({link, "/bin/true"});
         program.environment[name] = "1";
         CHECK(run(program).status == 1);
         CHECK(guard.failures(Kind::pair) == 1);
         program.record = record("joe", "right");
         CHECK(run(program).status == 0);
-        CHECK(guard.failures(Kind::pair) == 0);
+        CHECK(guard.failures(Kind::pair) == 1);
     }
 }
 
@@ -610,7 +611,7 @@ TEST_CASE("a native chain may become another user, and no process is left") {
     const auto outcome = run(program);
     CHECK(outcome.status == 0);
     CHECK(outcome.out == "65534\n" + guard.parent.path() + "\n");
-    CHECK(guard.failures(Kind::pair) == 0);
+    CHECK(guard.failures(Kind::pair) == 1);
 }
 
 TEST_CASE("checkpw in a native chain") {
@@ -632,7 +633,7 @@ TEST_CASE("checkpw in a native chain") {
     CHECK(outcome.status == 0);
     CHECK(outcome.out == "65534\n/tmp\njoe\n");
     CHECK(outcome.err == "");
-    CHECK(guard.failures(Kind::pair) == 0);
+    CHECK(guard.failures(Kind::pair) == 1);
 }
 
 TEST_CASE("checkpw in a native chain: root runs no program for a virtual user") {
@@ -655,7 +656,7 @@ TEST_CASE("checkpw in a native chain: root runs no program for a virtual user") 
     const auto outcome = attempt({"--virtual", "nobody"});
     CHECK(outcome.status == 0);
     CHECK(outcome.out == "65534\n");
-    CHECK(guard.failures(Kind::pair) == 0);
+    CHECK(guard.failures(Kind::pair) == 1);
 }
 
 TEST_CASE("--strip: names that the links behind take for one user are one login") {
@@ -895,7 +896,7 @@ TEST_CASE("a native chain under poppass") {
         run(under_poppass(guard, words, "user joe\r\npass wrong\r\nuser joe\r\npass right\r\n"));
     CHECK(outcome.err.find("event=check result=refused") != std::string::npos);
     CHECK(outcome.err.find("event=check result=accepted") != std::string::npos);
-    CHECK(guard.failures(Kind::pair, "joe", "127.0.0.1") == 0);
+    CHECK(guard.failures(Kind::pair, "joe", "127.0.0.1") == 1);
     CHECK(guard.failures(Kind::login) == 1);
     const std::string guess = "user joe\r\npass wrong\r\n";
     const auto refused = run(under_poppass(guard, words, guess + guess + guess));
