@@ -3,6 +3,7 @@
 #include "base/settings.hh"
 #include "link/peer.hh"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -29,11 +30,26 @@ void clear_after(std::array<unsigned char, 16>& bytes, unsigned length) {
         bytes[bit / 8] = static_cast<unsigned char>(bytes[bit / 8] & ~(0x80 >> bit % 8));
 }
 
-std::string network(Parsed address, unsigned length) {
-    clear_after(address.bytes, length);
+std::string text_of(const Parsed& address) {
     char text[INET6_ADDRSTRLEN];
     ::inet_ntop(address.v6 ? AF_INET6 : AF_INET, address.bytes.data(), text, sizeof text);
-    return std::string{text}.append("/").append(std::to_string(length));
+    return text;
+}
+
+std::string network(Parsed address, unsigned length) {
+    clear_after(address.bytes, length);
+    return text_of(address).append("/").append(std::to_string(length));
+}
+
+// The address that stands for the client.
+Parsed find_client(std::string_view address) {
+    if (is_loopback_address(address)) return parse_bytes("127.0.0.1");
+    const Parsed parsed = parse_bytes(std::string{address});
+    constexpr std::array<unsigned char, 12> nat64{0, 0x64, 0xff, 0x9b}; // 64:ff9b::/96, RFC 6052
+    if (!parsed.v6 || !std::equal(nat64.begin(), nat64.end(), parsed.bytes.begin())) return parsed;
+    Parsed v4;
+    std::copy(parsed.bytes.begin() + nat64.size(), parsed.bytes.end(), v4.bytes.begin());
+    return v4;
 }
 
 } // namespace
@@ -64,14 +80,13 @@ bool AddressRange::contains(std::string_view address) const {
 }
 
 std::string counted_address(std::string_view address) {
-    const std::string text{address};
-    const Parsed parsed = parse_bytes(text);
-    return parsed.v6 ? network(parsed, 64) : text;
+    const Parsed client = find_client(address);
+    return client.v6 ? network(client, 64) : text_of(client);
 }
 
 std::string counted_network(std::string_view address) {
-    const Parsed parsed = parse_bytes(std::string{address});
-    return network(parsed, parsed.v6 ? 48 : 24);
+    const Parsed client = find_client(address);
+    return network(client, client.v6 ? 48 : 24);
 }
 
 } // namespace poppass

@@ -25,8 +25,9 @@ private:
 };
 
 // The name that failures of an address are counted under. An IPv6 address stands for its /64
-// network, because that is what one client has: "2001:db8:0:1::/64". `address` as parse_address
-// gives it.
+// network, because that is what one client has: "2001:db8:0:1::/64". A NAT64 address stands for the
+// IPv4 address in it, and every loopback address for 127.0.0.1, because a user of this machine can
+// choose any of them. `address` as parse_address gives it.
 std::string counted_address(std::string_view address);
 
 // The network that a login under attack admits or not: "192.0.2.0/24", "2001:db8:1::/48".

@@ -109,6 +109,14 @@ TEST_CASE("what counts as one login and one address") {
     CHECK(network("192.0.2.1") == "192.0.2.0/24");
     CHECK(network("192.0.255.255") == "192.0.255.0/24");
     CHECK(network("2001:db8:1:2::1") == "2001:db8:1::/48");
+    for (const char* const local : {"127.0.0.1", "127.0.0.2", "127.255.1.9", "::1"}) {
+        CHECK(address(local) == "127.0.0.1"); // a user of this machine can choose any of them
+        CHECK(network(local) == "127.0.0.0/24");
+    }
+    CHECK(address("64:ff9b::c000:201") == "192.0.2.1"); // NAT64
+    CHECK(network("64:ff9b::c000:201") == "192.0.2.0/24");
+    CHECK(address("64:ff9b::1:c000:201") == "64:ff9b::/64");
+    CHECK(address("64:ff9b:1::c000:201") == "64:ff9b:1::/64");
     CHECK(make_attempt("joe", {}, {}).network == "-");
     CHECK(make_attempt("joe", {}, {}).address == "-");
 
@@ -124,6 +132,7 @@ TEST_CASE("what counts as one login and one address") {
     CHECK(!counts("127.0.0.1"));
     CHECK(!counts("127.255.0.1"));
     CHECK(!counts("::1"));
+    CHECK(counts("64:ff9b::7f00:1")); // from the network
     CHECK(!counts(std::nullopt));
 }
 
