@@ -72,7 +72,8 @@ Draw aged(const Draw& draw, Seconds now) {
     if (draw.epoch > epoch) return {epoch, {}, 0, 0};
     std::uint32_t k = draw.k;
     // The draw has raised it already for those after the third.
-    if (draw.admitted > 1) k += std::min<std::uint32_t>(draw.admitted, draw.marks.size()) - 1;
+    constexpr std::uint32_t third = std::tuple_size_v<decltype(draw.marks)>;
+    if (draw.admitted > 1) k += std::min<std::uint32_t>(draw.admitted, third) - 1;
     const std::uint32_t empty = epoch - draw.epoch - (draw.admitted == 0 ? 0 : 1);
     k = std::min<std::uint32_t>(k - std::min(k, empty), most_k);
     return {epoch, {}, 0, static_cast<std::uint8_t>(k)};
