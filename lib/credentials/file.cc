@@ -122,6 +122,20 @@ Result<void> make_key(int lock, const std::string& path) {
     return {};
 }
 
+// Dovecot reads a passwd-file again only if its size or its time in whole seconds has changed, and
+// a new hash often has the size of the old one. So each change is at least a second later than the
+// one before. A time that is far in the future differs in any case.
+Result<void> set_later(int fd, const struct stat& old) {
+    constexpr std::time_t far = 3600;
+    struct stat status {};
+    if (retried([&] { return ::fstat(fd, &status); }) != 0) return system_trouble("look at");
+    const std::time_t before = old.st_mtim.tv_sec, now = status.st_mtim.tv_sec;
+    if (before < now || before > now + far) return {};
+    const timespec times[] = {{0, UTIME_OMIT}, {before + 1, 0}};
+    if (retried([&] { return ::futimens(fd, times); }) != 0) return system_trouble("set the time");
+    return {};
+}
+
 } // namespace
 
 Days today() { return static_cast<Days>(std::time(nullptr) / 86400); }
@@ -234,6 +248,7 @@ Result<void> CredentialFile::write_new(const Opened* old, const Scan& scan,
         if (auto done = write_whole(file.get(), change.insert); !done) return done;
         if (auto done = copy_bytes(from, file.get(), change.at + change.cut, scan.size); !done)
             return done;
+        if (auto done = set_later(file.get(), old->status); !done) return done;
     } else {
         // The umask or a default ACL of the directory may have changed the mode.
         if (retried([&] { return ::fchmod(file.get(), 0600); }) != 0)

@@ -701,6 +701,19 @@ TEST_CASE("a directory's default ACL gives the new file nothing") {
     CHECK((status_of(fresh).st_mode & 07777) == 0600);
 }
 
+TEST_CASE("every change shows in the time of the file, counted in whole seconds") {
+    const Users users;
+    for (const std::string hash : {"new", "old", "own"}) { // the size stays the same
+        const auto before = status_of(users.path).st_mtim.tv_sec;
+        REQUIRE(users.write("joe", "joe:" + hash + ":::::::"));
+        CHECK(status_of(users.path).st_mtim.tv_sec > before);
+    }
+    const timespec times[] = {{0, UTIME_OMIT}, {std::time(nullptr) + 86400, 0}};
+    REQUIRE(::utimensat(AT_FDCWD, users.path.c_str(), times, 0) == 0);
+    REQUIRE(users.write("joe", "joe:new:::::::"));
+    CHECK(status_of(users.path).st_mtim.tv_sec < times[1].tv_sec);
+}
+
 TEST_CASE("the attributes of an owner who gave the file too many are not read into memory") {
     const int status = in_child([] {
         const Users users;
