@@ -1,13 +1,10 @@
 #include "ldap/directory.hh"
 
-#include "base/fd.hh"
+#include "base/private_file.hh"
 #include "base/text.hh"
 #include "ldap/library.hh"
 
 #include <algorithm>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace poppass {
 
@@ -27,21 +24,8 @@ bool is_user_name(std::string_view name, bool utf8) {
 }
 
 Result<void> read_password_file(const std::string& path, Secret& into) {
-    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    if (!fd) return Error{ExitStatus::misused, "-y: open " + path, errno};
-    struct stat status {};
-    if (::fstat(fd.get(), &status) != 0) return system_trouble("look at", path);
-    if (!S_ISREG(status.st_mode)) return misuse("-y: " + path + " is no regular file");
-    if ((status.st_mode & (S_IRWXO | S_IWGRP)) != 0)
-        return misuse("-y: " + path + " may be read or written by others: chmod 0600 or 0640");
-    if (status.st_uid != 0 && status.st_uid != ::geteuid())
-        return misuse("-y: " + path + " belongs neither to root nor to us");
-    into.wipe();
-    const auto size = read_whole(fd.get(), into.storage());
-    if (!size) return size.error();
-    if (*size == into.capacity()) return misuse("-y: " + path + " is too long");
-    into.resize(*size);
-    if (into.view().ends_with('\n')) into.resize(*size - 1);
+    if (const auto owner = read_private_file("-y", path, into); !owner) return owner.error();
+    if (into.view().ends_with('\n')) into.resize(into.size() - 1);
     if (into.view().empty()) return misuse("-y: " + path + " holds no password");
     return {};
 }
