@@ -1,0 +1,126 @@
+// What a driver does for the stores of SQL: it names the servers, connects to one, and runs the
+// statements there. The stores decide everything else, and are the same for all drivers.
+//
+// An error's status tells the store what to do next:
+//   temporary  this server cannot; another one may be asked
+//   rejected   a value does not fit the type of a column (SQLSTATE class 22): there is no such user
+//   misused    the settings or a statement are wrong on every server
+// Its text names what the server said, and never holds a value of a parameter.
+#pragma once
+
+#include "base/clock.hh"
+#include "base/result.hh"
+#include "link/report.hh"
+#include "sql/settings.hh"
+#include "sql/statement.hh"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace poppass {
+
+// What the parameters of a statement stand for.
+struct SqlValues {
+    std::string login;
+    std::string local;             // of the login, before its last @; all of it without one
+    std::string domain;            // after it; empty without one
+    std::optional<std::string> ip; // the client's address
+    std::string hash;              // the new hash, as it is written
+    std::string old_hash;          // as the row has it
+    std::int64_t now = 0;          // seconds since 1970
+
+    void set_login(std::string_view name);
+
+    // The value as text. No value is NULL. A driver binds `now` as an integer of 64 bits if the
+    // type of a bound value makes a difference to its server.
+    std::optional<std::string> text(SqlParameter parameter) const;
+};
+
+struct SqlColumn {
+    std::string name;                 // as the server says it
+    std::optional<std::string> value; // no value: NULL. A CHAR column's comes without its padding
+};
+using SqlRow = std::vector<SqlColumn>;
+
+// A connection to one server. Nothing that it does lasts longer than the deadline that it was made
+// with. The destructor ends the connection, and with it a transaction that is not committed.
+class SqlConnection {
+public:
+    virtual ~SqlConnection() = default;
+
+    enum class Lock {
+        none,
+        rows, // nobody else can change the rows before the transaction ends
+    };
+
+    // Prepares a statement without executing it. Returns the names of its columns.
+    virtual Result<std::vector<std::string>> prepare(const SqlStatement& statement, Lock lock) = 0;
+
+    // The rows that a SELECT finds, of which at most two are read.
+    virtual Result<std::vector<SqlRow>> select(const SqlStatement& statement,
+                                               const SqlValues& values, Lock lock) = 0;
+
+    virtual Result<void> begin() = 0;
+
+    // Executes a statement of set_query. Returns how many rows it matched, also if they had the new
+    // values already.
+    virtual Result<std::uint64_t> execute(const SqlStatement& statement,
+                                          const SqlValues& values) = 0;
+
+    // Ends the transaction. What is committed is on the server's disk.
+    enum class Commit {
+        done,        // the server said so
+        rolled_back, // the server said so, or nothing was sent
+        lost,        // neither is known
+    };
+    struct Committed {
+        Commit how;
+        std::string words = {}; // why it is not done
+    };
+    virtual Committed commit() = 0;
+
+    // Names the transaction for settle(). Empty if the server cannot tell later how it ended.
+    virtual std::string transaction() const { return {}; }
+
+    // How a transaction of an earlier connection to the same server ended: `done` or `rolled_back`.
+    // It waits until this is known. An error, or `lost`: it will not be known. Called only with a
+    // name that transaction() returned.
+    virtual Result<Commit> settle(std::string_view transaction) {
+        (void)transaction;
+        return Commit::lost;
+    }
+
+    // Reports, for --check, what the database account may do beyond these statements, and what else
+    // is wrong or right on this server.
+    virtual void look_over(Report& report) { (void)report; }
+};
+
+enum class SqlPurpose {
+    check,  // `check_hosts`, if there are any
+    change, // only a server that takes writes
+};
+
+class SqlDriver {
+public:
+    virtual ~SqlDriver() = default;
+
+    virtual SqlDialect dialect() const = 0;
+
+    // Takes the settings, which stay where they are, and returns the names of the servers, in the
+    // order in which they are asked. Connects to none. Settings that do not fit are misuse.
+    virtual Result<std::vector<std::string>> prepare(const SqlSettings& settings,
+                                                     SqlPurpose purpose) = 0;
+
+    // Connects to a server of the list, authenticates, and sets the session up: UTF-8, strict
+    // types, standard quotes, and waits for locks within the deadline. A server that takes no
+    // writes is temporary trouble, unless it serves checks only.
+    virtual Result<std::unique_ptr<SqlConnection>> connect(std::size_t server,
+                                                           Clock::time_point deadline) = 0;
+};
+
+} // namespace poppass
