@@ -1,6 +1,6 @@
 #include "credentials/dummy_hash.hh"
 
-#include "credentials/crypt_hash.hh"
+#include "hash/crypt_hash.hh"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // The settings of login.defs(5) that concern passwords.
 #pragma once
 
-#include "credentials/crypt_hash.hh"
+#include "hash/crypt_hash.hh"
 
 #include <string>
 #include <string_view>

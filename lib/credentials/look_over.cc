@@ -2,7 +2,7 @@
 
 #include "base/siphash.hh"
 #include "base/text.hh"
-#include "credentials/crypt_hash.hh"
+#include "hash/crypt_hash.hh"
 
 #include <map>
 #include <sys/stat.h>

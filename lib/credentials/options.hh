@@ -1,9 +1,9 @@
 // The options that the programs of the credential file share.
 #pragma once
 
-#include "credentials/crypt_hash.hh"
 #include "credentials/file.hh"
 #include "credentials/login_defs.hh"
+#include "hash/crypt_hash.hh"
 
 #include <string>
 #include <string_view>

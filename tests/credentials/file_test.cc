@@ -1,6 +1,6 @@
 #include "credentials/file.hh"
 
-#include "credentials/crypt_hash.hh"
+#include "hash/crypt_hash.hh"
 #include "support/users_file.hh"
 
 #include <algorithm>

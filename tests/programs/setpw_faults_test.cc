@@ -1,8 +1,8 @@
 // setpw is killed at every single system call that it makes, and each call fails once. Afterwards
 // the file is wholly the old one or wholly the new one, the message is true, and the next change
 // works at once.
-#include "credentials/crypt_hash.hh"
 #include "credentials/file.hh"
+#include "hash/crypt_hash.hh"
 #include "support/strace.hh"
 #include "support/users_file.hh"
 

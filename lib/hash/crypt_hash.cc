@@ -1,4 +1,4 @@
-#include "credentials/crypt_hash.hh"
+#include "hash/crypt_hash.hh"
 
 #include "base/secret.hh"
 
