@@ -16,9 +16,10 @@ struct HashMethod {
     FixedText<14> name;      // as crypt(5) calls it
     FixedText<6> prefix;     // what its hashes begin with
     std::int64_t least_cost; // both 0: its cost cannot be chosen
-    std::int64_t most_cost;
-    std::size_t longest; // how many bytes of a password it reads; 0: all
-    bool seven_bit;      // it ignores the highest bit of each byte
+    std::int64_t most_cost;  // no more than hash/crypt_cost.hh lets a stored hash ask for
+    std::int64_t usual_cost; // 0: libcrypt's
+    std::size_t longest;     // how many bytes of a password it reads; 0: all
+    bool seven_bit;          // it ignores the highest bit of each byte
 };
 
 // The method of that name; nullptr if libcrypt or this module makes no such hashes.
@@ -46,10 +47,16 @@ std::int64_t cost_not_below(const HashMethod& method, std::string_view old_hash)
 Result<std::string> make_hash(std::string_view password, const HashMethod& method,
                               std::int64_t cost);
 
-// Whether `hash` is a hash of this password. A hash that is empty, locked or malformed matches no
-// password. Then a hash like `usual` is computed, so that the time is the same; if `usual` is
-// malformed too, one of the preferred method. It is trouble only if even that one cannot be
-// computed: trouble must not depend on the user's hash.
+enum class Match { yes, no, malformed };
+
+// Whether `hash` is a hash of this password. It is trouble if the hash asks for too much memory or
+// time. It is malformed if it is empty, locked, cut, or not of crypt(3).
+Result<Match> match_crypt(std::string_view password, const std::string& hash);
+
+// Whether `hash` is a hash of this password. A malformed one matches no password. Then a hash like
+// `usual` is computed, so that the time is the same; if `usual` is malformed too, one of the
+// preferred method. It is trouble if the hash asks for too much memory or time, or if not even a
+// good hash can be computed.
 Result<bool> verify_hash(std::string_view password, const std::string& hash,
                          const std::string& usual);
 

@@ -1,5 +1,7 @@
+#include "hash/crypt_cost.hh"
 #include "hash/crypt_hash.hh"
 
+#include <crypt.h>
 #include <ctime>
 #include <doctest/doctest.h>
 #include <limits>
@@ -152,6 +154,51 @@ TEST_CASE("the preferred method is libcrypt's: yescrypt") {
     CHECK(verify("pass", *hash));
 }
 
+TEST_CASE("the usual cost of a method is not below what its source or OWASP asks for") {
+    CHECK(make("pass", "bcrypt", 0).starts_with("$2b$12$"));
+    CHECK(make("pass", "bcrypt-y", 0).starts_with("$2y$12$"));
+    CHECK(make("pass", "scrypt", 0).starts_with("$7$DU..../....")); // 2^15 blocks of 4 kB
+}
+
+TEST_CASE("a hash that asks for too much is trouble before it is computed") {
+    const std::string tail = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    for (const auto& hash :
+         {"$2y$31$" + tail, "$2b$19$" + tail, std::string{"$6$rounds=999999999$salt$hash"},
+          std::string{"$5$rounds=10000001$salt$hash"}, std::string{"$sha1$4294967295$salt$hash"},
+          std::string{"$md5,rounds=4294963199$salt$$hash"},
+          std::string{"$6$rounds=99999999999999999999$salt$hash"}, // more than 64 bits
+          std::string{"$y$jLT$salt$hash"},                         // 2^24 blocks of 4 kB: 64 GB
+          std::string{"$y$jGT$salt$hash"},                         // 2 GB
+          std::string{"$gy$jLT$salt$hash"}, std::string{"$y$jzzzzzzzzzzzz$salt$hash"},
+          std::string{"$y$j9T.zzzzzz$salt$hash"}, // lanes
+          std::string{"$y$jFT/F$salt$hash"},      // passes
+          std::string{"$7$LU..../....salt$hash"}, std::string{"$7$zzzzzzzzzzzsalt$hash"},
+          std::string{"$7$FU....zzzzzsalt$hash"}}) {
+        CAPTURE(hash);
+        const auto result = verify_hash("pass", hash, cheap);
+        REQUIRE_FALSE(result);
+        CHECK(result.error().status == ExitStatus::temporary);
+        CHECK(result.error().what.starts_with("the stored hash asks for too much "));
+        CHECK_FALSE(verify("pass", "", hash)); // such a hash is no example of the usual one, either
+    }
+}
+
+TEST_CASE("every cost that new hashes may have is one that stored hashes may ask for") {
+    for (const char* const name : {"yescrypt", "gost-yescrypt", "scrypt"}) {
+        const auto* const method = find_method(name);
+        REQUIRE(method != nullptr);
+        for (std::int64_t cost = method->least_cost; cost <= method->most_cost; ++cost) {
+            char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+            REQUIRE(::crypt_gensalt_rn(method->prefix.c_str(), std::uint64_t(cost), nullptr, 0,
+                                       setting, sizeof setting) != nullptr);
+            CHECK_MESSAGE(check_stored_cost(setting), setting);
+        }
+    }
+    for (const char* const setting : {"$2b$18$", "$6$rounds=10000000$x$", "$sha1$10000000$x$",
+                                      "$y$", "$y$j", "$y$j9", "$7$", "$7$C", "_zzzz", "", "$2b$"})
+        CHECK_MESSAGE(check_stored_cost(setting), setting);
+}
+
 TEST_CASE("costs outside the method's are misuse") {
     const struct {
         std::string method;
@@ -163,10 +210,11 @@ TEST_CASE("costs outside the method's are misuse") {
         {"yescrypt", -1, false},
         {"bcrypt", 3, false},
         {"bcrypt", 4, true},
-        {"bcrypt", 31, true},
-        {"bcrypt", 32, false},
+        {"bcrypt", 18, true},
+        {"bcrypt", 19, false},
         {"sha512crypt", 999, false},
-        {"sha512crypt", 1'000'000'000, false},
+        {"sha512crypt", 10'000'000, true},
+        {"sha512crypt", 10'000'001, false},
         {"md5crypt", 1, false},
         {"descrypt", 25, false},
         {"scrypt", 5, false},
@@ -216,7 +264,8 @@ TEST_CASE("a new hash is not cheaper than the old one") {
         std::string old_hash;
         std::int64_t cost;
     } cases[] = {
-        {"bcrypt", "$2y$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", 12},
+        {"bcrypt", "$2y$13$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", 13},
+        {"bcrypt", "$2y$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", 0},
         {"bcrypt", "$2b$04$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", 0},
         {"bcrypt", "$2b$77$CCC", 0},
         {"bcrypt", "$2b$", 0},
