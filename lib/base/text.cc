@@ -64,6 +64,13 @@ std::string_view trim(std::string_view text) {
     return text;
 }
 
+std::string_view take_until(std::string_view& text, char mark) {
+    const std::size_t end = text.find(mark);
+    const std::string_view part = text.substr(0, end);
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    return part;
+}
+
 std::string one_line(std::string_view text, std::size_t most) {
     std::string line;
     for (const char c : text)

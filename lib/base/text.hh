@@ -31,6 +31,10 @@ std::string_view cut_utf8(std::string_view text, std::size_t most);
 // The text without the spaces at its two ends.
 std::string_view trim(std::string_view text);
 
+// Takes the text before the next `mark` off the front, and the mark. Takes all of it if there is no
+// mark.
+std::string_view take_until(std::string_view& text, char mark);
+
 // Text of another program as one line that a person may be shown: a run of control bytes becomes
 // one space, or none after a space; the line is cut as cut_utf8 does, and trimmed.
 std::string one_line(std::string_view text, std::size_t most);
