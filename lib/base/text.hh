@@ -25,6 +25,9 @@ bool is_obeyed(std::string_view text);
 // becomes \xHH.
 std::string for_terminal(std::string_view text);
 
+// Whether all of the text is UTF-8.
+bool is_utf8(std::string_view text);
+
 // The text's beginning, at most `most` bytes, which does not end within a character of UTF-8.
 std::string_view cut_utf8(std::string_view text, std::size_t most);
 

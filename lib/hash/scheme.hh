@@ -4,6 +4,7 @@
 // libargon2, which a build may lack.
 #pragma once
 
+#include "base/fixed_text.hh"
 #include "base/result.hh"
 #include "hash/crypt_hash.hh"
 
@@ -15,11 +16,11 @@ namespace poppass {
 enum class HashFunction { crypt, plain, md5, sha1, sha256, sha512, pbkdf, argon2, scram };
 
 struct Scheme {
-    std::string_view name;
+    FixedText<14> name;
     HashFunction function;
     bool salted;
-    bool written;            // false: it is weak, and verified only
-    std::string_view method; // of crypt(3), of new hashes; empty: the preferred one
+    bool written;              // false: it is weak, and verified only
+    FixedText<12> method = {}; // of crypt(3), of new hashes; empty: the preferred one
 };
 
 enum class Encoding { usual, base64, hex };
@@ -44,6 +45,10 @@ Result<StoredHash> split_stored(std::string_view stored, const Scheme& otherwise
 // constant time. A hash that asks for too much memory or time is trouble, before anything is
 // computed.
 Result<Match> match_stored(const StoredHash& hash, std::string_view password);
+
+// Takes about the time that match_stored() takes for a usual hash of the scheme, for users that
+// have none. An error is trouble: there is no memory.
+Result<void> match_nothing(const Scheme& scheme, std::string_view password);
 
 // The scheme of a new hash in the place of one of this scheme: itself, or CRYPT if it is weak.
 const Scheme& scheme_to_write(const Scheme& scheme);

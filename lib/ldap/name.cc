@@ -75,15 +75,6 @@ std::optional<LdapUri> parse_uri(std::string_view text) {
 
 bool has_usual_port(const LdapUri& uri) { return uri.port == usual_port(uri.scheme); }
 
-bool is_utf8(std::string_view text) {
-    while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        if (length == 0) return false;
-        text.remove_prefix(length);
-    }
-    return true;
-}
-
 // RFC 4514 takes `\` and two hex digits for any byte, so more is escaped than must be: a space or a
 // `#` is special only at an end of the value, and `=` is not special. libldap has no such function.
 void append_to_dn(std::string& into, std::string_view value) {

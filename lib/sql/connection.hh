@@ -47,11 +47,15 @@ struct SqlColumn {
 };
 using SqlRow = std::vector<SqlColumn>;
 
-// A connection to one server. Nothing that it does lasts longer than the deadline that it was made
-// with. The destructor ends the connection, and with it a transaction that is not committed.
+// A connection to one server. Nothing that it does lasts longer than until its deadline. The
+// destructor ends the connection, and with it a transaction that is not committed.
 class SqlConnection {
 public:
+    explicit SqlConnection(Clock::time_point deadline) : deadline_(deadline) {}
     virtual ~SqlConnection() = default;
+
+    // Gives the server the time back in which it was asked nothing.
+    void extend(Clock::duration time) { deadline_ += time; }
 
     enum class Lock {
         none,
@@ -66,6 +70,7 @@ public:
                                                const SqlValues& values, Lock lock) = 0;
 
     virtual Result<void> begin() = 0;
+    virtual Result<void> roll_back() = 0;
 
     // Executes a statement of set_query. Returns how many rows it matched, also if they had the new
     // values already.
@@ -98,6 +103,12 @@ public:
     // Reports, for --check, what the database account may do beyond these statements, and what else
     // is wrong or right on this server.
     virtual void look_over(Report& report) { (void)report; }
+
+protected:
+    Clock::time_point deadline() const { return deadline_; }
+
+private:
+    Clock::time_point deadline_;
 };
 
 enum class SqlPurpose {
@@ -115,6 +126,9 @@ public:
     // order in which they are asked. Connects to none. Settings that do not fit are misuse.
     virtual Result<std::vector<std::string>> prepare(const SqlSettings& settings,
                                                      SqlPurpose purpose) = 0;
+
+    // Whether no account of this system but root can write the rows by itself.
+    virtual bool only_root_writes() const { return true; }
 
     // Connects to a server of the list, authenticates, and sets the session up: UTF-8, strict
     // types, standard quotes, and waits for locks within the deadline. A server that takes no

@@ -1,4 +1,4 @@
-// The settings of the SQL links: a file of `key = value` lines. sql(5) lists the keys.
+// The settings of the SQL links: a file of `key = value` lines. poppass-sql(5) lists the keys.
 #pragma once
 
 #include "base/result.hh"

@@ -368,10 +368,11 @@ private:
             warn_of_staff(walked->way);
     }
 
-    // PAM's stack and a directory have rules of their own; a credential file has none.
+    // PAM's stack and a directory have rules of their own; a credential file and a database have
+    // none.
     void check_policy(std::string_view link) {
         if (link == "setpw-quality") has_policy_ = true;
-        if (link != "setpw" || has_policy_) return;
+        if ((link != "setpw" && link != "setpw-sqlite") || has_policy_) return;
         has_policy_ = true; // one warning is enough
         report_.warn(link, "takes any new password, for no policy comes before it: begin "
                            "PASSWORD_COMMAND with setpw-quality --");

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <ctime>
 #include <doctest/doctest.h>
+#include <limits>
 #include <set>
 
 using namespace poppass;
@@ -261,6 +263,32 @@ TEST_CASE("no new hash is weak") {
         CHECK(make(name, "x") == "no new hash is made of the scheme " + name);
         CHECK(scheme_to_write(**find_scheme(name)).name == "CRYPT");
     }
+}
+
+TEST_CASE("a user without a hash costs as much time as one with a usual hash") {
+    for (const std::string name : {"CRYPT", "BLF-CRYPT", "SHA512-CRYPT", "ARGON2ID", "PBKDF2"}) {
+        CAPTURE(name);
+        const Scheme& scheme = **find_scheme(name);
+        const std::string stored = make(name, pass);
+        const auto spent = [](const auto& deed) {
+            const std::clock_t begin = std::clock();
+            REQUIRE(deed());
+            return std::clock() - begin;
+        };
+        auto real = std::numeric_limits<std::clock_t>::max(), none = real;
+        for (int i = 0; i < 3; ++i) {
+            real = std::min(real, spent([&] {
+                                return match_stored({.scheme = &scheme, .text = stored}, pass);
+                            }));
+            none = std::min(none, spent([&] { return match_nothing(scheme, pass); }));
+        }
+        const double ratio = static_cast<double>(none) / static_cast<double>(real);
+        CHECK(ratio > 0.5);
+        CHECK(ratio < 2.0);
+    }
+    for (const auto& name : weak) CHECK(match_nothing(**find_scheme(name), pass));
+    // Whatever the length is.
+    CHECK(match_nothing(**find_scheme("BLF-CRYPT"), std::string(500, 'x')));
 }
 
 TEST_CASE("Dovecot's hashes are verified, in every encoding that it writes") {

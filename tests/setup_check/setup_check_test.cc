@@ -448,6 +448,9 @@ TEST_CASE("warnings end with status 1") {
              [](Setup& s) { s.change = installed("setpw") + " -f " + s.file + " /bin/false"; },
              "setpw: takes any new password, for no policy comes before it: begin "
              "PASSWORD_COMMAND with setpw-quality --"},
+            {"no policy before a database",
+             [](Setup& s) { s.change = built("setpw-sqlite") + " -c " + s.file + " /bin/false"; },
+             "setpw-sqlite: takes any new password"},
             {"any domain", [](Setup& s) { s.environment["POPPASS_STRIP"] = "*"; }, "POPPASS_STRIP"},
             {"no delay", [](Setup& s) { s.environment["POPPASS_DELAY"] = "0"; }, "POPPASS_DELAY"},
             {"clear text", [](Setup& s) { s.environment["TCPLOCALIP"] = "192.0.2.1"; },

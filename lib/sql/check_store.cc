@@ -1,0 +1,77 @@
+#include "sql/check_store.hh"
+
+namespace poppass {
+
+namespace {
+
+bool is_refused(const SqlUser& user, bool allow_expired) {
+    return user.locked || (user.expired && !allow_expired);
+}
+
+// Computes one hash, whether the user exists or not.
+Result<Answer> judge_password(const Question& question, const std::optional<SqlUser>& user,
+                              const Scheme& scheme) {
+    const auto match = match_user(user, scheme, question.password);
+    if (!match) return match.error();
+    if (!user) return Answer{Finding::unknown};
+    if (*match == Match::malformed)
+        return Answer{Finding::refused, {}, "refused: the user's hash is empty or malformed"};
+    if (is_refused(*user, question.allow_expired)) return Answer{Finding::refused};
+    return Answer{*match == Match::yes ? Finding::right : Finding::wrong};
+}
+
+Answer look_up(const Question& question, const std::optional<SqlUser>& user) {
+    if (!user) return Answer{Finding::unknown};
+    // A user who may not log in still receives mail.
+    const bool refused =
+        question.ask == Ask::credentials_lookup && is_refused(*user, question.allow_expired);
+    return Answer{refused ? Finding::refused : Finding::right};
+}
+
+// The user for whom a native chain runs its program, under the stored name. The row's ids win where
+// they are believed. Without them /etc/passwd tells the ids, unless every user is virtual; a name
+// that is not there is a virtual user. Whoever can write the database must not become an account of
+// the system by its name.
+Result<Answer> find_person(const SqlUser& user, const Question& question, bool row_is_believed) {
+    constexpr uid_t first_person = 1000;
+    StoredUser person{.name = user.login};
+    if (row_is_believed) person.home = user.home;
+    if (row_is_believed && user.uid) {
+        person.ids = UserIds{*user.uid, *user.gid, {*user.gid}};
+        return Answer{Finding::right, std::move(person)};
+    }
+    if (question.virtual_uid) return Answer{Finding::right, std::move(person)};
+    const auto account = find_account(user.login);
+    if (!account) return account.error();
+    if (!*account) return Answer{Finding::right, std::move(person)};
+    if ((*account)->uid < first_person)
+        return Answer{Finding::refused,
+                      {},
+                      "refused: the name is that of an account of the system, with a uid below "
+                      "1000"};
+    auto native = native_user(user.login, **account);
+    if (!native) return native.error();
+    return Answer{Finding::right, std::move(*native)};
+}
+
+} // namespace
+
+Result<void> SqlCheckStore::prepare(bool) { return servers_.prepare(SqlPurpose::check); }
+
+Result<Answer> SqlCheckStore::judge(const Question& question) {
+    Result<std::optional<SqlUser>> user = std::optional<SqlUser>{};
+    if (is_sql_login(question.login))
+        user = servers_.ask_in_turn([&](std::size_t server) -> Result<std::optional<SqlUser>> {
+            const auto connection = servers_.connect(server);
+            if (!connection) return connection.error();
+            return find_user(**connection, servers_.settings(), servers_.values(question.login),
+                             SqlConnection::Lock::none);
+        });
+    if (!user) return user.error();
+    auto answer = question.ask == Ask::password ? judge_password(question, *user, servers_.scheme())
+                                                : Result<Answer>{look_up(question, *user)};
+    if (!answer || answer->finding != Finding::right || !question.native) return answer;
+    return find_person(**user, question, servers_.rows_are_believed());
+}
+
+} // namespace poppass

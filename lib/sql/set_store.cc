@@ -1,0 +1,182 @@
+#include "sql/set_store.hh"
+
+#include "base/log.hh"
+#include "base/signals.hh"
+
+#include <thread>
+
+namespace poppass {
+
+namespace {
+
+using How = Changed::How;
+using Lock = SqlConnection::Lock;
+using Commit = SqlConnection::Commit;
+
+// One change at one server. An error means that nothing was changed there.
+class SqlChange {
+public:
+    SqlChange(std::string_view program, const SqlServers& servers, std::size_t server,
+              const ChangeRequest& request)
+        : program_(program), servers_(servers), server_(server), request_(request),
+          settings_(servers.settings()), values_(servers.values(request.login)) {}
+
+    // All hashes are computed before the transaction begins, so that nobody waits for them. Under
+    // the lock the row must still be the same; if it is not, the old password is verified again.
+    Result<Changed> run() {
+        auto connected = servers_.connect(server_);
+        if (!connected) return connected.error();
+        connection_ = std::move(*connected);
+        auto user = find(Lock::none);
+        for (int tries = 0; tries < 20; ++tries) {
+            if (!user) return user.error();
+            const auto began = Clock::now();
+            auto refused = judge(*user);
+            if (!refused) return refused.error();
+            if (*refused) return std::move(**refused);
+            if (auto done = make_hash(**user); !done && done.error().status == ExitStatus::rejected)
+                return Changed{How::refused, done.error().what};
+            else if (!done)
+                return done.error();
+            connection_->extend(Clock::now() - began);
+
+            values_.set_login((*user)->login);
+            values_.old_hash = (*user)->hash;
+            if (auto begun = connection_->begin(); !begun) return begun.error();
+            auto locked = find(Lock::rows);
+            if (locked && *locked == *user) return write(**user);
+            if (auto done = connection_->roll_back(); !done) return done.error();
+            user = std::move(locked);
+        }
+        return trouble("the user's row is changed all the time");
+    }
+
+private:
+    Result<std::optional<SqlUser>> find(Lock lock) {
+        return find_user(*connection_, settings_, values_, lock);
+    }
+
+    // Whether the change is refused. Computes one hash, whether the user exists or not.
+    Result<std::optional<Changed>> judge(const std::optional<SqlUser>& user) const {
+        const auto match = match_user(user, servers_.scheme(), request_.old_password);
+        if (!match) return match.error();
+        if (!user) return std::optional{Changed{How::unknown}};
+        if (*match == Match::malformed)
+            return std::optional{Changed{How::refused, "old password is incorrect",
+                                         "refused: the user's hash is empty or malformed"}};
+        if (user->locked)
+            return std::optional{Changed{How::refused, *match == Match::yes
+                                                           ? "your account is locked"
+                                                           : "old password is incorrect"}};
+        if (*match != Match::yes) return std::optional{Changed{How::wrong}};
+        return std::optional<Changed>{};
+    }
+
+    Result<void> make_hash(const SqlUser& user) {
+        const Scheme& scheme = scheme_to_write(servers_.scheme());
+        const auto old = split_stored(user.hash, servers_.scheme());
+        if (!old) return old.error();
+        auto made = make_stored(scheme, request_.new_password, old->text);
+        if (!made) return made.error();
+        using Prefix = SqlSettings::Prefix;
+        const bool plain =
+            settings_.prefix == Prefix::no ||
+            (settings_.prefix == Prefix::keep && !old->prefixed && &scheme == &servers_.scheme());
+        values_.hash =
+            plain ? *made : "{" + std::string{std::string_view{scheme.name}} + "}" + *made;
+        return {};
+    }
+
+    // Signals are blocked until the result is known and told.
+    Result<Changed> write(const SqlUser& user) {
+        const sigset_t signals = hold_signals();
+        auto changed = execute(user);
+        if (!changed) ::sigprocmask(SIG_SETMASK, &signals, nullptr);
+        return changed;
+    }
+
+    Result<Changed> execute(const SqlUser& user) {
+        for (const SqlStatement& statement : settings_.set_query) {
+            const auto count = connection_->execute(statement, values_);
+            if (!count) return not_misused(count.error());
+            if (statement.has(SqlParameter::hash) && *count != 1)
+                return trouble("set_query: the UPDATE of the hash matched " +
+                               std::to_string(*count) + " rows");
+        }
+        const auto now = find(Lock::rows);
+        if (!now) return now.error();
+        if (!*now || (*now)->login != user.login || (*now)->hash != values_.hash)
+            return trouble("after set_query the row does not hold the new hash; is the column too "
+                           "short?");
+        const std::string transaction = connection_->transaction();
+        const auto committed = connection_->commit();
+        if (committed.how == Commit::done) return Changed{How::done};
+        if (committed.how == Commit::rolled_back)
+            return trouble("the change was not committed: " + committed.words);
+        complain(program_, "the answer to the commit is lost: " + committed.words);
+        connection_.reset();
+        return settle(user, transaction);
+    }
+
+    // A value that does not fit into a column belongs to no user in a look-up only.
+    static Error not_misused(Error error) {
+        if (error.status == ExitStatus::rejected) error.status = ExitStatus::temporary;
+        return error;
+    }
+
+    // Finds out on the same server whether the change was made. The server may be starting again.
+    Result<Changed> settle(const SqlUser& user, const std::string& transaction) {
+        const auto end = Clock::now() + settings_.limit;
+        std::string words = "the server does not answer in time";
+        while (Clock::now() < end) {
+            const auto result = ask_again(user, transaction);
+            if (result && *result == Commit::done) return Changed{How::done};
+            if (result && *result == Commit::rolled_back)
+                return trouble("the change was not committed");
+            words = result ? "the row holds neither the old hash nor the new one"
+                           : result.error().message();
+            if (result) break;
+            std::this_thread::sleep_for(std::chrono::milliseconds{100});
+        }
+        return Changed{
+            How::not_known, {}, "it is not known whether the password is changed: " + words};
+    }
+
+    // `lost` means that the row does not tell it.
+    Result<Commit> ask_again(const SqlUser& user, const std::string& transaction) {
+        auto connected = servers_.connect(server_);
+        if (!connected) return connected.error();
+        connection_ = std::move(*connected);
+        if (!transaction.empty()) return connection_->settle(transaction);
+        // With the lock nobody's transaction, not even our lost one, is still at work on the row.
+        if (auto begun = connection_->begin(); !begun) return begun.error();
+        const auto now = find(Lock::rows);
+        if (!now) return now.error();
+        if (!*now || (*now)->login != user.login) return Commit::lost;
+        if ((*now)->hash == values_.hash) return Commit::done;
+        return (*now)->hash == user.hash ? Commit::rolled_back : Commit::lost;
+    }
+
+    std::string_view program_;
+    const SqlServers& servers_;
+    std::size_t server_;
+    const ChangeRequest& request_;
+    const SqlSettings& settings_;
+    SqlValues values_;
+    std::unique_ptr<SqlConnection> connection_;
+};
+
+} // namespace
+
+Result<Changed> SqlSetStore::change(const ChangeRequest& request) {
+    if (!is_sql_login(request.login)) {
+        if (auto done = match_nothing(servers_.scheme(), request.old_password); !done)
+            return done.error();
+        return Changed{How::unknown};
+    }
+    return servers_.ask_in_turn([&](std::size_t server) {
+        return SqlChange{program_, servers_, server, request}.run();
+    });
+}
+
+} // namespace poppass

@@ -1,0 +1,233 @@
+#include "sqlite/driver.hh"
+
+#include "sqlite/file.hh"
+
+#include <sqlite3.h>
+
+#include <poll.h>
+
+namespace poppass {
+
+namespace {
+
+struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { ::sqlite3_finalize(statement); }
+    void operator()(sqlite3* database) const { ::sqlite3_close_v2(database); }
+};
+using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
+using Database = std::unique_ptr<sqlite3, Finalize>;
+
+// A statement that SQLite refuses is wrong for good; all else may pass.
+Error failed(sqlite3* database, std::string_view deed) {
+    const int code = ::sqlite3_errcode(database) & 0xff;
+    const std::string what = std::string{deed} + ": " + ::sqlite3_errmsg(database);
+    const bool statement = code == SQLITE_ERROR || code == SQLITE_MISUSE || code == SQLITE_RANGE;
+    return statement ? misuse(what) : trouble(what);
+}
+
+class SqliteConnection final : public SqlConnection {
+public:
+    SqliteConnection(const SqliteFile& file, SqlPurpose purpose, Clock::time_point deadline)
+        : SqlConnection(deadline), file_(file), purpose_(purpose) {}
+
+    // Opens the file and reads its schema. A checker that may only read cannot open a database in
+    // WAL mode that nobody has open: SQLite would have to make two files beside it. Then the
+    // database is read as one that nobody changes, and select() finds out whether that was so.
+    Result<void> open() {
+        if (auto good = file_.check(); !good) return good;
+        for (;;) {
+            snapshot_.reset();
+            if (auto done = open_as(file_.uri("")); !done) return done;
+            if (auto done = run("PRAGMA schema_version"); done || purpose_ == SqlPurpose::change)
+                return done;
+            const auto code = ::sqlite3_errcode(database_.get()) & 0xff;
+            const Error error = failed(database_.get(), "open");
+            if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) return error;
+            snapshot_ = file_.still(deadline());
+            if (snapshot_) break;
+            // Somebody has it open by now, or has just closed it.
+            if (is_late(this) != 0) return error;
+            wait_for_lock(this, 0);
+        }
+        if (auto done = open_as(file_.uri("?immutable=1")); !done) return done;
+        return run("PRAGMA schema_version");
+    }
+
+    Result<std::vector<std::string>> prepare(const SqlStatement& statement, Lock) override {
+        const auto prepared = make(statement);
+        if (!prepared) return prepared.error();
+        std::vector<std::string> names;
+        for (int i = 0; i < ::sqlite3_column_count(prepared->get()); ++i)
+            names.emplace_back(::sqlite3_column_name(prepared->get(), i));
+        return names;
+    }
+
+    Result<std::vector<SqlRow>> select(const SqlStatement& statement, const SqlValues& values,
+                                       Lock) override {
+        for (;;) {
+            auto rows = read(statement, values);
+            if (!snapshot_ || file_.is_still(*snapshot_)) return rows;
+            if (Clock::now() > deadline()) return trouble("the file is changed all the time");
+            if (auto opened = open(); !opened) return opened.error();
+        }
+    }
+
+    Result<void> begin() override { return run("BEGIN IMMEDIATE"); }
+    Result<void> roll_back() override { return run("ROLLBACK"); }
+
+    Result<std::uint64_t> execute(const SqlStatement& statement, const SqlValues& values) override {
+        auto prepared = bind(statement, values);
+        if (!prepared) return prepared.error();
+        int code;
+        while ((code = ::sqlite3_step(prepared->get())) == SQLITE_ROW) continue;
+        if (code != SQLITE_DONE) return failed(database_.get(), "set_query");
+        if (::sqlite3_stmt_readonly(prepared->get()) != 0) return std::uint64_t{0};
+        return static_cast<std::uint64_t>(::sqlite3_changes(database_.get()));
+    }
+
+    // A busy database stays in the transaction. After other errors the file may hold the change.
+    Committed commit() override {
+        if (::sqlite3_exec(database_.get(), "COMMIT", nullptr, nullptr, nullptr) == SQLITE_OK)
+            return {Commit::done};
+        const bool busy = (::sqlite3_errcode(database_.get()) & 0xff) == SQLITE_BUSY;
+        Committed committed{Commit::lost, failed(database_.get(), "commit").what};
+        if (busy && run("ROLLBACK")) committed.how = Commit::rolled_back;
+        return committed;
+    }
+
+    void look_over(Report& report) override { file_.look_over(report); }
+
+private:
+    Result<void> open_as(const std::string& uri) {
+        const int mode =
+            purpose_ == SqlPurpose::check ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+        sqlite3* database = nullptr;
+        const int code = ::sqlite3_open_v2(uri.c_str(), &database,
+                                           mode | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+        database_.reset(database);
+        if (database == nullptr) return trouble("open: not enough memory");
+        if (code != SQLITE_OK) return failed(database, "open");
+        ::sqlite3_busy_handler(database, wait_for_lock, this);
+        constexpr int steps = 1000;
+        ::sqlite3_progress_handler(database, steps, is_late, this);
+        // Standard quotes: "x" is a name and never a text. The schema, which whoever may write the
+        // file can change, gets no powers.
+        ::sqlite3_db_config(database, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
+        ::sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+        ::sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+        constexpr int longest = 1'000'000;
+        ::sqlite3_limit(database, SQLITE_LIMIT_LENGTH, longest);
+        // The directory is synced too, so that no lost journal undoes an acknowledged change.
+        return purpose_ == SqlPurpose::change ? run("PRAGMA synchronous = EXTRA") : Result<void>{};
+    }
+
+    static int wait_for_lock(void* self, int) {
+        if (is_late(self) != 0) return 0;
+        constexpr int pause = 5;
+        ::poll(nullptr, 0, pause);
+        return 1;
+    }
+
+    static int is_late(void* self) {
+        return Clock::now() > static_cast<SqliteConnection*>(self)->deadline() ? 1 : 0;
+    }
+
+    Result<void> run(const char* sql) {
+        if (::sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+            return failed(database_.get(), sql);
+        return {};
+    }
+
+    Result<Statement> make(const SqlStatement& statement) {
+        sqlite3_stmt* made = nullptr;
+        const char* tail = nullptr;
+        const int code =
+            ::sqlite3_prepare_v2(database_.get(), statement.text.c_str(), -1, &made, &tail);
+        Statement prepared{made};
+        if (code != SQLITE_OK) return failed(database_.get(), "prepare");
+        const auto count = static_cast<std::size_t>(::sqlite3_bind_parameter_count(made));
+        if (made == nullptr || *tail != '\0' || count != statement.parameters.size())
+            return misuse("SQLite reads the statement in another way: " + statement.text);
+        return prepared;
+    }
+
+    Result<Statement> bind(const SqlStatement& statement, const SqlValues& values) {
+        auto prepared = make(statement);
+        if (!prepared) return prepared;
+        int place = 0;
+        for (const SqlParameter parameter : statement.parameters) {
+            const auto text = values.text(parameter);
+            int code = SQLITE_OK;
+            ++place;
+            if (parameter == SqlParameter::now)
+                code = ::sqlite3_bind_int64(prepared->get(), place, values.now);
+            else if (text)
+                code = ::sqlite3_bind_text(prepared->get(), place, text->data(),
+                                           static_cast<int>(text->size()), SQLITE_TRANSIENT);
+            if (code != SQLITE_OK) return failed(database_.get(), "bind a value");
+        }
+        return prepared;
+    }
+
+    Result<std::vector<SqlRow>> read(const SqlStatement& statement, const SqlValues& values) {
+        const auto prepared = bind(statement, values);
+        if (!prepared) return prepared.error();
+        sqlite3_stmt* const cursor = prepared->get();
+        std::vector<SqlRow> rows;
+        int code = SQLITE_ROW;
+        while (rows.size() < 2 && (code = ::sqlite3_step(cursor)) == SQLITE_ROW) {
+            SqlRow& row = rows.emplace_back();
+            for (int i = 0; i < ::sqlite3_column_count(cursor); ++i) {
+                SqlColumn& column = row.emplace_back();
+                column.name = ::sqlite3_column_name(cursor, i);
+                if (::sqlite3_column_type(cursor, i) == SQLITE_NULL) continue;
+                const auto* const text = ::sqlite3_column_text(cursor, i);
+                if (text == nullptr) return trouble("read a row: not enough memory");
+                column.value.emplace(reinterpret_cast<const char*>(text),
+                                     static_cast<std::size_t>(::sqlite3_column_bytes(cursor, i)));
+            }
+        }
+        if (code != SQLITE_ROW && code != SQLITE_DONE) return failed(database_.get(), "user_query");
+        return rows;
+    }
+
+    const SqliteFile& file_;
+    SqlPurpose purpose_;
+    Database database_;
+    std::optional<SqliteFile::Snapshot> snapshot_; // set while the file is read as immutable
+};
+
+class SqliteDriver final : public SqlDriver {
+public:
+    SqlDialect dialect() const override { return SqlDialect::sqlite; }
+
+    Result<std::vector<std::string>> prepare(const SqlSettings& settings,
+                                             SqlPurpose purpose) override {
+        if (!settings.connect.starts_with('/'))
+            return misuse("connect must be the absolute path of a database");
+        if (!settings.check_hosts.empty() || settings.password)
+            return misuse("SQLite has no check_hosts and no password");
+        file_.emplace(settings.connect);
+        purpose_ = purpose;
+        return std::vector{settings.connect};
+    }
+
+    bool only_root_writes() const override { return file_->only_root_writes(); }
+
+    Result<std::unique_ptr<SqlConnection>> connect(std::size_t,
+                                                   Clock::time_point deadline) override {
+        auto connection = std::make_unique<SqliteConnection>(*file_, purpose_, deadline);
+        if (auto opened = connection->open(); !opened) return opened.error();
+        return std::unique_ptr<SqlConnection>{std::move(connection)};
+    }
+
+private:
+    std::optional<SqliteFile> file_;
+    SqlPurpose purpose_ = SqlPurpose::check;
+};
+
+} // namespace
+
+std::unique_ptr<SqlDriver> sqlite_driver() { return std::make_unique<SqliteDriver>(); }
+
+} // namespace poppass

@@ -1,0 +1,695 @@
+// checkpw-sqlite and setpw-sqlite with real databases.
+#include "support/sqlite_database.hh"
+#include "support/users_file.hh"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+using namespace poppass::test;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+const std::string wrong_words = "553 Sorry, old password is incorrect (#5.7.1)\n";
+const std::string nothing_words =
+    "454 Sorry, there is trouble on the server; nothing was changed (#4.3.0)\n";
+const std::string quick = "scheme = SSHA512\n"; // its new hashes take no time
+const std::string joe = "joe@x.org", ann = "ann@x.org";
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+void give(const SqliteUsers& users, const std::string& hash, const std::string& email = joe) {
+    Sqlite{users.path}.run("UPDATE users SET password = ? WHERE email = ?", {hash, email});
+}
+
+// Texts that mean something to SQL, to its quoting, to patterns, or to those who print them.
+Words hostile_texts() {
+    const Words hearts = {"' OR '1'='1",
+                          "\" OR \"1\"=\"1",
+                          "' OR 1=1 --",
+                          "'; UPDATE users SET password = 'x'; --",
+                          "'; DROP TABLE users; --",
+                          "' UNION SELECT email, password, 0, 0 FROM users --",
+                          "%",
+                          "_oe@x.org",
+                          "joe@x.or_",
+                          "joe%",
+                          "\\",
+                          "\\'",
+                          "\\' OR 1=1 -- ",
+                          "''",
+                          "'",
+                          "\"",
+                          "`",
+                          ";",
+                          "--",
+                          "/*",
+                          "*/",
+                          ":login",
+                          ":hash",
+                          "?",
+                          "?1",
+                          "$1",
+                          "@login",
+                          "$$",
+                          "E'\\''",
+                          "0x6a6f65",
+                          "char(106)",
+                          "NULL",
+                          "0",
+                          "1 OR 1",
+                          "\xc2\xa0",
+                          "\xef\xbc\x87 OR 1=1", // a fullwidth quote
+                          "\xca\xbc",            // a letter that looks like a quote
+                          "\xbf\x27 OR 1=1 --",  // the quote of some Chinese encodings
+                          "\xff\xfe",
+                          "\xc0\xa7", // an overlong quote
+                          "\xed\xa0\x80",
+                          "\xf4\x90\x80\x80",
+                          "\x01\x7f\x1b[2J",
+                          "%s%n%x",
+                          "${HOME}",
+                          "$(id)",
+                          "{PLAIN}old",
+                          "*"};
+    Words texts;
+    for (const auto& heart : hearts)
+        for (const auto& [before, after] : {std::pair<std::string, std::string>{"", ""},
+                                            {"joe@x.org", ""},
+                                            {"", "joe@x.org"},
+                                            {"joe", "@x.org"},
+                                            {"joe@x.org\n", ""}})
+            texts.push_back(before + heart + after);
+    for (const std::string more :
+         {" joe@x.org", "joe@x.org ", "joe@x.org\t", "joe@x.org\n", "jo\xc3\xab@x.org",
+          "joe@x.org.", "joe@x,org", "@x.org", "joe@", "joe", "@", "x.org",
+          "\xef\xbd\x8aoe@x.org", // a fullwidth j
+          "jo\xcc\x88"
+          "e@x.org",
+          "joe\xe2\x80\x8b@x.org"})
+        texts.push_back(more);
+    return texts;
+}
+
+// The rest of a change's report: what a link beside us would be given.
+Words next_link() { return {built("next-link"), "42", "/bin/false"}; }
+
+} // namespace
+
+TEST_CASE("a check: right, wrong, unknown, locked, expired, without a hash") {
+    const SqliteUsers users;
+    const auto status = [&](const std::string& login, const std::string& password,
+                            const Words& words = {}) {
+        const auto outcome = run(users.check(login, password, words));
+        CHECK(outcome.out.empty());
+        return outcome.status;
+    };
+    CHECK(status(joe, "old") == 0);
+    CHECK(status(joe, "Old") == 1);
+    CHECK(status(joe, "") == 1);
+    CHECK(status(joe, "ann's") == 1);
+    CHECK(status(ann, "ann's") == 0);
+    CHECK(status("nobody@x.org", "old") == 1);
+    CHECK(status("", "old") == 1);
+    const auto set = [&](const std::string& what) {
+        Sqlite{users.path}.run("UPDATE users SET " + what + " WHERE email = 'joe@x.org'");
+    };
+    set("locked = 1");
+    CHECK(status(joe, "old") == 1);
+    CHECK(status(joe, "wrong") == 1);
+    // A later link must not undo a refusal by policy.
+    CHECK(status(joe, "old", next_link()) == 1);
+    CHECK(run(users.check(joe, "wrong", next_link())).status == 1);
+    set("locked = 0, expired = 1");
+    CHECK(status(joe, "old") == 1);
+    CHECK(status(joe, "old", {"--allow-expired"}) == 0);
+    CHECK(status(joe, "wrong", {"--allow-expired"}) == 1);
+    set("locked = NULL, expired = NULL");
+    CHECK(status(joe, "old") == 0);
+    set("locked = 'f', expired = 't'");
+    CHECK(status(joe, "old") == 1);
+    set("locked = 2");
+    const auto odd = run(users.check(joe, "old"));
+    CHECK(odd.status == 111);
+    CHECK(has(odd.err, "the column locked is neither 0 nor 1"));
+    set("locked = 0, expired = 0");
+    for (const std::string none : {"NULL", "''", "'*'", "'{SHA}x'", "'{CRYPT}'"}) {
+        CAPTURE(none);
+        set("password = " + none);
+        const auto outcome = run(users.check(joe, ""));
+        CHECK(outcome.status == 1);
+        CHECK(has(outcome.err, "the user's hash is empty or malformed"));
+        CHECK(status(joe, "old") == 1);
+    }
+    set("password = '{NTLM}0123'");
+    const auto unknown = run(users.check(joe, "old"));
+    CHECK(unknown.status == 111);
+    CHECK(has(unknown.err, "the scheme NTLM is not known"));
+    set("password = '$2y$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'");
+    const auto costly = run(users.check(joe, "old"));
+    CHECK(costly.status == 111);
+    CHECK(has(costly.err, "the stored hash asks for too much time"));
+}
+
+TEST_CASE("a user or a password that is not known goes to the next link, with the same record") {
+    const SqliteUsers users;
+    for (const auto& program :
+         {users.check("nobody@x.org", "x", next_link()), users.check(joe, "x", next_link()),
+          users.change("nobody@x.org", "x", "new", next_link()),
+          users.change(joe, "x", "new", next_link())}) {
+        const auto outcome = run(program);
+        CHECK(outcome.status == 42);
+        const auto next = parse_next_link(outcome.out);
+        CHECK(next.record == program.record);
+        CHECK(next.descriptors == std::vector<int>{0, 1, 2, 3});
+    }
+    CHECK(users.is_password(joe, "old"));
+}
+
+TEST_CASE("a change: the new password counts, the old one does not, and no other row changes") {
+    const SqliteUsers users;
+    const auto other = users.rows("email = 'ann@x.org'");
+    const auto outcome = run(users.change(joe, "old", "new"));
+    CHECK(outcome.status == 0);
+    CHECK(outcome.out.empty());
+    CHECK(users.hash(joe).starts_with("{CRYPT}$y$"));
+    CHECK(users.is_password(joe, "new"));
+    CHECK_FALSE(users.is_password(joe, "old"));
+    CHECK(users.rows("email = 'ann@x.org'") == other);
+    CHECK(Sqlite{users.path}.run("SELECT changed > 1600000000 AND typeof(changed) = 'integer' "
+                                 "FROM users WHERE email = 'joe@x.org'") == Words{"1"});
+    const auto again = run(users.change(joe, "old", "newer"));
+    CHECK(again.status == 1);
+    CHECK(again.out == wrong_words);
+    CHECK(run(users.change("nobody@x.org", "old", "new")).out == wrong_words);
+    CHECK(users.is_password(joe, "new"));
+
+    Sqlite{users.path}.run("UPDATE users SET locked = 1, expired = 1 WHERE email = 'joe@x.org'");
+    CHECK(run(users.change(joe, "wrong", "newer")).out == wrong_words);
+    const auto locked = run(users.change(joe, "new", "newer"));
+    CHECK(locked.status == 1);
+    CHECK(locked.out == "553 Sorry, your account is locked (#5.7.1)\n");
+    // An expired password is what a change is for.
+    Sqlite{users.path}.run("UPDATE users SET locked = 0 WHERE email = 'joe@x.org'");
+    CHECK(run(users.change(joe, "new", "newer")).status == 0);
+    CHECK(run(users.change(joe, "newer", "newest", {"--allow-expired"})).status == 0);
+}
+
+TEST_CASE(
+    "new hashes are of the scheme that the settings name, with the prefix that they ask for") {
+    const SqliteUsers users;
+    const std::string plain = hash_of_old;
+    const struct {
+        std::string settings, before, after;
+    } cases[] = {
+        {"", plain, "$y$"},
+        {"", "{PLAIN}old", "{CRYPT}$y$"},
+        {"", "{CRYPT}" + plain, "{CRYPT}$y$"},
+        {"prefix = yes\n", plain, "{CRYPT}$y$"},
+        {"prefix = no\n", "{PLAIN}old", "$y$"},
+        {"scheme = sha512-crypt\n", plain, "$6$"},
+        {"scheme = SHA512-CRYPT\n", "{SHA256-CRYPT}" + plain, "{SHA512-CRYPT}$6$"},
+        {"scheme = BLF-CRYPT\n", "{PLAIN}old", "{BLF-CRYPT}$2y$12$"},
+        {"scheme = SSHA512\nprefix = yes\n", "{CRYPT}" + plain, "{SSHA512}"},
+        {"scheme = PLAIN\n", "old", "{CRYPT}$y$"}, // a weak scheme is read, and never written
+        {"scheme = PLAIN\nprefix = yes\n", "old", "{CRYPT}$y$"},
+        {"scheme = PLAIN-MD5\n", "149603e6c03516362a8da23f624db945", "{CRYPT}$y$"},
+        {"scheme = ARGON2ID\n", "{PLAIN}old", "{ARGON2ID}$argon2id$"},
+    };
+    for (const auto& [settings, before, after] : cases) {
+        CAPTURE(settings);
+        CAPTURE(before);
+        users.configure(settings);
+        give(users, before);
+        CHECK(run(users.change(joe, "old", "new")).status == 0);
+        CHECK_MESSAGE(users.hash(joe).starts_with(after), users.hash(joe));
+        CHECK(users.is_password(joe, "new"));
+        CHECK_FALSE(users.is_password(joe, "old"));
+    }
+    users.configure("scheme = BLF-CRYPT\n");
+    CHECK(run(users.change(joe, "new", std::string(73, 'x'))).out ==
+          "553 Sorry, your new password is longer than 72 bytes (#5.7.1)\n");
+}
+
+TEST_CASE("wrong settings are exit 2 before the record is read") {
+    const SqliteUsers users;
+    const auto misused = [&](const std::string& text, const std::string& words,
+                             mode_t mode = 0600) {
+        write_file(users.settings, text);
+        REQUIRE(::chmod(users.settings.c_str(), mode) == 0);
+        for (auto program : {users.check(joe, "old"), users.change(joe, "old", "new")}) {
+            program.record.reset();
+            const auto outcome = run(program);
+            CHECK(outcome.status == 2);
+            CHECK_MESSAGE(has(outcome.err, words), outcome.err);
+        }
+        REQUIRE(::chmod(users.settings.c_str(), 0600) == 0);
+    };
+    const std::string query = "user_query = SELECT email AS login, password AS hash FROM users "
+                              "WHERE email = :login\n";
+    const std::string change = "set_query = UPDATE users SET password = :hash WHERE email = :login "
+                               "AND password = :old_hash\n";
+    const std::string connect = "connect = " + users.path + "\n";
+    misused(query + change, "connect must be set");
+    misused("connect = users.db\n" + query + change, "connect must be the absolute path");
+    misused(connect + query + change + "password = x\n", "SQLite has no check_hosts");
+    misused(connect + query + change + "check_hosts = x\n", "SQLite has no check_hosts");
+    misused(connect + query + change + "scheme = ROT13\n", "the scheme ROT13 is not known");
+    misused(connect + query + change + "scheme = PLAIN\nprefix = no\n", "need a prefix");
+    misused(connect + query + change + "timeout = 60\n", "POPPASS_RUN allows 60");
+    misused(connect + query + change, "may be read or written by others", 0644);
+    misused(connect + query + change, "may be read or written by others", 0620);
+    write_file(users.settings, connect + query);
+    CHECK(run(users.check(joe, "old")).status == 0);
+    const auto no_change = run(users.change(joe, "old", "new"));
+    CHECK(no_change.status == 2);
+    CHECK(has(no_change.err, "set_query must be set"));
+    const auto asked = [&](const std::string& text, const Program& program) {
+        write_file(users.settings, text);
+        return run(program);
+    };
+    for (const std::string wrong :
+         {"SELECT email AS login FROM users WHERE email = :login",
+          "SELECT email AS login, password AS hash, 1 AS HASH FROM users WHERE email = :login",
+          "SELECT email AS login, pasword AS hash FROM users WHERE email = :login",
+          "SELECT \"no\" AS login, password AS hash FROM users WHERE email = :login",
+          "SELECT email AS login, password AS hash FROM nothing WHERE email = :login"}) {
+        CAPTURE(wrong);
+        const auto text = connect + "user_query = " + wrong + "\n" + change;
+        CHECK(asked(text, users.check(joe, "old")).status == 2);
+        CHECK(asked(text, users.change(joe, "old", "new")).status == 2);
+    }
+    // The number of hosts times the time-out is what a chain may take.
+    auto program = users.check(joe, "old");
+    program.environment = {{"POPPASS_RUN", "5"}};
+    CHECK(asked(connect + query, program).status == 2);
+    program.environment = {{"POPPASS_RUN", "6"}};
+    CHECK(asked(connect + query, program).status == 0);
+}
+
+TEST_CASE("no hostile login finds a foreign user, and none changes a foreign row") {
+    const SqliteUsers users;
+    users.configure(quick);
+    give(users, "{PLAIN}old");
+    give(users, "{PLAIN}old", ann);
+    const auto before = Sqlite{users.path}.run("SELECT * FROM users ORDER BY email");
+    const auto schema = Sqlite{users.path}.run("SELECT * FROM sqlite_schema");
+    const auto texts = hostile_texts();
+    REQUIRE(texts.size() > 250);
+    for (const auto& text : texts) {
+        CAPTURE(text);
+        CHECK(run(users.check(text, "old")).status == 1);
+        const auto changed = run(users.change(text, "old", "new"));
+        CHECK(changed.status == 1);
+        CHECK(changed.out == wrong_words);
+    }
+    CHECK(Sqlite{users.path}.run("SELECT * FROM users ORDER BY email") == before);
+    CHECK(Sqlite{users.path}.run("SELECT * FROM sqlite_schema") == schema);
+}
+
+TEST_CASE("a hostile password is a password, as long as it is the user's own") {
+    const SqliteUsers users;
+    users.configure(quick);
+    give(users, "{PLAIN}old");
+    const auto other = users.rows("email = 'ann@x.org'");
+    std::string now = "old";
+    const auto texts = hostile_texts();
+    for (std::size_t i = 0; i < texts.size(); i += 3) {
+        const auto& text = texts[i];
+        CAPTURE(text);
+        CHECK(run(users.check(joe, text)).status == 1);
+        CHECK(run(users.change(joe, text, "x")).out == wrong_words);
+        CHECK(run(users.change(joe, now, text)).status == 0);
+        CHECK(users.is_password(joe, text));
+        now = text;
+    }
+    CHECK(users.rows("email = 'ann@x.org'") == other);
+}
+
+TEST_CASE("a user has one name, however the client writes it") {
+    const SqliteUsers users;
+    users.configure(quick);
+    CHECK(run(users.change("JOE@X.org", "old", "new")).status == 0);
+    CHECK(users.rows("email = 'joe@x.org'").at(0).starts_with("joe@x.org|"));
+    CHECK(users.is_password("Joe@x.ORG", "new"));
+    // Those who come after the check see the stored name.
+    Words words{"--native", "--", built("next-link")};
+    if (::geteuid() == 0) words.insert(words.begin() + 1, {"--virtual", "mail"});
+    CHECK(parse_next_link(run(users.check("jOe@x.org", "new", words)).out).environment["USER"] ==
+          "joe@x.org");
+    // A collation that takes several rows for one user is trouble, and nobody's password counts.
+    Sqlite{users.path}.run("CREATE TABLE more AS SELECT * FROM users;"
+                           "INSERT INTO more SELECT upper(email), password, 0, 0, 0 FROM users;"
+                           "DROP TABLE users; ALTER TABLE more RENAME TO users");
+    users.configure(quick);
+    auto settings = read_file(users.settings);
+    settings.replace(settings.find("WHERE email = :login"), 20,
+                     "WHERE lower(email) = lower(:login)");
+    write_file(users.settings, settings);
+    const auto two = run(users.check(joe, "new"));
+    CHECK(two.status == 111);
+    CHECK(has(two.err, "user_query finds more than one row"));
+    const auto changed = run(users.change(joe, "new", "newer"));
+    CHECK(changed.status == 111);
+    CHECK(changed.out == nothing_words);
+}
+
+TEST_CASE(
+    "the row tells the ids of a native chain if the settings are root's, and never root's ids") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const SqliteUsers users;
+    const auto ids = [&](const std::string& columns) {
+        write_file(users.settings, "connect = " + users.path +
+                                       "\nuser_query = SELECT email AS login, password AS hash" +
+                                       columns + " FROM users WHERE email = :login\n");
+        return run(users.check(joe, "old", {"--native", "--", built("next-link")}));
+    };
+    const auto good = ids(", 64001 AS uid, 64002 AS gid, '/tmp' AS home");
+    const auto next = parse_next_link(good.out);
+    REQUIRE(next.ran);
+    CHECK(next.uids == std::vector<uid_t>{64001, 64001, 64001});
+    CHECK(next.gids == std::vector<gid_t>{64002, 64002, 64002});
+    CHECK(next.environment.at("HOME") == "/tmp");
+    // They do not count if somebody else can write the database.
+    REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
+    CHECK(ids(", 64001 AS uid, 64002 AS gid").status == 111);
+    REQUIRE(::chown(users.path.c_str(), 0, 0) == 0);
+    REQUIRE(::chmod(users.path.c_str(), 0660) == 0);
+    CHECK(ids(", 64001 AS uid, 64002 AS gid").status == 111);
+    REQUIRE(::chmod(users.path.c_str(), 0640) == 0);
+    // With --virtual the others become that account.
+    for (const std::string columns : {"", ", 64001 AS uid, 64002 AS gid, '/tmp' AS home"}) {
+        auto program =
+            users.check(joe, "old", {"--native", "--virtual", "mail", "--", built("next-link")});
+        ids(columns);
+        const auto report = parse_next_link(run(program).out);
+        REQUIRE(report.ran);
+        CHECK((report.uids[0] == 64001) == !columns.empty());
+        CHECK(report.uids[0] != 0);
+    }
+    for (const std::string bad : {", 0 AS uid, 0 AS gid", ", 64001 AS uid", ", -1 AS uid, 5 AS gid",
+                                  ", 'x' AS uid, 5 AS gid", ", 4294967296 AS uid, 5 AS gid"}) {
+        CAPTURE(bad);
+        CHECK(ids(bad).status == 111);
+    }
+    // A name of the database is not an account of the system.
+    ids("");
+    Sqlite{users.path}.run("UPDATE users SET email = 'daemon' WHERE email = 'joe@x.org'");
+    const auto daemon = run(users.check("daemon", "old", {"--native", "--", built("next-link")}));
+    CHECK(daemon.status == 1);
+    CHECK(has(daemon.err, "an account of the system"));
+}
+
+TEST_CASE("of two who change the same user at once one wins, and the other is told") {
+    const SqliteUsers users;
+    users.configure(quick + "timeout = 30\n");
+    give(users, "{PLAIN}old");
+    for (int round = 0; round < 8; ++round) {
+        const std::string old = round == 0 ? "old" : "winner" + std::to_string(round - 1);
+        Outcome outcomes[4];
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 4; ++i)
+            threads.emplace_back(
+                [&, i] { outcomes[i] = run(users.change(joe, old, "new" + std::to_string(i))); });
+        for (auto& thread : threads) thread.join();
+        int won = -1;
+        for (int i = 0; i < 4; ++i) {
+            if (outcomes[i].status == 0) {
+                CHECK(won == -1);
+                won = i;
+                continue;
+            }
+            CHECK(outcomes[i].status == 1);
+            CHECK(outcomes[i].out == wrong_words);
+        }
+        REQUIRE(won >= 0);
+        CHECK(users.is_password(joe, "new" + std::to_string(won)));
+        CHECK(run(users.change(joe, "new" + std::to_string(won), "winner" + std::to_string(round)))
+                  .status == 0);
+    }
+}
+
+TEST_CASE("a locked database is waited for, and no longer than the time-out") {
+    const SqliteUsers users;
+    users.configure(quick + "timeout = 2\n");
+    for (const std::string mode : {"delete", "wal"}) {
+        CAPTURE(mode);
+        Sqlite{users.path}.run("PRAGMA journal_mode = " + mode);
+        give(users, "{PLAIN}old");
+        const Sqlite other{users.path};
+        other.run("BEGIN IMMEDIATE");
+        CHECK(users.is_password(joe, "old")); // readers are not kept out
+        const auto begin = std::chrono::steady_clock::now();
+        const auto outcome = run(users.change(joe, "old", "new"));
+        const auto took = std::chrono::steady_clock::now() - begin;
+        CHECK(outcome.status == 111);
+        CHECK(outcome.out == nothing_words);
+        CHECK(has(outcome.err, "database is locked"));
+        CHECK(took > std::chrono::seconds{1});
+        CHECK(took < std::chrono::seconds{10});
+        std::thread later{[&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds{500});
+            other.run("ROLLBACK");
+        }};
+        CHECK(run(users.change(joe, "old", "new")).status == 0);
+        later.join();
+        CHECK(users.is_password(joe, "new"));
+    }
+}
+
+TEST_CASE("a query that takes too long is ended") {
+    const SqliteUsers users;
+    users.configure("timeout = 1\n");
+    auto settings = read_file(users.settings);
+    settings.replace(settings.find("WHERE email = :login"), 20,
+                     "WHERE email = :login AND (SELECT count(*) FROM big a, big b, big c) > 0");
+    write_file(users.settings, settings);
+    Sqlite{users.path}.run(
+        "CREATE TABLE big (x); INSERT INTO big VALUES (1);"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) "
+        "INSERT INTO big SELECT i FROM n");
+    const auto outcome = run(users.check(joe, "old"));
+    CHECK(outcome.status == 111);
+    CHECK(has(outcome.err, "interrupted"));
+}
+
+TEST_CASE("a database that cannot be read is trouble, and a missing one is not made") {
+    const SqliteUsers users;
+    const std::string away = users.path + ".away";
+    REQUIRE(::rename(users.path.c_str(), away.c_str()) == 0);
+    CHECK(run(users.check(joe, "old")).status == 111);
+    CHECK(run(users.change(joe, "old", "new")).status == 111);
+    CHECK(::access(users.path.c_str(), F_OK) != 0);
+    write_file(users.path, "this is no database at all, but it is long enough to be read as one");
+    CHECK(run(users.check(joe, "old")).status == 111);
+    REQUIRE(::unlink(users.path.c_str()) == 0);
+    REQUIRE(::mkfifo(users.path.c_str(), 0600) == 0);
+    CHECK(run(users.check(joe, "old")).status == 111);
+    CHECK(run(users.change(joe, "old", "new")).out == nothing_words);
+}
+
+TEST_CASE("a row that does not take the new hash keeps the old one") {
+    const auto refused = [](const std::string& sql, const std::string& words) {
+        CAPTURE(sql);
+        const SqliteUsers users;
+        users.configure(quick);
+        Sqlite{users.path}.run(sql);
+        const auto before = users.rows();
+        const auto outcome = run(users.change(joe, "old", "new"));
+        CHECK(outcome.status == 111);
+        CHECK(outcome.out == nothing_words);
+        CHECK_MESSAGE(has(outcome.err, words), outcome.err);
+        CHECK(users.rows() == before);
+    };
+    refused("CREATE TRIGGER t AFTER UPDATE ON users BEGIN "
+            "UPDATE users SET password = substr(new.password, 1, 50) WHERE email = new.email; END",
+            "the row does not hold the new hash");
+    refused("CREATE TRIGGER t BEFORE UPDATE ON users BEGIN SELECT raise(IGNORE); END",
+            "matched 0 rows");
+    refused("CREATE TRIGGER t BEFORE UPDATE ON users BEGIN SELECT raise(ABORT, 'not today'); END",
+            "not today");
+    refused("CREATE TRIGGER t AFTER UPDATE ON users BEGIN DELETE FROM users WHERE email = "
+            "new.email; END",
+            "the row does not hold the new hash");
+    refused("CREATE TABLE u (email TEXT, password TEXT CHECK (length(password) < 100), locked, "
+            "expired, changed); INSERT INTO u SELECT * FROM users; DROP TABLE users; "
+            "ALTER TABLE u RENAME TO users",
+            "CHECK constraint failed");
+    refused("UPDATE users SET password = CAST(password AS BLOB)", "matched 0 rows");
+}
+
+TEST_CASE("several statements are one transaction") {
+    const SqliteUsers users;
+    Sqlite{users.path}.run("CREATE TABLE log (who, at, was); CREATE TABLE sessions (who);"
+                           "INSERT INTO sessions VALUES ('joe@x.org'), ('ann@x.org')");
+    const std::string more = " ; -- and more; of it\n"
+                             "  DELETE FROM sessions WHERE who = :login;\n"
+                             "  INSERT INTO log VALUES (:local || '/' || :domain, :now, :ip)\n";
+    write_file(users.settings, read_file(users.settings) + more + quick);
+    auto program = users.change("Joe@x.org", "old", "new");
+    program.environment = {{"TCPREMOTEIP", "2001:db8::1"}};
+    CHECK(run(program).status == 0);
+    const Sqlite database{users.path};
+    CHECK(database.run("SELECT * FROM sessions") == Words{"ann@x.org"});
+    CHECK(database.run("SELECT who, was FROM log") == Words{"joe/x.org|2001:db8::1"});
+    // The last one fails: none of them counts.
+    database.run("DROP TABLE log; CREATE TABLE log (who, at CHECK (at < 0), was);"
+                 "INSERT INTO sessions VALUES ('joe@x.org')");
+    CHECK(run(users.change(joe, "new", "newer")).out == nothing_words);
+    CHECK(users.is_password(joe, "new"));
+    CHECK(database.run("SELECT count(*) FROM sessions") == Words{"2"});
+}
+
+TEST_CASE("the modes and the owner of the database and of the files beside it are kept") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const SqliteUsers users;
+    users.configure(quick);
+    give(users, "{PLAIN}old");
+    Sqlite{users.path}.run("PRAGMA journal_mode = wal");
+    REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
+    REQUIRE(::chmod(users.path.c_str(), 0640) == 0);
+    const Sqlite reader{users.path}; // keeps the files beside it
+    reader.run("SELECT * FROM users");
+    for (const std::string suffix : {"", "-wal", "-shm"}) {
+        CHECK(::unlink((users.path + (suffix.empty() ? "-none" : suffix)).c_str()) ==
+              (suffix.empty() ? -1 : 0));
+    }
+    CHECK(run(users.change(joe, "old", "new")).status == 0);
+    const auto same = [&](const std::string& suffix, bool needed) {
+        CAPTURE(suffix);
+        struct stat status {};
+        const bool there = ::stat((users.path + suffix).c_str(), &status) == 0;
+        CHECK((there || !needed));
+        if (!there) return;
+        CHECK(status.st_uid == 64001);
+        CHECK(status.st_gid == 64002);
+        CHECK((status.st_mode & 07777) == 0640);
+    };
+    same("", true);
+    same("-wal", false);
+    same("-shm", false);
+    // One that stops in the middle leaves its files, and they are the owner's too.
+    const Sqlite writer{users.path};
+    writer.run("BEGIN IMMEDIATE");
+    writer.run("UPDATE users SET changed = 1");
+    same("-wal", true);
+    same("-shm", true);
+}
+
+TEST_CASE("a checker that may only read works beside a log, with and without a writer") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const SqliteUsers users;
+    users.configure(quick);
+    give(users, "{PLAIN}old");
+    REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
+    REQUIRE(::chmod(users.path.c_str(), 0644) == 0);
+    REQUIRE(::chown(users.settings.c_str(), 65534, 65534) == 0);
+    const std::string program = reachable("checkpw-sqlite", users.directory);
+    const auto check = [&](const std::string& password) {
+        auto checker = users.check(joe, password);
+        checker.argv[0] = program;
+        checker.as = nobody;
+        const auto outcome = run(checker);
+        INFO(outcome.err);
+        return outcome.status;
+    };
+    for (const std::string mode : {"delete", "persist", "truncate", "wal"}) {
+        CAPTURE(mode);
+        give(users, "{PLAIN}old");
+        Sqlite{users.path}.run("PRAGMA journal_mode = " + mode);
+        CHECK(check("old") == 0);
+        CHECK(check("wrong") == 1);
+        Sqlite writer{users.path};
+        writer.run("PRAGMA journal_mode = " + mode);
+        writer.run("UPDATE users SET password = '{PLAIN}newer' WHERE email = 'joe@x.org'");
+        CHECK(check("newer") == 0);
+        CHECK(check("old") == 1);
+        writer.run("BEGIN IMMEDIATE");
+        writer.run("UPDATE users SET password = '{PLAIN}not yet' WHERE email = 'joe@x.org'");
+        CHECK(check("newer") == 0);
+        writer.run("ROLLBACK");
+    }
+}
+
+TEST_CASE("a checker that may only read sees whole rows while others write") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const SqliteUsers users;
+    users.configure(quick);
+    give(users, "{PLAIN}old");
+    REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
+    REQUIRE(::chmod(users.path.c_str(), 0644) == 0);
+    const std::string program = reachable("checkpw-sqlite", users.directory);
+    Sqlite{users.path}.run("PRAGMA journal_mode = wal");
+    REQUIRE(::chown(users.settings.c_str(), 65534, 65534) == 0);
+    std::atomic<bool> stop = false;
+    std::thread writer{[&] {
+        // Each of these opens the database, and closes it again with all its files.
+        for (int i = 0; !stop; ++i)
+            Sqlite{users.path}.run("UPDATE users SET changed = ?", {std::string(i % 900, 'x')});
+    }};
+    int right = 0;
+    for (int i = 0; i < 40; ++i) {
+        auto checker = users.check(joe, "old");
+        checker.argv[0] = program;
+        checker.as = nobody;
+        const auto outcome = run(checker);
+        CHECK_MESSAGE((outcome.status == 0 || outcome.status == 111), outcome.err);
+        right += outcome.status == 0 ? 1 : 0;
+    }
+    stop = true;
+    writer.join();
+    CHECK(right > 20);
+    MESSAGE(right << " of 40 checks were answered");
+}
+
+TEST_CASE("--check says what is right and what is wrong") {
+    const SqliteUsers users;
+    REQUIRE(::chmod(users.path.c_str(), 0640) == 0);
+    const auto check = [&](const std::string& program) {
+        return run({.argv = {built(program), "-c", users.settings, "--check"}});
+    };
+    for (const std::string program : {"checkpw-sqlite", "setpw-sqlite"}) {
+        CAPTURE(program);
+        const auto good = check(program);
+        CHECK(good.status == 0);
+        CHECK(has(good.out, "finds no row for a login that does not exist"));
+        CHECK(has(good.out, "set_query can be prepared") == (program == "setpw-sqlite"));
+        REQUIRE(::chmod(users.path.c_str(), 0644) == 0);
+        CHECK(check(program).status == 1);
+        REQUIRE(::chmod(users.path.c_str(), 0646) == 0);
+        CHECK(check(program).status == 2);
+        REQUIRE(::chmod(users.path.c_str(), 0640) == 0);
+    }
+    const auto change = [&](const std::string& from, const std::string& to) {
+        auto text = read_file(users.settings);
+        text.replace(text.find(from), from.size(), to);
+        write_file(users.settings, text);
+    };
+    change("WHERE email = :login\n", "WHERE email = :login OR 1\n");
+    CHECK(has(check("checkpw-sqlite").out, "more than one row"));
+    change("OR 1\n", "OR email = 'joe@x.org'\n");
+    CHECK(has(check("checkpw-sqlite").out, "finds a row for a login that does not exist"));
+    change(" OR email = 'joe@x.org'", "");
+    change("expired\n", "expired, changed\n");
+    const auto warned = check("checkpw-sqlite");
+    CHECK(warned.status == 1);
+    CHECK(has(warned.out, "a column that nothing reads: changed"));
+    change("SET password", "SET pasword");
+    CHECK(check("checkpw-sqlite").status == 1);
+    const auto wrong = check("setpw-sqlite");
+    CHECK(wrong.status == 2);
+    CHECK(has(wrong.out, "no such column: pasword"));
+    write_file(users.settings, "connect = x\n");
+    const auto missing_query = check("setpw-sqlite");
+    CHECK(missing_query.status == 2);
+    CHECK(has(missing_query.out, "user_query must be set"));
+    CHECK(users.is_password(joe, "old") == false); // the settings are wrong: nothing is right
+}
