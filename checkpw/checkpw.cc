@@ -3,6 +3,7 @@
 #include "base/settings.hh"
 #include "credentials/change_policy.hh"
 #include "credentials/look_over.hh"
+#include "credentials/new_hash.hh"
 #include "credentials/options.hh"
 #include "link/check_link.hh"
 
@@ -26,7 +27,7 @@ bool is_refused(const Entry& entry, bool allow_expired) {
 // Computes one hash, whether the user exists or not.
 Result<Finding> judge_password(const Question& question, const Found& found,
                                const std::optional<Entry>& entry) {
-    const auto right = verify_hash(question.password, hash_to_verify(entry), found.dummy);
+    const auto right = verify_entry(question.password, entry, found.dummy);
     if (!right) return right.error();
     if (!entry) return Finding::unknown;
     if (is_refused(*entry, question.allow_expired)) return Finding::refused;

@@ -25,7 +25,7 @@ Result<std::optional<Changed>> try_change(const CredentialFile& file, const Chan
     const auto entry = *served ? found->entry() : std::nullopt;
     Result<NewHash> hash = trouble("no new hash was made");
     SideTask making{[&] { hash = make_new_hash(entry, request.new_password, options); }};
-    const auto right = verify_hash(request.old_password, hash_to_verify(entry), found->dummy);
+    const auto right = verify_entry(request.old_password, entry, found->dummy);
     if (!right) return right.error();
     if (!entry) return std::optional{Changed{How::unknown}};
     if (auto allowed = check_policy(*entry, *right); !allowed) return allowed.error();

@@ -1,7 +1,7 @@
 #include "credentials/entry.hh"
 
-#include "base/fixed_text.hh"
 #include "base/text.hh"
+#include "hash/scheme.hh"
 
 #include <algorithm>
 #include <array>
@@ -13,31 +13,8 @@ namespace {
 
 constexpr std::size_t shadow_fields = 9;
 
-struct Scheme {
-    FixedText<14> name;
-    FixedText<14> method; // of new hashes
-};
-
-// Dovecot's names of the schemes that it hands to crypt(3).
-constexpr Scheme crypt_schemes[] = {
-    {"CRYPT", ""},
-    {"SHA512-CRYPT", "sha512crypt"},
-    {"SHA256-CRYPT", "sha256crypt"},
-    {"BLF-CRYPT", "bcrypt"},
-    {"MD5-CRYPT", ""},
-    {"DES-CRYPT", ""},
-};
-
 bool has_control(std::string_view text) {
     return std::any_of(text.begin(), text.end(), is_control);
-}
-
-// Takes the text before the next separator off the front. After the last field `rest` is empty.
-std::string_view take_field(std::string_view& rest, char separator) {
-    const std::size_t end = rest.find(separator);
-    const std::string_view field = rest.substr(0, end);
-    rest = end == rest.npos ? std::string_view{} : rest.substr(end + 1);
-    return field;
 }
 
 using ShadowFields = std::array<std::string_view, shadow_fields>;
@@ -45,7 +22,7 @@ using ShadowFields = std::array<std::string_view, shadow_fields>;
 std::optional<ShadowFields> split_shadow(std::string_view line) {
     if (std::count(line.begin(), line.end(), ':') != shadow_fields - 1) return std::nullopt;
     ShadowFields fields;
-    for (auto& field : fields) field = take_field(line, ':');
+    for (auto& field : fields) field = take_until(line, ':');
     return fields;
 }
 
@@ -109,8 +86,8 @@ std::optional<Entry> parse_passwd_file(std::string_view line) {
     if (first == line.npos) return std::nullopt;
     Entry entry{.format = Format::passwd_file, .separator = line[first], .line = line};
     std::string_view rest = line;
-    entry.name = take_field(rest, entry.separator);
-    std::string_view hash = take_field(rest, entry.separator);
+    entry.name = take_until(rest, entry.separator);
+    std::string_view hash = take_until(rest, entry.separator);
     const auto scheme = take_scheme(hash);
     if (!scheme) return std::nullopt;
     entry.scheme = *scheme;
@@ -119,11 +96,11 @@ std::optional<Entry> parse_passwd_file(std::string_view line) {
         entry.extra = rest; // docker-mailserver hands them on to Dovecot
         return entry;
     }
-    entry.uid = take_field(rest, entry.separator);
-    entry.gid = take_field(rest, entry.separator);
-    take_field(rest, entry.separator); // gecos
-    entry.home = take_field(rest, entry.separator);
-    entry.shell = take_field(rest, entry.separator);
+    entry.uid = take_until(rest, entry.separator);
+    entry.gid = take_until(rest, entry.separator);
+    take_until(rest, entry.separator); // gecos
+    entry.home = take_until(rest, entry.separator);
+    entry.shell = take_until(rest, entry.separator);
     entry.extra = rest;
     return entry;
 }
@@ -131,17 +108,6 @@ std::optional<Entry> parse_passwd_file(std::string_view line) {
 // On a machine that has lost its clock the day is 0, and 0 would mean that the password must be
 // changed.
 std::string date_of_change(Days today) { return today > 0 ? std::to_string(today) : std::string{}; }
-
-const Scheme* find_scheme(std::string_view written) {
-    if (written.size() < 2) return nullptr;
-    const std::string_view name = written.substr(1, written.size() - 2);
-    const auto* const found =
-        std::find_if(std::begin(crypt_schemes), std::end(crypt_schemes), [&](const auto& scheme) {
-            // Nearly always written so, and quickly compared.
-            return scheme.name == name || same_but_for_case(scheme.name, name);
-        });
-    return found != std::end(crypt_schemes) ? found : nullptr;
-}
 
 } // namespace
 
@@ -177,12 +143,9 @@ bool is_login(std::string_view name) {
 }
 
 bool is_crypt_scheme(std::string_view scheme) {
-    return scheme.empty() || find_scheme(scheme) != nullptr;
-}
-
-std::string_view method_of_scheme(std::string_view scheme) {
-    const Scheme* const found = find_scheme(scheme);
-    return found == nullptr ? std::string_view{} : found->method;
+    if (scheme.empty()) return true;
+    const auto found = find_scheme(scheme.substr(1, scheme.size() - 2));
+    return found && (*found)->function == HashFunction::crypt;
 }
 
 std::string hash_to_verify(const std::optional<Entry>& entry) {
@@ -191,7 +154,7 @@ std::string hash_to_verify(const std::optional<Entry>& entry) {
 
 std::string_view hash_to_count(std::string_view line, std::size_t name_end) {
     std::string_view rest = line.substr(name_end + 1);
-    std::string_view hash = take_field(rest, line[name_end]);
+    std::string_view hash = take_until(rest, line[name_end]);
     const auto scheme = take_scheme(hash);
     return scheme && is_crypt_scheme(*scheme) ? unlocked(hash) : std::string_view{};
 }

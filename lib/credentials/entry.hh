@@ -77,11 +77,8 @@ bool is_login(std::string_view name);
 // any case of letters, or no scheme.
 bool is_crypt_scheme(std::string_view scheme);
 
-// The libcrypt method that new hashes of this scheme must have; empty: any.
-std::string_view method_of_scheme(std::string_view scheme);
-
-// The hash to verify a password with. It is empty, and matches no password, if there is no entry or
-// its scheme is not one of crypt(3).
+// The entry's hash of crypt(3). It is empty, and matches no password, if there is no entry or its
+// scheme is not one of crypt(3).
 std::string hash_to_verify(const std::optional<Entry>& entry);
 
 // The same hash, found quickly in a line of either format whose name ends there. The rest of the

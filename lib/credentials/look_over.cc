@@ -2,7 +2,7 @@
 
 #include "base/siphash.hh"
 #include "base/text.hh"
-#include "hash/crypt_hash.hh"
+#include "hash/scheme.hh"
 
 #include <map>
 #include <sys/stat.h>
@@ -30,7 +30,14 @@ std::string_view weak_method(std::string_view hash) {
 
 // What is wrong with the password of an entry; empty: nothing, or it has none.
 std::string find_fault(const Entry& entry) {
+    constexpr const char* weak_words =
+        ", which is quickly guessed: let these users set a new password";
     if (!is_crypt_scheme(entry.scheme)) {
+        const auto stored = split_stored(entry.scheme, crypt_scheme());
+        if (stored && stored->scheme->written) return {};
+        if (stored)
+            return "of its hashes are " + std::string{std::string_view{stored->scheme->name}} +
+                   weak_words;
         std::string scheme{cut_utf8(entry.scheme, longest_scheme)};
         for (char& c : scheme)
             if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
@@ -46,8 +53,7 @@ std::string find_fault(const Entry& entry) {
                "them anew with pwadmin";
     const std::string_view weak = weak_method(hash);
     if (weak.empty()) return {};
-    return "of its hashes are " + std::string{weak} +
-           ", which is quickly guessed: let these users set a new password";
+    return "of its hashes are " + std::string{weak} + weak_words;
 }
 
 class LineNumbers {

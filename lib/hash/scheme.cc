@@ -54,24 +54,24 @@ bool is_encoded(const Scheme& scheme) {
            scheme.function == sha256 || scheme.function == sha512;
 }
 
-std::string_view crypt_method(const Scheme& scheme, std::string_view old_text) {
-    const bool keeps = scheme.method == "bcrypt-y" && old_text.starts_with("$2b$");
-    return keeps ? "bcrypt" : std::string_view{scheme.method};
-}
-
 } // namespace
 
 Result<const Scheme*> find_scheme(std::string_view name) {
     const auto* const found =
-        std::find_if(std::begin(schemes), std::end(schemes),
-                     [name](const Scheme& row) { return same_but_for_case(row.name, name); });
-    const std::string subject = "the scheme " + one_line(name, 40);
-    if (found == std::end(schemes)) return trouble(subject + " is not known");
+        std::find_if(std::begin(schemes), std::end(schemes), [name](const Scheme& row) {
+            // Nearly always written so, and quickly compared.
+            return row.name == name || same_but_for_case(row.name, name);
+        });
+    const auto refuse = [name](const std::string& why) {
+        return trouble("the scheme " + one_line(name, 40) + why);
+    };
+    if (found == std::end(schemes)) return refuse(" is not known");
     if (const auto* const library = library_of(*found); library != nullptr && !library->built)
-        return trouble(subject + " needs lib" + std::string{library->name} +
-                       ", which this build lacks");
+        return refuse(" needs lib" + std::string{library->name} + ", which this build lacks");
     return found;
 }
+
+const Scheme& crypt_scheme() { return schemes[0]; }
 
 Result<StoredHash> split_stored(std::string_view stored, const Scheme& otherwise) {
     const std::size_t end = stored.find('}');
@@ -116,7 +116,14 @@ Result<void> match_nothing(const Scheme& scheme, std::string_view password) {
     return matched ? Result<void>{} : matched.error();
 }
 
-const Scheme& scheme_to_write(const Scheme& scheme) { return scheme.written ? scheme : schemes[0]; }
+const HashMethod* method_to_write(const Scheme& scheme, std::string_view old_text) {
+    const bool keeps = scheme.method == "bcrypt-y" && old_text.starts_with("$2b$");
+    return find_method(keeps ? "bcrypt" : std::string_view{scheme.method});
+}
+
+const Scheme& scheme_to_write(const Scheme& scheme) {
+    return scheme.written ? scheme : crypt_scheme();
+}
 
 Result<std::string> make_stored(const Scheme& scheme, std::string_view password,
                                 std::string_view old_text) {
@@ -129,7 +136,7 @@ Result<std::string> make_stored(const Scheme& scheme, std::string_view password,
             return system_trouble("make a salt");
         return library->make(scheme, password, salt);
     }
-    const HashMethod* const named = find_method(crypt_method(scheme, old_text));
+    const HashMethod* const named = method_to_write(scheme, old_text);
     if (named == nullptr && !scheme.method.empty())
         return trouble("libcrypt makes no hashes of the scheme " + std::string{scheme.name});
     const HashMethod& method = named != nullptr ? *named : preferred_method();

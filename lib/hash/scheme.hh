@@ -37,6 +37,9 @@ struct StoredHash {
 // one for which this build lacks a library; the message says which.
 Result<const Scheme*> find_scheme(std::string_view name);
 
+// CRYPT, which every build has.
+const Scheme& crypt_scheme();
+
 // Takes a stored hash apart. Its prefix is {NAME}, or {NAME.hex} or {NAME.b64} where Dovecot
 // encodes the hash. Without a prefix it is of the scheme `otherwise`. Trouble as find_scheme's.
 Result<StoredHash> split_stored(std::string_view stored, const Scheme& otherwise);
@@ -53,9 +56,13 @@ Result<void> match_nothing(const Scheme& scheme, std::string_view password);
 // The scheme of a new hash in the place of one of this scheme: itself, or CRYPT if it is weak.
 const Scheme& scheme_to_write(const Scheme& scheme);
 
+// The method of crypt(3) that the scheme names; nullptr if it names none. An old bcrypt hash keeps
+// its letter ($2b$ or $2y$).
+const HashMethod* method_to_write(const Scheme& scheme, std::string_view old_text);
+
 // A new hash without its prefix, of a scheme that is written. A NUL follows the password. One of
-// crypt(3) costs no less than the old hash, and keeps the letter of an old bcrypt hash ($2y$). A
-// password that the scheme would cut is refused (rejected, with text for the user).
+// crypt(3) costs no less than the old hash. A password that the scheme would cut is refused
+// (rejected, with text for the user).
 Result<std::string> make_stored(const Scheme& scheme, std::string_view password,
                                 std::string_view old_text);
 

@@ -163,8 +163,7 @@ Result<void> get_password(const PwadminRequest& request, const LoginDefs& defs,
     Secret old_password{password.capacity()};
     if (caller == Caller::user) {
         if (auto asked = ask_old_password(*terminal, old_password); !asked) return asked;
-        const auto right =
-            verify_hash(old_password.view(), hash_to_verify(found.entry()), found.dummy);
+        const auto right = verify_entry(old_password.view(), found.entry(), found.dummy);
         if (!right) return right.error();
         if (!*right) return denial("the old password is incorrect");
     }

@@ -14,8 +14,6 @@ using test::run;
 
 namespace {
 
-const Scheme& crypt_scheme() { return **find_scheme("CRYPT"); }
-
 std::string match(const std::string& stored, const std::string& password) {
     const auto hash = split_stored(stored, crypt_scheme());
     if (!hash) return hash.error().what;

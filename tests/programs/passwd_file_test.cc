@@ -51,19 +51,78 @@ TEST_CASE("every scheme that crypt(3) does is verified, under any prefix of one"
             }
 }
 
-TEST_CASE("other schemes are refused, whatever the password, and never rewritten") {
-    for (const std::string scheme : {"{PLAIN}", "{SSHA}", "{SHA512}", "{ARGON2ID}", "{CLEARTEXT}",
-                                     "{PLAIN-MD5}", "{CRYPT.HEX}", "{}"}) {
+TEST_CASE("a scheme that is not known is trouble that names it, and never rewritten") {
+    for (const std::string name : {"NTLM", "CRAM-MD5", "CRYPT.HEX", ""}) {
+        const std::string line = "joe:{" + name + "}" + sha256 + ":1000:1000::::\n";
+        const Users users{line};
+        CAPTURE(line);
+        CHECK(check(users, "joe", "old") == 111);
+        CHECK(check(users, "joe", "") == 111);
+        const auto outcome = set(users, "joe");
+        CHECK(outcome.status == 111);
+        CHECK(outcome.err.find("the scheme " + name + " is not known") != std::string::npos);
+        CHECK(users.content() == line);
+    }
+}
+
+TEST_CASE(
+    "a hash that is none of its scheme is refused, whatever the password, and not rewritten") {
+    for (const std::string scheme :
+         {"{SSHA}", "{SHA512}", "{ARGON2ID}", "{PLAIN-MD5}", "{PBKDF2}", "{SCRAM-SHA-256}"})
         for (const std::string& value : {std::string{"old"}, sha256}) {
             const std::string line = "joe:" + scheme + value + ":1000:1000::::\n";
             const Users users{line};
             CAPTURE(line);
             CHECK(check(users, "joe", "old") == 1);
             CHECK(check(users, "joe", value) == 1);
-            CHECK(check(users, "joe", "") == 1);
             CHECK(set(users, "joe").status == 1);
             CHECK(users.content() == line);
         }
+}
+
+TEST_CASE("Dovecot's other schemes are verified; those that are not weak stay") {
+    const struct {
+        std::string stored; // of "old"
+        std::vector<std::string> options;
+        std::string after;
+    } cases[] = {
+        {"{PLAIN}old", {}, "{CRYPT}$y$"},
+        {"{PLAIN.b64}b2xk", {}, "{CRYPT}$y$"},
+        {"{plain-md5}149603e6c03516362a8da23f624db945", {}, "{CRYPT}$y$"},
+        {"{SHA1.hex}c00dbbc9dadfbe1e232e93a729dd4752fade0abf", {}, "{CRYPT}$y$"},
+        {"{ssha512}ePlus0GVcgSIn5ZdxFAPoXCw0kuUQl2MLsGRB+eWpnpQ1IkznScTqJScN/"
+         "TSmiH9pMfOQdGuQy3tUaE2kdnVi3NhbHRzYWx0",
+         {},
+         "{ssha512}"},
+        {"{SSHA512.hex}"
+         "78f96eb341957204889f965dc4500fa170b0d24b94425d8c2ec19107e796a67a50d489339d2713a8949c37f4d"
+         "29a21fda4c7ce41d1ae432ded51a13691d9d58b73616c7473616c74",
+         {},
+         "{SSHA512}"},
+        {"{ssha512}ePlus0GVcgSIn5ZdxFAPoXCw0kuUQl2MLsGRB+eWpnpQ1IkznScTqJScN/"
+         "TSmiH9pMfOQdGuQy3tUaE2kdnVi3NhbHRzYWx0",
+         {"-m", "sha256crypt", "-c", "1000"},
+         "{CRYPT}$5$rounds=1000$"},
+        {"{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$l7Io8/gKFqHG9qHbNPZH1Q$spjuX5u/"
+         "9y+LinHPTFbDIo51sZYsHoF1a/O+0+iM3/M",
+         {},
+         "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$"},
+        {"{PBKDF2}$1$salt$100$bc21a77192cd7f9fa9949f52b7ccdb6049e6cb1e", {}, "{PBKDF2}$1$"},
+        {"{SCRAM-SHA-256}100,c2FsdHNhbHQ=,VfNwkIdOsX4qIZHJsKCbxA4l+rxo1qoUvJ2gqqdCkA4=,"
+         "gFLEyjhJrXqT4W5cLuuRU24HBV9m/TwNir0WhOlPrxc=",
+         {},
+         "{SCRAM-SHA-256}600000,"},
+    };
+    for (const auto& [stored, options, after] : cases) {
+        CAPTURE(stored);
+        const Users users{"ann:{SSHA}keep\njoe:" + stored + ":1000:1000::::x=y\n"};
+        CHECK(check(users, "joe", "old") == 0);
+        CHECK(check(users, "joe", "old ") == 1);
+        CHECK(set(users, "joe", options).status == 0);
+        CHECK_MESSAGE(users.content().starts_with("ann:{SSHA}keep\njoe:" + after), users.content());
+        CHECK(users.content().ends_with(":1000:1000::::x=y\n"));
+        CHECK(check(users, "joe", "new") == 0);
+        CHECK(check(users, "joe", "old") == 1);
     }
 }
 
@@ -157,7 +216,8 @@ TEST_CASE("a new hash is of the method that the prefix names, and all other fiel
         {"{sha512-crypt}", sha256, {}, "{sha512-crypt}$6$"},
         {"{SHA512-CRYPT}", sha512, {"-c", "1234"}, "{SHA512-CRYPT}$6$rounds=1234$"},
         {"{SHA256-CRYPT}", sha256, {}, "{SHA256-CRYPT}$5$"},
-        {"{BLF-CRYPT}", bcrypt, {}, "{BLF-CRYPT}$2b$05$"},
+        {"{BLF-CRYPT}", bcrypt, {}, "{BLF-CRYPT}$2b$12$"},
+        {"{BLF-CRYPT}", sha512, {}, "{BLF-CRYPT}$2y$12$"},
         {"{BLF-CRYPT}", bcrypt, {"-c", "4"}, "{BLF-CRYPT}$2b$04$"},
         {"{CRYPT}", sha512, {}, "{CRYPT}$y$j9T$"},
         {"{crypt}", md5, {}, "{CRYPT}$y$j9T$"},

@@ -180,9 +180,9 @@ TEST_CASE("the formats of files and of new lines") {
 }
 
 TEST_CASE("why a user cannot be changed is said") {
-    const Users users{"joe:{SSHA}0123456789abcdef\nbob:" + hash + "\n"};
+    const Users users{"joe:{NTLM}0123456789abcdef\nbob:" + hash + "\n"};
     const auto before = users.content();
-    check_error(users.pwadmin({"--stdin", "joe"}, strong), 3, "{SSHA}");
+    check_error(users.pwadmin({"--stdin", "joe"}, strong), 3, "NTLM is not known");
     check_error(users.pwadmin({"--stdin", "nobody"}, "new\n"), 1, "not in the file");
     const Users broken{joe + "bob:x:a::::::\n"};
     check_error(broken.pwadmin({"--stdin", "bob"}, "new\n"), 3, "malformed");

@@ -394,11 +394,16 @@ TEST_CASE("warnings end with status 1") {
              "users: 3 of its passwords are no hashes of crypt(3), maybe clear text, and let "
              "nobody "
              "in: set them anew with pwadmin\n"},
-            {"clear text is not called a hash",
+            {"clear text that can be verified",
              [](Setup& s) {
-                 write_file(s.file, "joe:{PLAIN}secret\njim:{plain}x\nann:$6$salt$hash\n");
+                 write_file(s.file, "joe:{PLAIN}secret\njim:{plain}x\nann:{SSHA512}x\n");
              },
-             "users: 2 of its passwords are of the scheme {PLAIN}, which cannot be verified, and "
+             "users: 2 of its hashes are PLAIN, which is quickly guessed"},
+            {"a scheme that is not known",
+             [](Setup& s) {
+                 write_file(s.file, "joe:{NTLM}secret\njim:{ntlm}x\nann:$6$salt$hash\n");
+             },
+             "users: 2 of its passwords are of the scheme {NTLM}, which cannot be verified, and "
              "let nobody in: pwadmin --remove these users, and --add them\n"},
             {"a user with two lines",
              [](Setup& s) {
@@ -448,9 +453,6 @@ TEST_CASE("warnings end with status 1") {
              [](Setup& s) { s.change = installed("setpw") + " -f " + s.file + " /bin/false"; },
              "setpw: takes any new password, for no policy comes before it: begin "
              "PASSWORD_COMMAND with setpw-quality --"},
-            {"no policy before a database",
-             [](Setup& s) { s.change = built("setpw-sqlite") + " -c " + s.file + " /bin/false"; },
-             "setpw-sqlite: takes any new password"},
             {"any domain", [](Setup& s) { s.environment["POPPASS_STRIP"] = "*"; }, "POPPASS_STRIP"},
             {"no delay", [](Setup& s) { s.environment["POPPASS_DELAY"] = "0"; }, "POPPASS_DELAY"},
             {"clear text", [](Setup& s) { s.environment["TCPLOCALIP"] = "192.0.2.1"; },
@@ -706,6 +708,12 @@ TEST_CASE("Debian's group staff in /usr/local is a warning, and the links there 
         CHECK_FALSE(has(other.out, warning));
         CHECK_FALSE(has(other.out, setup.file + ": has 1 user"));
     }
+}
+
+TEST_CASE("a database has no rules of its own") {
+    Setup setup;
+    setup.change = built("setpw-sqlite") + " -c " + setup.file + " /bin/false";
+    CHECK(has(setup.run().out, "setpw-sqlite: takes any new password"));
 }
 
 TEST_CASE("JSON: the same findings, every byte safe") {
