@@ -14,13 +14,14 @@
 
 namespace poppass {
 
-// Counts the hashes of a file by method and cost.
+// Counts the hashes of a file by scheme, method and cost.
 class DummyHashes {
 public:
     static constexpr std::size_t most_classes = 16; // hashes of further ones are not counted
 
-    // Is quick, because it sees each line of a file. It does not count what is no hash of crypt(3).
-    void see(std::string_view hash);
+    // Takes a hash as it is stored: one of crypt(3), or one with its {SCHEME}. Is quick, because it
+    // sees each line of a file. It does not count what has no form of a hash.
+    void see(std::string_view stored);
 
     // Whether there are several classes, so that the choice needs a key.
     bool mixed() const { return classes_.size() > 1; }
@@ -32,11 +33,12 @@ public:
 
 private:
     struct Class {
-        std::string cost; // what its hashes begin with
+        std::string_view scheme; // its name; empty: of crypt(3)
+        std::string cost;
         std::string example;
         std::uint64_t count;
     };
-    std::vector<Class> classes_; // sorted by cost, so that their order in the file does not matter
+    std::vector<Class> classes_; // sorted, so that their order in the file does not matter
 };
 
 } // namespace poppass

@@ -155,8 +155,11 @@ std::string hash_to_verify(const std::optional<Entry>& entry) {
 std::string_view hash_to_count(std::string_view line, std::size_t name_end) {
     std::string_view rest = line.substr(name_end + 1);
     std::string_view hash = take_until(rest, line[name_end]);
+    const std::string_view stored = hash;
     const auto scheme = take_scheme(hash);
-    return scheme && is_crypt_scheme(*scheme) ? unlocked(hash) : std::string_view{};
+    if (!scheme) return {};
+    if (is_crypt_scheme(*scheme)) return unlocked(hash);
+    return hash.starts_with('!') ? std::string_view{} : stored;
 }
 
 std::string replace_field(const Entry& entry, Field field, std::string_view value) {

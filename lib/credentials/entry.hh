@@ -81,8 +81,9 @@ bool is_crypt_scheme(std::string_view scheme);
 // scheme is not one of crypt(3).
 std::string hash_to_verify(const std::optional<Entry>& entry);
 
-// The same hash, found quickly in a line of either format whose name ends there. The rest of the
-// line may be malformed.
+// The same hash, found quickly in a line of either format whose name ends there. One of another
+// scheme comes with the scheme, and not at all if it is locked. The rest of the line may be
+// malformed.
 std::string_view hash_to_count(std::string_view line, std::size_t name_end);
 
 // The line with one field replaced. The line must have the field, and the value must not contain a

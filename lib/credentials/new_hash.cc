@@ -6,15 +6,18 @@ namespace poppass {
 
 Result<bool> verify_entry(std::string_view password, const std::optional<Entry>& entry,
                           const std::string& dummy) {
-    if (!entry || is_crypt_scheme(entry->scheme) || entry->hash.empty())
-        return verify_hash(password, hash_to_verify(entry), dummy);
-    const std::string stored = std::string{entry->scheme}.append(entry->hash);
-    const auto hash = split_stored(stored, crypt_scheme());
-    if (!hash) return hash.error();
-    const auto match = match_stored(*hash, password);
+    const auto match_text = [&](const std::string& stored) -> Result<Match> {
+        const auto hash = split_stored(stored, crypt_scheme());
+        return hash ? match_stored(*hash, password) : hash.error();
+    };
+    const bool other = entry && !is_crypt_scheme(entry->scheme) && !entry->hash.empty();
+    const auto match = other ? match_text(std::string{entry->scheme}.append(entry->hash))
+                             : match_crypt(password, hash_to_verify(entry));
     if (!match) return match.error();
-    if (*match == Match::malformed) return verify_hash(password, {}, dummy);
-    return *match == Match::yes;
+    if (*match != Match::malformed) return *match == Match::yes;
+    const auto dummy_match = match_text(dummy);
+    if (dummy_match && *dummy_match != Match::malformed) return false;
+    return verify_hash(password, {}, {});
 }
 
 Result<NewHash> make_new_hash(const std::optional<Entry>& entry, std::string_view password,

@@ -105,6 +105,22 @@ Result<Match> match_stored(const StoredHash& hash, std::string_view password) {
     return library->match(hash, password);
 }
 
+std::string_view cost_part(const StoredHash& hash) {
+    std::string_view text = hash.text;
+    switch (hash.scheme->function) {
+    case crypt:
+    case md5: return cost_part(text); // {MD5} may hold a hash of crypt(3)
+    case argon2: return text.substr(0, text.rfind('$', text.rfind('$') - 1));
+    case scram: return take_until(text, ',');
+    case pbkdf: text = text.substr(0, text.rfind('$')); return text.substr(text.rfind('$') + 1);
+    case plain:
+    case sha1:
+    case sha256:
+    case sha512: return {};
+    }
+    return {};
+}
+
 Result<void> match_nothing(const Scheme& scheme, std::string_view password) {
     if (scheme.written) {
         // The empty view is for make_hash(), which refuses long passwords. All of it is read.

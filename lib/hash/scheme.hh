@@ -49,6 +49,9 @@ Result<StoredHash> split_stored(std::string_view stored, const Scheme& otherwise
 // computed.
 Result<Match> match_stored(const StoredHash& hash, std::string_view password);
 
+// The part of the hash that tells, together with its scheme, how long it takes to compute.
+std::string_view cost_part(const StoredHash& hash);
+
 // Takes about the time that match_stored() takes for a usual hash of the scheme, for users that
 // have none. An error is trouble: there is no memory.
 Result<void> match_nothing(const Scheme& scheme, std::string_view password);

@@ -77,6 +77,29 @@ TEST_CASE("only hashes of crypt(3) count, and methods and costs are told apart")
     }
 }
 
+TEST_CASE("other schemes count too, and their costs are told apart") {
+    const std::string stored[] = {
+        "{SSHA512}c2FsdHNhbHQ=",
+        "{PLAIN}x",
+        "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHQ$aGFzaA",
+        "{ARGON2ID}$argon2id$v=19$m=32768,t=3,p=1$c2FsdHNhbHQ$aGFzaA",
+        "{PBKDF2}$1$salt$5000$00",
+        "{PBKDF2}$1$salt$6000$00",
+        "{SCRAM-SHA-256}4096,c2FsdA==,aGFzaA==,aGFzaA==",
+        sha,
+    };
+    DummyHashes dummies;
+    for (const auto& hash : stored) dummies.see(hash);
+    for (const char* const same :
+         {"{ssha512}AAAA", "{PLAIN}y", "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$b3RoZXI$b3RoZXI",
+          "{PBKDF2}$1$pepper$5000$01", "{SCRAM-SHA-256}4096,b3RoZXI=,aGFzaA==,aGFzaA=="})
+        dummies.see(same);
+    for (const char* const none : {"{NTLM}0123456789", "{PLAIN}", "{SSHA512"}) dummies.see(none);
+    const auto counts = shares(dummies);
+    CHECK(counts.size() == std::size(stored));
+    for (const auto& hash : stored) CHECK(counts.contains(hash));
+}
+
 TEST_CASE(
     "each class gets the share of logins that it has of the hashes, and the rarest gets one") {
     const auto counts = shares(thousand());

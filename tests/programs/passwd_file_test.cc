@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <doctest/doctest.h>
+#include <limits>
 
 using namespace poppass;
 using namespace poppass::test;
@@ -123,6 +124,32 @@ TEST_CASE("Dovecot's other schemes are verified; those that are not weak stay") 
         CHECK(users.content().ends_with(":1000:1000::::x=y\n"));
         CHECK(check(users, "joe", "new") == 0);
         CHECK(check(users, "joe", "old") == 1);
+    }
+}
+
+TEST_CASE("where all users have another scheme, an unknown one costs what they cost") {
+    const auto spent = [](const Users& users, const std::string& login) {
+        auto least = std::numeric_limits<double>::max();
+        for (int i = 0; i < 8; ++i) {
+            const double begin = time_of_children();
+            CHECK(check(users, login, "bad") == 1);
+            least = std::min(least, time_of_children() - begin);
+        }
+        return least;
+    };
+    // PBKDF2 with 800,000 rounds, which takes far longer than yescrypt; and SHA-512, far shorter.
+    for (const std::string stored :
+         {"{PBKDF2}$1$salt$800000$bc21a77192cd7f9fa9949f52b7ccdb6049e6cb1e",
+          "{SSHA512}ePlus0GVcgSIn5ZdxFAPoXCw0kuUQl2MLsGRB+eWpnpQ1IkznScTqJScN/"
+          "TSmiH9pMfOQdGuQy3tUaE2kdnVi3NhbHRzYWx0"}) {
+        CAPTURE(stored);
+        const Users users{"joe:" + stored + "::::::\nann:{CRYPT}*::::::\n"};
+        const double joe = spent(users, "joe");
+        for (const std::string login : {"nobody", "ann"}) {
+            CAPTURE(login);
+            CHECK(spent(users, login) > joe * 0.6);
+            CHECK(spent(users, login) < joe * 1.7);
+        }
     }
 }
 

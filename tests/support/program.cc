@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <stdexcept>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -292,6 +293,13 @@ bool has_ended(pid_t pid, milliseconds limit) {
     if (!alive) return errno == ESRCH;
     pollfd event{alive.get(), POLLIN, 0};
     return ::poll(&event, 1, static_cast<int>(limit.count())) == 1;
+}
+
+double time_of_children() {
+    rusage usage{};
+    ::getrusage(RUSAGE_CHILDREN, &usage);
+    return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           1e-6 * static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
 Outcome run(const Program& program) { return Process{program}.wait(); }

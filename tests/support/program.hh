@@ -105,6 +105,10 @@ private:
 // Runs the program from beginning to end.
 Outcome run(const Program& program);
 
+// The seconds of CPU time that children used which have ended. Other work on the machine does not
+// lengthen it.
+double time_of_children();
+
 // Runs `deed` in a child, for deeds that would change this process. Returns what `deed` returned,
 // or minus the number of the signal that ended the child.
 int in_child(const std::function<int()>& deed);
