@@ -1,11 +1,10 @@
 #include "ldap/library.hh"
 
+#include "base/network.hh"
 #include "base/settings.hh"
 
 #include <array>
 #include <cstdlib>
-#include <netinet/in.h>
-#include <resolv.h>
 
 namespace poppass {
 
@@ -50,10 +49,7 @@ void set_debug_level(int level) { ::ldap_set_option(nullptr, LDAP_OPT_DEBUG_LEVE
 void prepare_libldap() {
     // Each name server gets one try of two seconds: libldap looks up the name of this host, and we
     // look up others.
-    if (::res_init() == 0) {
-        _res.retrans = 2;
-        _res.retry = 1;
-    }
+    hurry_resolver();
     // libldap reads these two at its first call only. SASL_PATH keeps it from loading the plug-ins
     // of SASL, which is not used here. The directory exists, because a missing one would be logged.
     const ScopedVariable no_files{"LDAPNOINIT", "1"};

@@ -1,5 +1,7 @@
 #include "ldap/wire.hh"
 
+#include "base/network.hh"
+
 #include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -11,17 +13,6 @@
 namespace poppass {
 
 namespace {
-
-// False, with errno set, if it is not ready by then.
-bool wait_for(int fd, short events, Clock::time_point deadline) {
-    pollfd event{fd, events, 0};
-    const int ready = retried([&] {
-        const timespec left = time_until(deadline);
-        return ::ppoll(&event, 1, &left, nullptr);
-    });
-    if (ready == 0) errno = ETIMEDOUT;
-    return ready > 0;
-}
 
 Result<Fd> connect_address(const sockaddr* address, socklen_t size, Clock::time_point deadline) {
     Fd fd{::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
@@ -43,15 +34,6 @@ Result<Fd> connect_path(const std::string& path, Clock::time_point deadline) {
     if (path.size() >= sizeof address.sun_path) return trouble("the socket's path is too long");
     path.copy(address.sun_path, path.size());
     return connect_address(reinterpret_cast<const sockaddr*>(&address), sizeof address, deadline);
-}
-
-bool is_loopback(const sockaddr* address) {
-    if (address->sa_family == AF_INET) {
-        const auto* const v4 = reinterpret_cast<const sockaddr_in*>(address);
-        return ntohl(v4->sin_addr.s_addr) >> 24u == 127;
-    }
-    const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(address);
-    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
 Result<Fd> connect_to_server(const LdapUri& server, bool clear, Clock::time_point deadline) {
