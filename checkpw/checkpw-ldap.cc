@@ -1,5 +1,6 @@
 // checkpw-ldap: verifies a password against a directory, by binding with it.
 
+#include "account/person.hh"
 #include "base/log.hh"
 #include "base/withheld.hh"
 #include "ldap/directory.hh"
@@ -71,11 +72,6 @@ private:
         if (!found) return found.error();
         if (*found) name_ = (*found)->name;
         return Answer{*found ? Finding::right : Finding::unknown};
-    }
-
-    // Whether the uid is one that Debian's policy gives to persons, and not to services.
-    static bool is_person(uid_t uid) {
-        return uid >= 1000 && (uid < 60'000 || uid > 64'999) && uid != 65'534 && uid != 65'535;
     }
 
     static Answer refuse(std::string why) {

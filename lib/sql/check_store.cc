@@ -1,5 +1,7 @@
 #include "sql/check_store.hh"
 
+#include "account/person.hh"
+
 namespace poppass {
 
 namespace {
@@ -33,7 +35,6 @@ Answer look_up(const Question& question, const std::optional<SqlUser>& user) {
 // that is not there is a virtual user. Whoever can write the database must not become an account of
 // the system by its name.
 Result<Answer> find_person(const SqlUser& user, const Question& question, bool row_is_believed) {
-    constexpr uid_t first_person = 1000;
     StoredUser person{.name = user.login};
     if (row_is_believed) person.home = user.home;
     if (row_is_believed && user.uid) {
@@ -44,11 +45,11 @@ Result<Answer> find_person(const SqlUser& user, const Question& question, bool r
     const auto account = find_account(user.login);
     if (!account) return account.error();
     if (!*account) return Answer{Finding::right, std::move(person)};
-    if ((*account)->uid < first_person)
+    if (!is_person((*account)->uid))
         return Answer{Finding::refused,
                       {},
-                      "refused: the name is that of an account of the system, with a uid below "
-                      "1000"};
+                      "refused: the name is that of an account of the system, with a uid that is "
+                      "no person's"};
     auto native = native_user(user.login, **account);
     if (!native) return native.error();
     return Answer{Finding::right, std::move(*native)};

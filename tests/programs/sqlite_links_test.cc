@@ -402,10 +402,14 @@ TEST_CASE(
     }
     // A name of the database is not an account of the system.
     ids("");
-    Sqlite{users.path}.run("UPDATE users SET email = 'daemon' WHERE email = 'joe@x.org'");
-    const auto daemon = run(users.check("daemon", "old", {"--native", "--", built("next-link")}));
-    CHECK(daemon.status == 1);
-    CHECK(has(daemon.err, "an account of the system"));
+    for (const std::string service : {"daemon", "nobody"}) {
+        CAPTURE(service);
+        Sqlite{users.path}.run("UPDATE users SET email = ? WHERE email <> 'ann@x.org'", {service});
+        const auto outcome =
+            run(users.check(service, "old", {"--native", "--", built("next-link")}));
+        CHECK(outcome.status == 1);
+        CHECK(has(outcome.err, "an account of the system"));
+    }
 }
 
 TEST_CASE("of two who change the same user at once one wins, and the other is told") {
