@@ -2,6 +2,7 @@
 // their own, and end with this process.
 #pragma once
 
+#include "support/listener.hh"
 #include "support/program.hh"
 
 #include <memory>
@@ -67,23 +68,6 @@ private:
     int tls_port_;
     bool tls_ = false;
     std::unique_ptr<Process> process_;
-};
-
-// Listens at its own port of loopback.
-class Listener {
-public:
-    Listener();
-    int fd() const { return fd_.get(); }
-    int port() const { return port_; }
-    std::string uri() const { return "ldap://127.0.0.1:" + std::to_string(port_); }
-
-    // Takes one connection and sends `answer` after the first bytes. Returns all that came until
-    // the other side closed or the time was over.
-    std::string talk_once(std::string_view answer, milliseconds limit) const;
-
-private:
-    Fd fd_;
-    int port_;
 };
 
 // A proxy before a server. It passes everything on, except for the first request to change a
