@@ -43,6 +43,10 @@ constexpr char ldap_usage[] =
     "-H URI[ URI...] (-D DN | -b BASE [-q FILTER] [-w BINDDN -y PASSWORDFILE] [--name ATTRIBUTE]) "
     "[--utf8] [--starttls] [--ca FILE] [-t SECONDS]";
 
+constexpr char sql_check_usage[] =
+    "[-c FILE] [--native] [--virtual ACCOUNT] [--allow-expired] [--] [PROG ARG...]";
+constexpr char sql_set_usage[] = "[-c FILE] [--allow-expired] [--] [PROG ARG...]";
+
 constexpr KnownLink known_links[] = {
     {"checkpw",
      Next::either,
@@ -83,12 +87,18 @@ constexpr KnownLink known_links[] = {
      Next::either,
      "+:c:hV",
      {native, virtual_account, allow_expired, check, help, version},
-     "[-c FILE] [--native] [--virtual ACCOUNT] [--allow-expired] [--] [PROG ARG...]"},
+     sql_check_usage},
     {"setpw-sqlite",
      Next::fallback,
      "+:c:hV",
      {allow_expired, check, help, version},
-     "[-c FILE] [--allow-expired] [--] [PROG ARG...]"},
+     sql_set_usage},
+    {"checkpw-pgsql",
+     Next::either,
+     "+:c:hV",
+     {native, virtual_account, allow_expired, check, help, version},
+     sql_check_usage},
+    {"setpw-pgsql", Next::fallback, "+:c:hV", {allow_expired, check, help, version}, sql_set_usage},
     {"checkpw-throttle",
      Next::guard,
      "+:d:n:w:x:hV",

@@ -93,8 +93,8 @@ public:
     virtual std::string transaction() const { return {}; }
 
     // How a transaction of an earlier connection to the same server ended: `done` or `rolled_back`.
-    // It waits until this is known. An error, or `lost`: it will not be known. Called only with a
-    // name that transaction() returned.
+    // It waits until this is known. `lost`: this server does not know the transaction. Called only
+    // with a name that transaction() returned.
     virtual Result<Commit> settle(std::string_view transaction) {
         (void)transaction;
         return Commit::lost;

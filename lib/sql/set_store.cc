@@ -142,19 +142,22 @@ private:
             How::not_known, {}, "it is not known whether the password is changed: " + words};
     }
 
-    // `lost` means that the row does not tell it.
+    // `lost` means that neither the server nor the row tells it.
     Result<Commit> ask_again(const SqlUser& user, const std::string& transaction) {
         auto connected = servers_.connect(server_);
         if (!connected) return connected.error();
         connection_ = std::move(*connected);
-        if (!transaction.empty()) return connection_->settle(transaction);
+        const auto told =
+            transaction.empty() ? Result<Commit>{Commit::lost} : connection_->settle(transaction);
+        if (!told || *told == Commit::rolled_back) return told;
         // With the lock nobody's transaction, not even our lost one, is still at work on the row.
         if (auto begun = connection_->begin(); !begun) return begun.error();
         const auto now = find(Lock::rows);
         if (!now) return now.error();
         if (!*now || (*now)->login != user.login) return Commit::lost;
         if ((*now)->hash == values_.hash) return Commit::done;
-        return (*now)->hash == user.hash ? Commit::rolled_back : Commit::lost;
+        const bool old = (*now)->hash == user.hash && *told == Commit::lost;
+        return old ? Commit::rolled_back : Commit::lost;
     }
 
     std::string_view program_;

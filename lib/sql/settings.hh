@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,8 @@ struct SqlSettings {
     std::vector<SqlStatement> set_query; // empty if the file has none
     std::string scheme = "CRYPT";        // of hashes without a prefix, and of new ones
     enum class Prefix { yes, no, keep } prefix = Prefix::keep;
-    enum class Tls { verify, no } tls = Tls::verify;
+    enum class Tls { verify, no };
+    std::optional<Tls> tls = {};           // nothing: verify, but not on a socket or loopback
     std::unique_ptr<Secret> password = {}; // of the database account, and a NUL; nullptr: none
     bool owner_is_root = false;            // of the file
 

@@ -33,7 +33,7 @@ TEST_CASE("what is not set has its default") {
     CHECK(settings->set_query.empty());
     CHECK(settings->scheme == "CRYPT");
     CHECK(settings->prefix == SqlSettings::Prefix::keep);
-    CHECK(settings->tls == SqlSettings::Tls::verify);
+    CHECK_FALSE(settings->tls);
     CHECK(settings->password_view().empty());
 }
 

@@ -1,0 +1,54 @@
+#include "sql/host.hh"
+
+#include "base/network.hh"
+#include "base/settings.hh"
+
+#include <memory>
+#include <netdb.h>
+
+namespace poppass {
+
+Result<SqlHost> SqlHost::parse(std::string_view word) {
+    const Error wrong = misuse("not a host: " + std::string{word});
+    if (word.starts_with('/')) return SqlHost{std::string{word}, {}};
+    const bool bracketed = word.starts_with('[');
+    const std::size_t end = bracketed ? word.find(']') : word.find(':');
+    if (bracketed && end == word.npos) return wrong;
+    SqlHost host{std::string{bracketed ? word.substr(1, end - 1) : word.substr(0, end)}, {}};
+    std::string_view rest = end == word.npos ? "" : word.substr(end + (bracketed ? 1 : 0));
+    // More colons: an address of IPv6 without brackets.
+    if (!bracketed && rest.find(':', 1) != rest.npos) return SqlHost{std::string{word}, {}};
+    if (!rest.empty()) {
+        if (rest.front() != ':' || !parse_number("port", rest.substr(1), 1, 65535)) return wrong;
+        host.port = rest.substr(1);
+    }
+    return host.name.empty() ? Result<SqlHost>{wrong} : Result<SqlHost>{host};
+}
+
+std::string SqlHost::text() const {
+    const bool v6 = !is_socket() && name.find(':') != name.npos;
+    const std::string shown = v6 ? "[" + name + "]" : name;
+    return port.empty() ? shown : shown + ":" + port;
+}
+
+Result<std::vector<SqlAddress>> find_addresses(const SqlHost& host) {
+    hurry_resolver();
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* list = nullptr;
+    const int failed = ::getaddrinfo(host.name.c_str(), nullptr, &hints, &list);
+    if (failed == EAI_SYSTEM) return system_trouble("find the address");
+    if (failed != 0) return trouble("find the address: " + std::string{::gai_strerror(failed)});
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{list, ::freeaddrinfo};
+    std::vector<SqlAddress> addresses;
+    for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
+        char text[NI_MAXHOST];
+        if (::getnameinfo(entry->ai_addr, entry->ai_addrlen, text, sizeof text, nullptr, 0,
+                          NI_NUMERICHOST) == 0)
+            addresses.push_back({text, is_loopback(entry->ai_addr)});
+    }
+    if (addresses.empty()) return trouble("find the address: it has none");
+    return addresses;
+}
+
+} // namespace poppass

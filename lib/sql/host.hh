@@ -1,0 +1,34 @@
+// A server of a database, as the settings name it, and its addresses.
+#pragma once
+
+#include "base/result.hh"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace poppass {
+
+struct SqlHost {
+    std::string name; // or an address, or the absolute path of a socket
+    std::string port; // empty: the usual one
+
+    // HOST, HOST:PORT, [IPV6], [IPV6]:PORT or /PATH. Misuse if it is none of these.
+    static Result<SqlHost> parse(std::string_view word);
+
+    bool is_socket() const { return name.starts_with('/'); }
+
+    // The same form again, for the log.
+    std::string text() const;
+};
+
+struct SqlAddress {
+    std::string text; // numeric
+    bool loopback;
+};
+
+// The addresses of a host, in the order in which they are tried. The resolver may need two seconds
+// for each name server.
+Result<std::vector<SqlAddress>> find_addresses(const SqlHost& host);
+
+} // namespace poppass
