@@ -1,6 +1,5 @@
 #include "credentials/located_file.hh"
 
-#include "account/accounts.hh"
 #include "process/path_walk.hh"
 
 #include <algorithm>
@@ -55,24 +54,12 @@ Result<LocatedFile> LocatedFile::find(const std::string& path, bool may_be_missi
     file.path_ = std::move(walked->path);
     file.name_ = std::move(walked->name);
     file.directory_ = std::move(walked->directory);
-    file.owner_ = walked->status.st_uid;
     if (!walked->missing)
         if (auto good = check_kind(walked->status, file.path_); !good) return good.error();
-    if (!file.is_of_another()) return file;
-    const auto account = find_account(file.owner_);
-    if (!account) return account.error();
-    file.gid_ = *account ? (*account)->gid : walked->status.st_gid;
-    auto groups = *account ? find_groups((*account)->name, file.gid_) : std::vector{file.gid_};
-    if (!groups) return groups.error();
-    file.groups_ = std::move(*groups);
+    auto owner = FileOwner::find(walked->status);
+    if (!owner) return owner.error();
+    file.owner_ = std::move(*owner);
     return file;
-}
-
-bool LocatedFile::is_of_another() const { return ::geteuid() == 0 && owner_ != 0; }
-
-Result<EffectiveIds> LocatedFile::as_owner() const {
-    if (!is_of_another()) return EffectiveIds{};
-    return EffectiveIds::take(owner_, gid_, groups_);
 }
 
 Result<std::optional<LocatedFile::Opened>> LocatedFile::open() const {
@@ -91,11 +78,11 @@ Result<std::optional<LocatedFile::Opened>> LocatedFile::open() const {
             return system_trouble("look at", path_);
         if (opened.status.st_nlink == 0) continue;
         if (auto good = check_kind(opened.status, path_); !good) return good.error();
-        if (opened.status.st_uid != owner_) return trouble(path_ + " changed its owner");
+        if (opened.status.st_uid != owner()) return trouble(path_ + " changed its owner");
         struct stat directory {};
         if (retried([&] { return ::fstat(directory_.get(), &directory); }) != 0)
             return system_trouble("look at the directory of", path_);
-        if (auto good = judge_directory_of(path_, owner_, directory); !good) return good.error();
+        if (auto good = judge_directory_of(path_, owner(), directory); !good) return good.error();
         if (opened.status.st_nlink > 1) return trouble(path_ + " has more than one name");
         if (is_mount_point(opened.fd.get()))
             return trouble(path_ + " is a mount point: mount its directory instead");
@@ -105,10 +92,10 @@ Result<std::optional<LocatedFile::Opened>> LocatedFile::open() const {
 }
 
 Result<void> LocatedFile::check_rights() const {
-    if (::geteuid() == 0 || ::geteuid() != owner_) return {};
+    if (::geteuid() == 0 || ::geteuid() != owner()) return {};
     if (::faccessat(directory_.get(), ".", W_OK | X_OK, AT_EACCESS) != 0)
         return trouble("the file's owner cannot write its directory: chown " +
-                       std::to_string(owner_) + " " + path_.substr(0, path_.rfind('/') + 1));
+                       std::to_string(owner()) + " " + path_.substr(0, path_.rfind('/') + 1));
     const auto file = look();
     if (!file) return file.error();
     std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));

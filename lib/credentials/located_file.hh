@@ -1,8 +1,8 @@
 // A file that is looked for once. Rules keep other users from putting another file in its place.
 #pragma once
 
+#include "account/file_owner.hh"
 #include "base/fd.hh"
-#include "process/effective_ids.hh"
 
 #include <optional>
 #include <string>
@@ -20,7 +20,7 @@ public:
     // If the process runs as root and the file belongs to another account: the rights of that
     // account. All work on the file is done under them. A missing file belongs to the account that
     // owns its directory.
-    Result<EffectiveIds> as_owner() const;
+    Result<EffectiveIds> as_owner() const { return owner_.rights(); }
 
     struct Opened {
         Fd fd;
@@ -43,20 +43,17 @@ public:
     const std::string& path() const { return path_; } // resolved
     const std::string& name() const { return name_; } // within the directory
     int directory() const { return directory_.get(); }
-    uid_t owner() const { return owner_; }
+    uid_t owner() const { return owner_.uid(); }
 
 private:
     LocatedFile() = default;
-    bool is_of_another() const;
     Result<struct stat> look() const;
 
     bool may_be_missing_ = false;
     std::string path_;
     std::string name_;
     Fd directory_;
-    uid_t owner_ = 0;
-    gid_t gid_ = 0; // the owner's
-    std::vector<gid_t> groups_;
+    FileOwner owner_;
 };
 
 } // namespace poppass
