@@ -1,11 +1,11 @@
 // checkpw-ldap and setpw-ldap, under poppass and alone, with a real slapd and password policies.
+#include "support/accounts.hh"
 #include "support/conversation.hh"
 #include "support/ldap_server.hh"
 #include "support/program.hh"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -112,30 +112,6 @@ std::string session(const Service& service, const std::string& login, const std:
 }
 
 std::string closed_uri() { return "ldap://127.0.0.1:" + free_port(); }
-
-// In the place of /etc/passwd, for the programs that run with it.
-class Accounts {
-public:
-    // Each has a name, and a uid that is its gid too.
-    explicit Accounts(const std::vector<std::pair<std::string, int>>& accounts) {
-        std::string text = read_file("/etc/passwd");
-        for (const auto& [name, uid] : accounts) {
-            const std::string id = std::to_string(uid);
-            text += name + ":x:" + id + ":" + id + "::/nonexistent:/bin/sh\n";
-        }
-        write_file(file_.file("passwd"), text);
-    }
-    std::function<void()> before_exec() const {
-        return [path = file_.file("passwd")] {
-            if (!own_mounts() ||
-                ::mount(path.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr) != 0)
-                ::_exit(99);
-        };
-    }
-
-private:
-    TemporaryDirectory file_;
-};
 
 bool no_slapd() { return missing(have_slapd(), "slapd"); }
 
