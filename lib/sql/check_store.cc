@@ -30,6 +30,11 @@ Answer look_up(const Question& question, const std::optional<SqlUser>& user) {
     return Answer{refused ? Finding::refused : Finding::right};
 }
 
+struct Found {
+    std::optional<SqlUser> user;
+    SqlConnection::Writers writers;
+};
+
 // The user for whom a native chain runs its program, under the stored name. The row's ids win where
 // they are believed. Without them /etc/passwd tells the ids, unless every user is virtual; a name
 // that is not there is a virtual user. Whoever can write the database must not become an account of
@@ -60,19 +65,26 @@ Result<Answer> find_person(const SqlUser& user, const Question& question, bool r
 Result<void> SqlCheckStore::prepare(bool) { return servers_.prepare(SqlPurpose::check); }
 
 Result<Answer> SqlCheckStore::judge(const Question& question) {
-    Result<std::optional<SqlUser>> user = std::optional<SqlUser>{};
+    Result<Found> found = Found{};
     if (is_sql_login(question.login))
-        user = servers_.ask_in_turn([&](std::size_t server) -> Result<std::optional<SqlUser>> {
+        found = servers_.ask_in_turn([&](std::size_t server) -> Result<Found> {
             const auto connection = servers_.connect(server);
             if (!connection) return connection.error();
-            return find_user(**connection, servers_.settings(), servers_.values(question.login),
-                             SqlConnection::Lock::none);
+            auto user = find_user(**connection, servers_.settings(),
+                                  servers_.values(question.login), SqlConnection::Lock::none);
+            if (!user) return user.error();
+            const auto writers = (*connection)->writers();
+            if (!writers) return writers.error();
+            return Found{std::move(*user), *writers};
         });
-    if (!user) return user.error();
-    auto answer = question.ask == Ask::password ? judge_password(question, *user, servers_.scheme())
-                                                : Result<Answer>{look_up(question, *user)};
+    if (!found) return found.error();
+    auto answer = question.ask == Ask::password
+                      ? judge_password(question, found->user, servers_.scheme())
+                      : Result<Answer>{look_up(question, found->user)};
     if (!answer || answer->finding != Finding::right || !question.native) return answer;
-    return find_person(**user, question, servers_.rows_are_believed());
+    const auto& [owner, others] = found->writers;
+    return find_person(*found->user, question,
+                       servers_.settings().owner_is_root && owner == 0 && !others);
 }
 
 } // namespace poppass

@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 namespace poppass {
@@ -68,6 +69,15 @@ public:
     // The rows that a SELECT finds, of which at most two are read.
     virtual Result<std::vector<SqlRow>> select(const SqlStatement& statement,
                                                const SqlValues& values, Lock lock) = 0;
+
+    // Which accounts of this system can write the rows by themselves.
+    struct Writers {
+        uid_t owner = 0;     // of the file that holds them
+        bool others = false; // whether accounts can beside root and the owner
+    };
+    // Called after the rows are read. An error if they may be of another file than they were said
+    // to be.
+    virtual Result<Writers> writers() { return Writers{}; }
 
     virtual Result<void> begin() = 0;
     virtual Result<void> roll_back() = 0;
@@ -126,9 +136,6 @@ public:
     // order in which they are asked. Connects to none. Settings that do not fit are misuse.
     virtual Result<std::vector<std::string>> prepare(const SqlSettings& settings,
                                                      SqlPurpose purpose) = 0;
-
-    // Whether no account of this system but root can write the rows by itself.
-    virtual bool only_root_writes() const { return true; }
 
     // Connects to a server of the list, authenticates, and sets the session up: UTF-8, strict
     // types, standard quotes, and waits for locks within the deadline. A server that takes no

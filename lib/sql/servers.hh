@@ -32,12 +32,6 @@ public:
     // The scheme of hashes without a prefix.
     const Scheme& scheme() const { return *scheme_; }
 
-    // Whether the ids and the home in a row count: only root may have written the settings, and the
-    // database where it is a file.
-    bool rows_are_believed() const {
-        return settings_->owner_is_root && driver_->only_root_writes();
-    }
-
     // The values for a login of the client.
     SqlValues values(std::string_view login) const;
 

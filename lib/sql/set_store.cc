@@ -114,7 +114,6 @@ private:
         if (committed.how == Commit::rolled_back)
             return trouble("the change was not committed: " + committed.words);
         complain(program_, "the answer to the commit is lost: " + committed.words);
-        connection_.reset();
         return settle(user, transaction);
     }
 
@@ -144,6 +143,7 @@ private:
 
     // `lost` means that neither the server nor the row tells it.
     Result<Commit> ask_again(const SqlUser& user, const std::string& transaction) {
+        connection_.reset(); // two would take the rights of a file's owner twice
         auto connected = servers_.connect(server_);
         if (!connected) return connected.error();
         connection_ = std::move(*connected);

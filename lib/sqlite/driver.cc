@@ -27,14 +27,16 @@ Error failed(sqlite3* database, std::string_view deed) {
 
 class SqliteConnection final : public SqlConnection {
 public:
-    SqliteConnection(const SqliteFile& file, SqlPurpose purpose, Clock::time_point deadline)
-        : SqlConnection(deadline), file_(file), purpose_(purpose) {}
+    // All that SQLite does here is done with these rights.
+    SqliteConnection(SqliteFile file, EffectiveIds rights, SqlPurpose purpose,
+                     Clock::time_point deadline)
+        : SqlConnection(deadline), file_(std::move(file)), rights_(std::move(rights)),
+          purpose_(purpose) {}
 
     // Opens the file and reads its schema. A checker that may only read cannot open a database in
     // WAL mode that nobody has open: SQLite would have to make two files beside it. Then the
     // database is read as one that nobody changes, and select() finds out whether that was so.
     Result<void> open() {
-        if (auto good = file_.check(); !good) return good;
         for (;;) {
             snapshot_.reset();
             if (auto done = open_as(file_.uri("")); !done) return done;
@@ -72,6 +74,15 @@ public:
         }
     }
 
+    Result<Writers> writers() override {
+        const auto now = SqliteFile::find(file_.path());
+        if (!now) return now.error();
+        if (!now->is(file_) || has_moved()) return trouble(file_.path() + " was replaced");
+        Writers writers = file_.writers();
+        writers.others = writers.others || now->writers().others;
+        return writers;
+    }
+
     Result<void> begin() override { return run("BEGIN IMMEDIATE"); }
     Result<void> roll_back() override { return run("ROLLBACK"); }
 
@@ -95,15 +106,16 @@ public:
         return committed;
     }
 
-    void look_over(Report& report) override { file_.look_over(report); }
+    void look_over(Report& report) override { file_.look_over(purpose_, report); }
 
 private:
     Result<void> open_as(const std::string& uri) {
+        if (auto good = file_.check_beside(); !good) return good;
         const int mode =
             purpose_ == SqlPurpose::check ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+        constexpr int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
         sqlite3* database = nullptr;
-        const int code = ::sqlite3_open_v2(uri.c_str(), &database,
-                                           mode | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+        const int code = ::sqlite3_open_v2(uri.c_str(), &database, mode | flags, nullptr);
         database_.reset(database);
         if (database == nullptr) return trouble("open: not enough memory");
         if (code != SQLITE_OK) return failed(database, "open");
@@ -119,6 +131,14 @@ private:
         ::sqlite3_limit(database, SQLITE_LIMIT_LENGTH, longest);
         // The directory is synced too, so that no lost journal undoes an acknowledged change.
         return purpose_ == SqlPurpose::change ? run("PRAGMA synchronous = EXTRA") : Result<void>{};
+    }
+
+    // Whether the file that is open is not the one at its path any more.
+    bool has_moved() {
+        int moved = 0;
+        return ::sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
+                   SQLITE_OK ||
+               moved != 0;
     }
 
     static int wait_for_lock(void* self, int) {
@@ -191,7 +211,8 @@ private:
         return rows;
     }
 
-    const SqliteFile& file_;
+    SqliteFile file_;
+    EffectiveIds rights_; // given back after the database is closed
     SqlPurpose purpose_;
     Database database_;
     std::optional<SqliteFile::Snapshot> snapshot_; // set while the file is read as immutable
@@ -207,22 +228,25 @@ public:
             return misuse("connect must be the absolute path of a database");
         if (!settings.check_hosts.empty() || settings.password)
             return misuse("SQLite has no check_hosts and no password");
-        file_.emplace(settings.connect);
+        path_ = settings.connect;
         purpose_ = purpose;
         return std::vector{settings.connect};
     }
 
-    bool only_root_writes() const override { return file_->only_root_writes(); }
-
     Result<std::unique_ptr<SqlConnection>> connect(std::size_t,
                                                    Clock::time_point deadline) override {
-        auto connection = std::make_unique<SqliteConnection>(*file_, purpose_, deadline);
+        auto file = SqliteFile::find(path_);
+        if (!file) return file.error();
+        auto rights = file->as_owner();
+        if (!rights) return rights.error();
+        auto connection = std::make_unique<SqliteConnection>(std::move(*file), std::move(*rights),
+                                                             purpose_, deadline);
         if (auto opened = connection->open(); !opened) return opened.error();
         return std::unique_ptr<SqlConnection>{std::move(connection)};
     }
 
 private:
-    std::optional<SqliteFile> file_;
+    std::string path_;
     SqlPurpose purpose_ = SqlPurpose::check;
 };
 
