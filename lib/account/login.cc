@@ -4,6 +4,11 @@
 
 namespace poppass {
 
+bool is_user_name(std::string_view name) {
+    return !name.empty() && name.front() != '.' && name.find('/') == name.npos &&
+           for_terminal(name) == name;
+}
+
 std::string_view strip_domain(std::string_view login, std::string_view domain) {
     const std::size_t at = login.rfind('@');
     if (at == login.npos || at == 0) return login;

@@ -1,12 +1,17 @@
-// Takes the domain off a login, for clients that send one where the accounts have none. Pure.
+// Names of users, and the domain of a login. Pure.
 #pragma once
 
 #include <string_view>
 
 namespace poppass {
 
-// `login` without its `@domain`, if that domain is `domain` (the case of ASCII letters does not
-// count) or if `domain` is `*`. A login that would become empty stays as it is.
+// Whether a native chain may call a user so: programs make paths of USER, and show it. It is UTF-8
+// without control characters, does not begin with a dot, and has no slash.
+bool is_user_name(std::string_view name);
+
+// For clients that send a domain where the accounts have none: `login` without its `@domain`, if
+// that domain is `domain` (the case of ASCII letters does not count) or if `domain` is `*`. A login
+// that would become empty stays as it is.
 std::string_view strip_domain(std::string_view login, std::string_view domain);
 
 } // namespace poppass

@@ -1,5 +1,6 @@
 #include "ldap/directory.hh"
 
+#include "account/login.hh"
 #include "base/private_file.hh"
 #include "base/text.hh"
 #include "ldap/library.hh"
@@ -17,10 +18,9 @@ bool is_dn(const std::string& text) {
     return good;
 }
 
-// Whether it can be the user of a native chain. Programs make paths of USER and show it.
-bool is_user_name(std::string_view name, bool utf8) {
-    return is_ldap_login(name, utf8) && name.front() != '.' && name.find('/') == name.npos &&
-           for_terminal(name) == name;
+// Whether it can be the user of a native chain.
+bool is_user(std::string_view name, bool utf8) {
+    return is_ldap_login(name, utf8) && is_user_name(name);
 }
 
 Result<void> read_password_file(const std::string& path, Secret& into) {
@@ -67,7 +67,7 @@ Result<std::string> LdapDirectory::stored_name(const LdapEntry& entry) const {
     std::vector<std::string_view> names;
     for (const auto& [attribute, value] : entry.values)
         if (same_but_for_case(attribute, options_.name_attribute)) names.push_back(value);
-    if (names.size() == 1 && is_user_name(names.front(), options_.utf8))
+    if (names.size() == 1 && is_user(names.front(), options_.utf8))
         return std::string{names.front()};
     return Error{ExitStatus::rejected,
                  entry.dn + ": " + options_.name_attribute +
@@ -103,7 +103,7 @@ std::optional<std::string> LdapDirectory::name_from_dn(const std::string& dn,
     const bool whole = rdn.find("%s") != rdn.npos || rdn.find("%d") != rdn.npos;
     if (!whole && options_.user_dn.find("%d") != options_.user_dn.npos)
         *name += lower(login.substr(login.rfind('@')));
-    if (!is_user_name(*name, options_.utf8)) return std::nullopt;
+    if (!is_user(*name, options_.utf8)) return std::nullopt;
     return name;
 }
 

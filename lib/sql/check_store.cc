@@ -1,5 +1,6 @@
 #include "sql/check_store.hh"
 
+#include "account/login.hh"
 #include "account/person.hh"
 
 namespace poppass {
@@ -35,11 +36,17 @@ struct Found {
     SqlConnection::Writers writers;
 };
 
+Answer refuse(std::string_view why) {
+    return {Finding::refused, {}, "refused: " + std::string{why}};
+}
+
 // The user for whom a native chain runs its program, under the stored name. The row's ids win where
 // they are believed. Without them /etc/passwd tells the ids, unless every user is virtual; a name
-// that is not there is a virtual user. Whoever can write the database must not become an account of
-// the system by its name.
-Result<Answer> find_person(const SqlUser& user, const Question& question, bool row_is_believed) {
+// that is not there is a virtual user. Whoever can write the database must not become another
+// account by its name.
+Result<Answer> find_person(const SqlUser& user, const Question& question,
+                           const SqlConnection::Writers& writers, bool row_is_believed) {
+    if (!is_user_name(user.login)) return refuse("the stored login cannot be the name of a user");
     StoredUser person{.name = user.login};
     if (row_is_believed) person.home = user.home;
     if (row_is_believed && user.uid) {
@@ -51,10 +58,13 @@ Result<Answer> find_person(const SqlUser& user, const Question& question, bool r
     if (!account) return account.error();
     if (!*account) return Answer{Finding::right, std::move(person)};
     if (!is_person((*account)->uid))
-        return Answer{Finding::refused,
-                      {},
-                      "refused: the name is that of an account of the system, with a uid that is "
-                      "no person's"};
+        return refuse("the name is that of an account of the system, with a uid that is no "
+                      "person's");
+    if (writers.owner != 0 && writers.owner != (*account)->uid)
+        return trouble("become " + user.login +
+                       ": the database belongs neither to root nor to that account");
+    if (writers.others)
+        return trouble("become " + user.login + ": a group can write the database: chmod g-w");
     auto native = native_user(user.login, **account);
     if (!native) return native.error();
     return Answer{Finding::right, std::move(*native)};
@@ -82,9 +92,9 @@ Result<Answer> SqlCheckStore::judge(const Question& question) {
                       ? judge_password(question, found->user, servers_.scheme())
                       : Result<Answer>{look_up(question, found->user)};
     if (!answer || answer->finding != Finding::right || !question.native) return answer;
-    const auto& [owner, others] = found->writers;
-    return find_person(*found->user, question,
-                       servers_.settings().owner_is_root && owner == 0 && !others);
+    const auto& writers = found->writers;
+    return find_person(*found->user, question, writers,
+                       servers_.settings().owner_is_root && writers.owner == 0 && !writers.others);
 }
 
 } // namespace poppass
