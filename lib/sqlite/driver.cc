@@ -45,6 +45,12 @@ public:
             const auto code = ::sqlite3_errcode(database_.get()) & 0xff;
             const Error error = failed(database_.get(), "open");
             if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) return error;
+            if (::sqlite3_extended_errcode(database_.get()) == SQLITE_READONLY_ROLLBACK) {
+                undo_interrupted_change();
+                if (is_late(this) == 0) continue;
+                return trouble("there is a journal of a change that was interrupted, and who may "
+                               "only read cannot undo it");
+            }
             snapshot_ = file_.still(deadline());
             if (snapshot_) break;
             // Somebody has it open by now, or has just closed it.
@@ -109,10 +115,20 @@ public:
     void look_over(Report& report) override { file_.look_over(purpose_, report); }
 
 private:
+    // A change that was killed in the middle has left a journal. SQLite undoes the change as soon
+    // as somebody reads who may write.
+    void undo_interrupted_change() {
+        if (open_as(file_.uri(""), SQLITE_OPEN_READWRITE) && run("PRAGMA schema_version")) return;
+        wait_for_lock(this, 0);
+    }
+
     Result<void> open_as(const std::string& uri) {
+        return open_as(uri, purpose_ == SqlPurpose::check ? SQLITE_OPEN_READONLY
+                                                          : SQLITE_OPEN_READWRITE);
+    }
+
+    Result<void> open_as(const std::string& uri, int mode) {
         if (auto good = file_.check_beside(); !good) return good;
-        const int mode =
-            purpose_ == SqlPurpose::check ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
         constexpr int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
         sqlite3* database = nullptr;
         const int code = ::sqlite3_open_v2(uri.c_str(), &database, mode | flags, nullptr);

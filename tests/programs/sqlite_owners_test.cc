@@ -303,3 +303,44 @@ TEST_CASE("a native chain gets no name that programs would take for something el
                       outcome.err);
     }
 }
+
+TEST_CASE("what a killed change left is undone by the next check") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const auto leave = [](const SqliteUsers& users) {
+        Sqlite{users.path}.run(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) "
+            "INSERT INTO users SELECT 'user' || i || '@x.org', '{PLAIN}x', 0, 0, 0 FROM n");
+        REQUIRE(in_child([&] {
+                    auto* const writer = new Sqlite{users.path}; // never closed
+                    writer->run("PRAGMA cache_size = 1; BEGIN IMMEDIATE;"
+                                "UPDATE users SET password = '{PLAIN}new'");
+                    return 0;
+                }) == 0);
+        REQUIRE(look(users.path + "-journal").st_size > 0);
+    };
+    {
+        const OwnersUsers users;
+        leave(users);
+        CHECK(users.is_password(joe, "old"));
+        CHECK_FALSE(users.is_password(joe, "new"));
+        CHECK(::access((users.path + "-journal").c_str(), F_OK) != 0);
+    }
+    const RootsUsers users;
+    leave(users);
+    // Who may only read cannot, and says what is the matter.
+    REQUIRE(::chmod(users.path.c_str(), 0644) == 0);
+    users.configure(quick + "timeout = 1\n");
+    REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
+    auto checker = users.check(joe, "old");
+    checker.argv[0] = reachable("checkpw-sqlite", users.directory);
+    checker.as = nobody;
+    give(users.settings, 65534, 65534);
+    const auto outcome = run(checker);
+    CHECK(outcome.status == 111);
+    CHECK_MESSAGE(has(outcome.err, "a journal of a change that was interrupted"), outcome.err);
+    CHECK(look(users.path + "-journal").st_size > 0);
+    give(users.settings, 0, 0);
+    CHECK(users.is_password(joe, "old"));
+    CHECK(::access((users.path + "-journal").c_str(), F_OK) != 0);
+    CHECK(run(checker).status == 2); // the settings are root's again
+}
