@@ -23,6 +23,7 @@ public:
 
     // All hashes are computed before the transaction begins, so that nobody waits for them. Under
     // the lock the row must still be the same; if it is not, the old password is verified again.
+    // It must be the row of the same user: the stored name could find another user's.
     Result<Changed> run() {
         auto connected = servers_.connect(server_);
         if (!connected) return connected.error();
@@ -46,6 +47,8 @@ public:
             auto locked = find(Lock::rows);
             if (locked && *locked == *user) return write(**user);
             if (auto done = connection_->roll_back(); !done) return done.error();
+            if (locked && (!*locked || (*locked)->login != (*user)->login))
+                return trouble("user_query does not find the stored name again");
             user = std::move(locked);
         }
         return trouble("the user's row is changed all the time");

@@ -459,6 +459,30 @@ TEST_CASE("a row that does not take the new hash keeps the old one") {
     refused("UPDATE users SET password = CAST(password AS BLOB)", "matched 0 rows");
 }
 
+TEST_CASE("a stored name that finds another row changes nobody's password") {
+    const SqliteUsers users;
+    Sqlite{users.path}.run("INSERT INTO users VALUES ('bob@x.org', '{PLAIN}old', 0, 0, 0)");
+    for (const std::string stored : {"ann@x.org", "gone@x.org"}) {
+        CAPTURE(stored);
+        users.configure(quick);
+        auto settings = read_file(users.settings);
+        const std::string column = "SELECT email AS login";
+        settings.replace(settings.find(column), column.size(),
+                         "SELECT CASE email WHEN 'joe@x.org' THEN '" + stored +
+                             "' WHEN 'ann@x.org' THEN 'bob@x.org' ELSE email END AS login");
+        write_file(users.settings, settings);
+        give(users, "{PLAIN}old");
+        give(users, "{PLAIN}old", ann);
+        const auto before = users.rows();
+        const auto outcome = run(users.change(joe, "old", "new"));
+        CHECK(outcome.status == 111);
+        CHECK(outcome.out == nothing_words);
+        CHECK_MESSAGE(has(outcome.err, "user_query does not find the stored name again"),
+                      outcome.err);
+        CHECK(users.rows() == before);
+    }
+}
+
 TEST_CASE("several statements are one transaction") {
     const SqliteUsers users;
     Sqlite{users.path}.run("CREATE TABLE log (who, at, was); CREATE TABLE sessions (who);"
