@@ -102,10 +102,15 @@ public:
         return static_cast<std::uint64_t>(::sqlite3_changes(database_.get()));
     }
 
-    // A busy database stays in the transaction. After other errors the file may hold the change.
+    // A busy database stays in the transaction. After other errors the file may hold the change. In
+    // WAL mode SQLite itself does not notice that the file was replaced.
     Committed commit() override {
+        if (has_moved())
+            return {run("ROLLBACK") ? Commit::rolled_back : Commit::lost,
+                    file_.path() + " was replaced meanwhile"};
         if (::sqlite3_exec(database_.get(), "COMMIT", nullptr, nullptr, nullptr) == SQLITE_OK)
-            return {Commit::done};
+            return has_moved() ? Committed{Commit::lost, file_.path() + " was replaced meanwhile"}
+                               : Committed{Commit::done};
         const bool busy = (::sqlite3_errcode(database_.get()) & 0xff) == SQLITE_BUSY;
         Committed committed{Commit::lost, failed(database_.get(), "commit").what};
         if (busy && run("ROLLBACK")) committed.how = Commit::rolled_back;

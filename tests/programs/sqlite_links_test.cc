@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -482,6 +483,37 @@ TEST_CASE("a stored name that finds another row changes nobody's password") {
         CHECK(users.rows() == before);
     }
 }
+
+#ifdef POPPASS_LINUX
+TEST_CASE("a file that is replaced during a change is not told as changed") {
+    for (const std::string mode : {"delete", "wal"}) {
+        CAPTURE(mode);
+        const SqliteUsers users;
+        users.configure(quick + "timeout = 20\n");
+        give(users, "{PLAIN}old");
+        const std::string copy = users.directory.file("copy");
+        Sqlite{users.path}.run("VACUUM INTO '" + copy + "'");
+        Sqlite{users.path}.run("PRAGMA journal_mode = " + mode);
+        const Sqlite other{users.path};
+        other.run("BEGIN IMMEDIATE");
+        Process setter{users.change(joe, "old", "new")};
+        const std::string descriptors = "/proc/" + std::to_string(setter.pid()) + "/fd";
+        const auto is_open = [&] {
+            std::error_code error;
+            for (const auto& entry : std::filesystem::directory_iterator{descriptors, error})
+                if (std::filesystem::read_symlink(entry.path(), error) == users.path) return true;
+            return false;
+        };
+        REQUIRE(setter.run_until(is_open));
+        REQUIRE(::rename(copy.c_str(), users.path.c_str()) == 0);
+        other.run("ROLLBACK");
+        const auto outcome = setter.wait();
+        CHECK(outcome.status == 111);
+        CHECK(outcome.out == nothing_words);
+        CHECK_MESSAGE((mode == "delete" || has(outcome.err, "was replaced")), outcome.err);
+    }
+}
+#endif
 
 TEST_CASE("several statements are one transaction") {
     const SqliteUsers users;
