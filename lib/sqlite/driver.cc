@@ -1,5 +1,6 @@
 #include "sqlite/driver.hh"
 
+#include "base/alarm.hh"
 #include "sqlite/file.hh"
 
 #include <sqlite3.h>
@@ -9,6 +10,8 @@
 namespace poppass {
 
 namespace {
+
+using namespace std::chrono_literals;
 
 struct Finalize {
     void operator()(sqlite3_stmt* statement) const { ::sqlite3_finalize(statement); }
@@ -25,13 +28,22 @@ Error failed(sqlite3* database, std::string_view deed) {
     return statement ? misuse(what) : trouble(what);
 }
 
+// It reads the schema, and sets how much of the file is kept in memory, which the file itself could
+// say otherwise.
+constexpr const char* first_statement = "PRAGMA cache_size = -2000";
+
 class SqliteConnection final : public SqlConnection {
 public:
     // All that SQLite does here is done with these rights.
     SqliteConnection(SqliteFile file, EffectiveIds rights, SqlPurpose purpose,
                      Clock::time_point deadline)
         : SqlConnection(deadline), file_(std::move(file)), rights_(std::move(rights)),
-          purpose_(purpose) {}
+          purpose_(purpose) {
+        // No handler of SQLite's ends a call of the system, or the parsing of a schema. A setter is
+        // not ended so: it would not be known whether the password is changed.
+        if (purpose == SqlPurpose::check)
+            alarm_.emplace(std::chrono::ceil<std::chrono::seconds>(deadline - Clock::now()) + 1s);
+    }
 
     // Opens the file and reads its schema. A checker that may only read cannot open a database in
     // WAL mode that nobody has open: SQLite would have to make two files beside it. Then the
@@ -40,7 +52,7 @@ public:
         for (;;) {
             snapshot_.reset();
             if (auto done = open_as(file_.uri("")); !done) return done;
-            if (auto done = run("PRAGMA schema_version"); done || purpose_ == SqlPurpose::change)
+            if (auto done = run(first_statement); done || purpose_ == SqlPurpose::change)
                 return done;
             const auto code = ::sqlite3_errcode(database_.get()) & 0xff;
             const Error error = failed(database_.get(), "open");
@@ -58,7 +70,7 @@ public:
             wait_for_lock(this, 0);
         }
         if (auto done = open_as(file_.uri("?immutable=1")); !done) return done;
-        return run("PRAGMA schema_version");
+        return run(first_statement);
     }
 
     Result<std::vector<std::string>> prepare(const SqlStatement& statement, Lock) override {
@@ -123,7 +135,7 @@ private:
     // A change that was killed in the middle has left a journal. SQLite undoes the change as soon
     // as somebody reads who may write.
     void undo_interrupted_change() {
-        if (open_as(file_.uri(""), SQLITE_OPEN_READWRITE) && run("PRAGMA schema_version")) return;
+        if (open_as(file_.uri(""), SQLITE_OPEN_READWRITE) && run(first_statement)) return;
         wait_for_lock(this, 0);
     }
 
@@ -141,15 +153,17 @@ private:
         if (database == nullptr) return trouble("open: not enough memory");
         if (code != SQLITE_OK) return failed(database, "open");
         ::sqlite3_busy_handler(database, wait_for_lock, this);
-        constexpr int steps = 1000;
+        constexpr int steps = 50;
         ::sqlite3_progress_handler(database, steps, is_late, this);
         // Standard quotes: "x" is a name and never a text. The schema, which whoever may write the
         // file can change, gets no powers.
         ::sqlite3_db_config(database, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
         ::sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
         ::sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-        constexpr int longest = 1'000'000;
+        // What the file could ask for: the statements of its schema count too.
+        constexpr int longest = 100'000;
         ::sqlite3_limit(database, SQLITE_LIMIT_LENGTH, longest);
+        ::sqlite3_limit(database, SQLITE_LIMIT_SQL_LENGTH, longest);
         // The directory is synced too, so that no lost journal undoes an acknowledged change.
         return purpose_ == SqlPurpose::change ? run("PRAGMA synchronous = EXTRA") : Result<void>{};
     }
@@ -232,6 +246,7 @@ private:
         return rows;
     }
 
+    std::optional<Alarm> alarm_;
     SqliteFile file_;
     EffectiveIds rights_; // given back after the database is closed
     SqlPurpose purpose_;
@@ -251,6 +266,8 @@ public:
             return misuse("SQLite has no check_hosts and no password");
         path_ = settings.connect;
         purpose_ = purpose;
+        constexpr sqlite3_int64 most_memory = 64 << 20;
+        ::sqlite3_hard_heap_limit64(most_memory);
         return std::vector{settings.connect};
     }
 

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -514,6 +515,34 @@ TEST_CASE("a file that is replaced during a change is not told as changed") {
     }
 }
 #endif
+
+TEST_CASE("a schema that asks for too much memory or time gets neither") {
+    const SqliteUsers users;
+    std::string sql = "ALTER TABLE users RENAME TO v0;";
+    for (int i = 0; i < 60; ++i) sql += "ALTER TABLE v0 ADD c" + std::to_string(i) + ";";
+    for (int i = 1; i <= 15; ++i) {
+        const std::string before = "v" + std::to_string(i - 1);
+        sql += "CREATE VIEW v" + std::to_string(i) + " AS SELECT * FROM " + before +
+               " UNION ALL SELECT * FROM " + before + " WHERE 0;";
+    }
+    Sqlite{users.path}.run(sql + "CREATE VIEW users AS SELECT * FROM v15");
+    users.configure("timeout = 2\n");
+    rusage after{};
+    for (auto program : {users.check(joe, "old"), users.change(joe, "old", "new")}) {
+        program.before_exec = [] {
+            const rlimit limit{1u << 30u, 1u << 30u};
+            ::setrlimit(RLIMIT_AS, &limit);
+        };
+        const auto outcome = run(program);
+        CHECK(outcome.status == 111);
+        CHECK_MESSAGE(
+            (has(outcome.err, "out of memory") || has(outcome.err, "took longer than its limit")),
+            outcome.err);
+    }
+    ::getrusage(RUSAGE_CHILDREN, &after);
+    MESSAGE("the largest child had " << after.ru_maxrss << " kB");
+    if (hardened) CHECK(after.ru_maxrss < 150'000);
+}
 
 TEST_CASE("several statements are one transaction") {
     const SqliteUsers users;
