@@ -127,7 +127,7 @@ Match match_plain(const StoredHash& stored, std::string_view password) {
     if (stored.encoding == Encoding::usual) return compare(octets(stored.text), octets(password));
     auto bytes =
         stored.encoding == Encoding::hex ? decode_hex(stored.text) : decode_base64(stored.text);
-    if (!bytes) return Match::malformed;
+    if (!bytes || bytes->empty()) return Match::malformed;
     const Match match = compare(*bytes, octets(password));
     wipe({reinterpret_cast<char*>(bytes->data()), bytes->size()});
     return match;

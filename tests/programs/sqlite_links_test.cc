@@ -75,7 +75,8 @@ TEST_CASE("a check: right, wrong, unknown, locked, expired, without a hash") {
     CHECK(odd.status == 111);
     CHECK(has(odd.err, "the column locked is neither 0 nor 1"));
     set("locked = 0, expired = 0");
-    for (const std::string none : {"NULL", "''", "'*'", "'{SHA}x'", "'{CRYPT}'"}) {
+    for (const std::string none : {"NULL", "''", "'*'", "'{SHA}x'", "'{CRYPT}'", "'{PLAIN}'",
+                                   "'{PLAIN.b64} '", "'{PLAIN.hex}  '"}) {
         CAPTURE(none);
         set("password = " + none);
         const auto outcome = run(users.check(joe, ""));
