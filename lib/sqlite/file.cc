@@ -114,7 +114,9 @@ bool SqliteFile::is_still(const Snapshot& snapshot) const {
 
 void SqliteFile::look_over(SqlPurpose purpose, Report& report) const {
     if ((status_.st_mode & S_IROTH) != 0)
-        report.warn(path_, "everybody can read the hashes in it: chmod o-r");
+        report.warn(path_,
+                    "everybody can read the hashes in it, and can stop changes by holding it "
+                    "locked: chmod o-r");
     else
         report.ok(path_, "only its owner and its group can read it");
     if (others_write(status_))

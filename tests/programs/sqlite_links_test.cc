@@ -683,7 +683,9 @@ TEST_CASE("--check says what is right and what is wrong") {
         CHECK(has(good.out, "finds no row for a login that does not exist"));
         CHECK(has(good.out, "set_query can be prepared") == (program == "setpw-sqlite"));
         REQUIRE(::chmod(users.path.c_str(), 0644) == 0);
-        CHECK(check(program).status == 1);
+        const auto readable = check(program);
+        CHECK(readable.status == 1);
+        CHECK(has(readable.out, "can stop changes by holding it locked"));
         REQUIRE(::chmod(users.path.c_str(), 0646) == 0);
         CHECK(check(program).status == 2);
         REQUIRE(::chmod(users.path.c_str(), 0640) == 0);
