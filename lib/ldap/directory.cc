@@ -187,6 +187,12 @@ Result<std::optional<LdapUser>> LdapDirectory::look_up(const LdapUri& server,
 
 void LdapDirectory::look_over(Report& report) const {
     for (const LdapUri& server : options_.servers) {
+        constexpr int first_free_port = 1024; // below, only root can listen
+        if (server.scheme == LdapUri::Scheme::ldap && !options_.security.starttls &&
+            std::stoi(server.port) >= first_free_port)
+            report.warn(server.text(),
+                        "while the server is down, any account can listen on this port and be "
+                        "sent passwords: use ldapi://, TLS, or a port below 1024");
         const auto found =
             look_up(server, "poppass-check@localhost", Clock::now() + options_.limit);
         if (found)

@@ -670,6 +670,10 @@ TEST_CASE("--check asks the server, whatever the template makes of a login") {
         const auto looked = run({.argv = {built("checkpw-ldap"), "--check", "-H", closed_uri(),
                                           "-b", suffix, "-q", filter, "/bin/false"}});
         CHECK(has(looked.out, "Connection refused"));
+        CHECK(has(looked.out, "any account can listen on this port"));
+        const auto usual = run({.argv = {built("checkpw-ldap"), "--check", "-H", "ldap://[::1]",
+                                         "-b", suffix, "-q", filter, "/bin/false"}});
+        CHECK_FALSE(has(usual.out, "any account can listen on this port"));
     }
 }
 
