@@ -1,0 +1,490 @@
+// checkpw-mysql and setpw-mysql with a real MariaDB.
+#include "support/hostile_texts.hh"
+#include "support/mariadb_server.hh"
+#include "support/odd_server.hh"
+#include "support/users_file.hh"
+
+#include <csignal>
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <thread>
+
+using namespace poppass::test;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+const std::string wrong_words = "553 Sorry, old password is incorrect (#5.7.1)\n";
+const std::string nothing_words =
+    "454 Sorry, there is trouble on the server; nothing was changed (#4.3.0)\n";
+const std::string joe = "joe@x.org", ann = "ann@x.org";
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+// One server for all cases, which begin with a new table each.
+MariadbServer& the_server() {
+    static MariadbServer server;
+    static const bool started = (server.start(), true);
+    (void)started;
+    return server;
+}
+
+Words next_link() { return {built("next-link"), "42", "/bin/false"}; }
+
+} // namespace
+
+TEST_CASE("a check: right, wrong, unknown, locked, expired, without a hash") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    const auto status = [&](const std::string& login, const std::string& password,
+                            const Words& words = {}) {
+        const auto outcome = run(users.check(login, password, words));
+        CHECK(outcome.out.empty());
+        INFO(outcome.err);
+        return outcome.status;
+    };
+    CHECK(status(joe, "old") == 0);
+    CHECK(status(joe, "Old") == 1);
+    CHECK(status(joe, "") == 1);
+    CHECK(status(ann, "ann's") == 0);
+    CHECK(status("nobody@x.org", "old") == 1);
+    CHECK(status("", "old") == 1);
+    for (const auto& further : {users.check("nobody@x.org", "old", next_link()),
+                                users.check(joe, "wrong", next_link())}) {
+        const auto outcome = run(further);
+        CHECK(outcome.status == 42);
+        CHECK(parse_next_link(outcome.out).record == further.record);
+    }
+    const auto set = [&](const std::string& what) {
+        users.server.run("UPDATE users SET " + what + " WHERE email = 'joe@x.org'");
+    };
+    set("locked = 1");
+    CHECK(status(joe, "old", next_link()) == 1);
+    set("locked = 0, expired = 1");
+    CHECK(status(joe, "old") == 1);
+    CHECK(status(joe, "old", {"--allow-expired"}) == 0);
+    set("locked = 2");
+    CHECK(status(joe, "old") == 111);
+    set("locked = NULL, expired = NULL, password = NULL");
+    const auto none = run(users.check(joe, ""));
+    CHECK(none.status == 1);
+    CHECK(has(none.err, "the user's hash is empty or malformed"));
+    set("password = ''");
+    CHECK(status(joe, "") == 1);
+}
+
+TEST_CASE("a change: the new password counts, the old one does not, and no other row changes") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    const auto other = users.rows("email = 'ann@x.org'");
+    const auto outcome = run(users.change(joe, "old", "new"));
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err.empty());
+    CHECK(outcome.status == 0);
+    CHECK(users.hash(joe).starts_with("{SSHA512}"));
+    CHECK(users.is_password(joe, "new"));
+    CHECK_FALSE(users.is_password(joe, "old"));
+    CHECK(users.rows("email = 'ann@x.org'") == other);
+    CHECK(users.rows("email = 'joe@x.org' AND changed > 1600000000").size() == 1);
+    const auto again = run(users.change(joe, "old", "newer"));
+    CHECK(again.status == 1);
+    CHECK(again.out == wrong_words);
+    CHECK(run(users.change("nobody@x.org", "old", "new")).out == wrong_words);
+    users.server.run("UPDATE users SET locked = 1 WHERE email = 'joe@x.org'");
+    CHECK(run(users.change(joe, "new", "newer")).out ==
+          "553 Sorry, your account is locked (#5.7.1)\n");
+    users.server.run("UPDATE users SET locked = 0, expired = 1 WHERE email = 'joe@x.org'");
+    CHECK(run(users.change(joe, "new", "newer")).status == 0);
+}
+
+TEST_CASE("no hostile login finds a foreign user, and none changes a foreign row") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const auto texts = hostile_texts();
+    REQUIRE(texts.size() > 250);
+    const struct {
+        std::string mode, table;
+    } servers[] = {
+        {"", " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"},
+        {"NO_BACKSLASH_ESCAPES", " CHARACTER SET latin1 COLLATE latin1_nopad_bin"},
+        {"ANSI,PAD_CHAR_TO_FULL_LENGTH,ALLOW_INVALID_DATES",
+         " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"},
+    };
+    for (std::size_t number = 0; number < std::size(servers); ++number) {
+        const auto& [mode, table] = servers[number];
+        CAPTURE(mode);
+        CAPTURE(table);
+        the_server().run("SET GLOBAL sql_mode = '" + mode + "'");
+        const MariadbUsers users{the_server(), table};
+        users.give(joe, "{PLAIN}old");
+        users.give(ann, "{PLAIN}old");
+        const auto before = users.rows();
+        // All texts meet one server, and every third one each of the others.
+        for (std::size_t i = number; i < texts.size(); i += number == 0 ? 1 : 3) {
+            CAPTURE(texts[i]);
+            const auto checked = run(users.check(texts[i], "old"));
+            CHECK_MESSAGE(checked.status == 1, checked.err);
+            const auto changed = run(users.change(texts[i], "old", "new"));
+            CHECK(changed.status == 1);
+            CHECK(changed.out == wrong_words);
+        }
+        CHECK(users.rows() == before);
+    }
+    the_server().run("SET GLOBAL sql_mode = DEFAULT");
+}
+
+TEST_CASE("a hostile password is a password, as long as it is the user's own") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    const auto other = users.rows("email = 'ann@x.org'");
+    std::string now = "old";
+    const auto texts = hostile_texts();
+    for (std::size_t i = 0; i < texts.size(); i += 7) {
+        CAPTURE(texts[i]);
+        CHECK(run(users.check(joe, texts[i])).status == 1);
+        CHECK(run(users.change(joe, texts[i], "x")).out == wrong_words);
+        CHECK(run(users.change(joe, now, texts[i])).status == 0);
+        CHECK(users.is_password(joe, texts[i]));
+        now = texts[i];
+    }
+    CHECK(users.rows("email = 'ann@x.org'") == other);
+}
+
+TEST_CASE("a user has one name, however a collation lets the client write it") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    std::string now = "old";
+    int number = 0;
+    for (const std::string login :
+         {"JOE@X.org", "joe@x.org ", "jo\xc3\xab@x.org", "j\xc3\xb6\xc3\xa9@X.ORG  "}) {
+        CAPTURE(login);
+        const std::string next = "new" + std::to_string(++number);
+        CHECK(run(users.change(login, now, next)).status == 0);
+        now = next;
+        CHECK(users.rows("email = 'joe@x.org'").at(0).starts_with("joe@x.org\t"));
+        const auto native = run(
+            users.check(login, now, {"--native", "--virtual", "mail", "--", built("next-link")}));
+        CHECK(parse_next_link(native.out).environment["USER"] == joe);
+    }
+    CHECK(users.rows().size() == 2);
+    // A CHAR column is filled with blanks, which are not a part of its value.
+    users.server.run("ALTER TABLE users MODIFY email CHAR(64), MODIFY password CHAR(200)");
+    CHECK(run(users.change("Joe@x.org", now, "last")).status == 0);
+    CHECK(users.is_password(joe, "last"));
+}
+
+TEST_CASE("of two who change the same user at once one wins, and the other is told") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    for (int round = 0; round < 10; ++round) {
+        users.give(joe, "{PLAIN}old");
+        Outcome outcomes[2];
+        std::thread other{[&] { outcomes[0] = run(users.change(joe, "old", "left")); }};
+        outcomes[1] = run(users.change(joe, "old", "right"));
+        other.join();
+        CHECK(outcomes[0].status + outcomes[1].status == 1);
+        const auto& loser = outcomes[0].status == 0 ? outcomes[1] : outcomes[0];
+        CHECK(loser.out == wrong_words);
+        CHECK(users.is_password(joe, outcomes[0].status == 0 ? "left" : "right"));
+    }
+}
+
+TEST_CASE("a locked row is waited for, and no longer than the time-out") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    users.give(joe, "{PLAIN}old");
+    users.configure({{"timeout", "2"}});
+    Process holder{{.argv = {"mariadb", "--no-defaults", "-uroot", "-n", "-N", "-S",
+                             users.server.socket(), "mail"},
+                    .timeout = milliseconds{60'000}}};
+    holder.send("BEGIN; SELECT 'held' FROM users WHERE email = 'joe@x.org' FOR UPDATE;\n");
+    REQUIRE(holder.run_until_out("held"));
+    const auto late = run(users.change(joe, "old", "new"));
+    CHECK(late.status == 111);
+    CHECK(late.out == nothing_words);
+    CHECK(users.is_password(joe, "old")); // a check does not wait
+    users.configure({{"timeout", "20"}});
+    Process waiting{users.change(joe, "old", "new")};
+    holder.send("DO SLEEP(1); COMMIT; SELECT 'free';\n");
+    REQUIRE(holder.run_until_out("free"));
+    CHECK(waiting.wait().status == 0);
+    CHECK(users.is_password(joe, "new"));
+}
+
+TEST_CASE("a row that does not take the new hash keeps the old one") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    users.give(joe, "{PLAIN}old");
+    const auto refused = [&](const std::string& text) {
+        const auto before = users.rows();
+        const auto outcome = run(users.change(joe, "old", "new"));
+        CHECK(outcome.status == 111);
+        CHECK(outcome.out == nothing_words);
+        CHECK_MESSAGE(has(outcome.err, text), outcome.err);
+        CHECK_FALSE(has(outcome.err, "{SSHA512}")); // no hash is logged
+        CHECK(users.rows() == before);
+    };
+    users.server.run("ALTER TABLE users MODIFY password VARCHAR(40)");
+    refused("error 1406 (22001)");
+    users.server.run("ALTER TABLE users MODIFY password VARCHAR(255);"
+                     "CREATE TRIGGER cut BEFORE UPDATE ON users FOR EACH ROW "
+                     "SET NEW.password = LEFT(NEW.password, 20)");
+    refused("does not hold the new hash");
+    users.server.run("DROP TRIGGER cut; CREATE TRIGGER no BEFORE UPDATE ON users FOR EACH ROW "
+                     "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not {SSHA512} today'");
+    refused("error 1644 (45000)");
+    users.server.run("DROP TRIGGER no");
+    // The old hash is not what the row holds: somebody else's statement, which matches nothing.
+    users.configure({{"set_query", "UPDATE users SET password = :hash WHERE email = :login "
+                                   "AND password = CONCAT(:old_hash, 'x')"}});
+    refused("matched 0 rows");
+    users.configure({{"set_query", "UPDATE users SET password = :hash WHERE email = :login "
+                                   "OR password <> :old_hash"}});
+    refused("matched 2 rows");
+}
+
+TEST_CASE("several statements are one transaction, and need tables that have transactions") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    users.give(joe, "{PLAIN}old");
+    users.server.run("DROP TABLE IF EXISTS history; CREATE TABLE history (email VARCHAR(255), "
+                     "at BIGINT, UNIQUE (at)); GRANT SELECT, INSERT ON history TO "
+                     "links@localhost");
+    const std::string both = users.set_query + "; INSERT INTO history VALUES (:login, 7)";
+    users.configure({{"set_query", both}});
+    CHECK(run(users.change(joe, "old", "new")).status == 0);
+    CHECK(users.server.run("SELECT * FROM history") == Words{"joe@x.org\t7"});
+    const auto twice = run(users.change(joe, "new", "newer"));
+    CHECK(twice.status == 111);
+    CHECK(twice.out == nothing_words);
+    CHECK(users.is_password(joe, "new"));
+    users.server.run("ALTER TABLE history ENGINE = MyISAM");
+    const auto mixed = run(users.change(joe, "new", "newer"));
+    CHECK(mixed.status == 2);
+    CHECK(has(mixed.err, "history (MyISAM)"));
+    // One statement on such a table decides by itself.
+    users.server.run("DROP TABLE history; ALTER TABLE users ENGINE = MyISAM");
+    users.configure();
+    CHECK(run(users.change(joe, "new", "newer")).status == 0);
+    CHECK(users.is_password(joe, "newer"));
+    const auto looked = run({.argv = {built("setpw-mysql"), "-c", users.settings, "--check"}});
+    CHECK(looked.status == 1);
+    CHECK(has(looked.out, "users (MyISAM)"));
+}
+
+TEST_CASE("servers are asked in turn; one that takes no writes is asked for checks only") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    users.give(joe, "{PLAIN}old");
+    const std::string away = users.directory.file("nobody-listens-here");
+    users.configure(
+        {{"connect", "host=" + away + "," + users.server.socket() + " user=links dbname=mail"}});
+    const auto checked = run(users.check(joe, "old"));
+    CHECK(checked.status == 0);
+    CHECK(has(checked.err, away));
+    CHECK(run(users.change(joe, "old", "new")).status == 0);
+    users.configure({{"connect", "host=" + away + " user=links dbname=mail"},
+                     {"check_hosts", users.server.socket()}});
+    CHECK(users.is_password(joe, "new"));
+    const auto nowhere = run(users.change(joe, "new", "newer"));
+    CHECK(nowhere.status == 111);
+    CHECK(has(nowhere.err, "no server of the database could be asked"));
+    users.configure();
+    users.server.run("SET GLOBAL read_only = 1");
+    const auto passed = run(users.change(joe, "new", "newer"));
+    CHECK_FALSE(users.is_password(joe, "new"));
+    users.configure({{"check_hosts", users.server.socket()}});
+    CHECK(users.is_password(joe, "new"));
+    users.server.run("SET GLOBAL read_only = 0");
+    CHECK(passed.status == 111);
+    CHECK(passed.out == nothing_words);
+    CHECK(has(passed.err, "the server takes no writes"));
+}
+
+TEST_CASE("a server that says nothing, or too little, is left at the deadline") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    users.give(joe, "{PLAIN}old");
+    const auto late = [&](int port, const Program& program) {
+        users.configure({{"connect", users.by_port(port)}, {"timeout", "1"}});
+        const auto outcome = run(program);
+        CHECK(outcome.status == 111);
+        CHECK_MESSAGE(has(outcome.err, "the server does not answer in time"), outcome.err);
+    };
+    // A greeting of MariaDB that never comes to its end, and servers that stop answering later.
+    const std::string greeting = bytes("\x5f\0\0\0\x0a") + "11.4.0-MariaDB" + std::string(80, 'x');
+    for (const auto& program : {users.check(joe, "old"), users.change(joe, "old", "new")}) {
+        const SlowServer mute, slow{greeting};
+        late(mute.port(), program);
+        late(slow.port(), program);
+        for (const int step : {1, 3, 5}) {
+            const CutProxy holding{users.server.port(), step, CutProxy::Deed::hold_answer};
+            late(holding.port(), program);
+        }
+    }
+    users.configure();
+    CHECK(users.is_password(joe, "old"));
+}
+
+TEST_CASE("a connection that is cut anywhere in a change: the row is old or new, as was said") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    int changed = 0, unchanged = 0;
+    for (const auto deed : {CutProxy::Deed::drop_request, CutProxy::Deed::drop_answer})
+        for (int step = 1;; ++step) {
+            CAPTURE(int(deed));
+            CAPTURE(step);
+            users.give(joe, "{PLAIN}old");
+            const CutProxy proxy{users.server.port(), step, deed};
+            users.configure({{"connect", users.by_port(proxy.port())}, {"timeout", "25"}});
+            const auto outcome = run(users.change(joe, "old", "new"));
+            users.configure();
+            INFO(outcome.err);
+            const bool is_new = users.is_password(joe, "new");
+            CHECK(users.is_password(joe, "old") != is_new);
+            // The row itself tells here what became of a lost answer, so it is always known.
+            CHECK((outcome.status == 0) == is_new);
+            if (outcome.status != 0) CHECK(outcome.out == nothing_words);
+            if (!proxy.has_cut()) break;
+            ++(is_new ? changed : unchanged);
+        }
+    CHECK(changed >= 1); // only the answer to the commit was lost
+    CHECK(unchanged > 10);
+}
+
+TEST_CASE("a server that is killed in a change: the row is old or new, as was said") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    MariadbServer& server = the_server();
+    const MariadbUsers users{server};
+    users.configure({{"timeout", "20"}});
+    int known = 0;
+    for (int round = 0; round < 4; ++round) {
+        users.give(joe, "{PLAIN}old");
+        Process changer{users.change(joe, "old", "new")};
+        std::this_thread::sleep_for(milliseconds{5 * round});
+        server.end(SIGKILL);
+        server.start();
+        const auto outcome = changer.wait();
+        const bool is_new = users.is_password(joe, "new");
+        CAPTURE(outcome.err);
+        CHECK(users.is_password(joe, "old") != is_new);
+        if (outcome.status == 0) CHECK(is_new);
+        if (outcome.out == nothing_words) CHECK_FALSE(is_new);
+        known += outcome.status == 0 || outcome.out == nothing_words ? 1 : 0;
+    }
+    CHECK(known > 0);
+}
+
+TEST_CASE("a connection that is not local needs a certificate of the server's name") {
+    if (missing(have_mariadb(), "root and MariaDB") ||
+        missing(run({.argv = {"sh", "-c", "command -v openssl"}}).status == 0, "openssl"))
+        return;
+    const TemporaryDirectory directory;
+    REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
+    const auto certificate = [&](const std::string& name, const std::string& names) {
+        const auto made =
+            run({.argv = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                          "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=test",
+                          "-addext", "subjectAltName=" + names, "-keyout",
+                          directory.file(name + ".key"), "-out", directory.file(name)}});
+        REQUIRE_MESSAGE(made.status == 0, made.err);
+        REQUIRE(::chmod(directory.file(name + ".key").c_str(), 0644) == 0);
+        return directory.file(name);
+    };
+    const auto ours = certificate("ours", "IP:127.0.0.1");
+    const auto other = certificate("other", "DNS:db.example.org");
+    const auto listen_with = [](const std::string& file) {
+        return std::vector{"--ssl-cert=" + file, "--ssl-key=" + file + ".key"};
+    };
+    MariadbServer server{listen_with(ours)}, misnamed{listen_with(other)};
+    server.start();
+    misnamed.start();
+    const auto status = [&](const MariadbServer& at, const std::string& ca,
+                            std::map<std::string, std::string> more = {{"tls", "verify"}}) {
+        const MariadbUsers users{at};
+        at.run("ALTER USER links@'127.0.0.1' REQUIRE SSL");
+        more["connect"] = users.by_port(at.port()) + (ca.empty() ? "" : " ssl_ca=" + ca);
+        users.configure(more);
+        const auto outcome = run(users.check(joe, "old"));
+        if (outcome.status == 0) CHECK(run(users.change(joe, "old", "new")).status == 0);
+        CHECK_FALSE(has(outcome.err, "sec'ret"));
+        return outcome.status;
+    };
+    CHECK(status(server, ours) == 0);
+    CHECK(status(server, other) == 111);
+    CHECK(status(server, "") == 111); // the system's authorities do not know it
+    CHECK(status(server, directory.file("nothing")) == 111);
+    CHECK(status(misnamed, other) == 111);
+    // On loopback nothing is encrypted unless the settings say so, and this account needs it.
+    CHECK(status(server, ours, {}) == 111);
+    CHECK(status(server, ours, {{"tls", "no"}}) == 111);
+}
+
+TEST_CASE("wrong settings are exit 2 before the record is read") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    const auto misused = [&](std::map<std::string, std::string> values, const std::string& words) {
+        users.configure(std::move(values));
+        for (auto program : {users.check(joe, "old"), users.change(joe, "old", "new")}) {
+            program.record.reset();
+            const auto outcome = run(program);
+            CHECK(outcome.status == 2);
+            CHECK_MESSAGE(has(outcome.err, words), outcome.err);
+        }
+    };
+    misused({{"connect", "host=127.0.0.1 user=links"}}, "must name user= and dbname=");
+    misused({{"connect", "user=links dbname=mail password=x"}}, "connect may not contain password");
+    misused({{"connect", "user=links dbname=mail port=0"}}, "port");
+    misused({{"connect", "user=links dbname=mail user=x"}}, "there twice");
+    misused({{"connect", "user= dbname=mail"}}, "user is empty");
+    misused({{"connect", "user=links dbname=mail socket=run/s"}}, "an absolute path");
+    misused({{"connect", "user=links dbname=mail socket=/s host=h"}}, "leave out socket=");
+    for (const std::string query :
+         {"SELECT email AS login, pasword AS hash FROM users WHERE email = :login",
+          "SELECT email AS login, password AS hash FROM nothing WHERE email = :login",
+          "SELECT email AS login FROM users WHERE email = :login",
+          "SELECT email AS login, password AS hash FROM users WHERE email = :login LIMIT"}) {
+        CAPTURE(query);
+        users.configure({{"user_query", query}});
+        CHECK(run(users.check(joe, "old")).status == 2);
+        CHECK(run(users.change(joe, "old", "new")).status == 2);
+    }
+}
+
+TEST_CASE("--check says what is right and what is wrong") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    const auto check = [&](const std::string& program) {
+        return run({.argv = {built(program), "-c", users.settings, "--check"}});
+    };
+    users.server.run("CREATE USER IF NOT EXISTS reader@localhost IDENTIFIED BY 'sec''ret';"
+                     "GRANT SELECT ON users TO reader@localhost");
+    const auto changing = check("setpw-mysql");
+    CHECK_MESSAGE(changing.status == 0, changing.out);
+    CHECK(has(changing.out, "set_query can be prepared"));
+    const auto too_much = check("checkpw-mysql");
+    CHECK(too_much.status == 1);
+    CHECK(has(too_much.out, "UPDATE of users.password"));
+    users.configure({{"connect", "socket=" + users.server.socket() + " user=reader dbname=mail"}});
+    CHECK(check("checkpw-mysql").status == 0);
+    const auto may_not = check("setpw-mysql");
+    CHECK(may_not.status == 2);
+    CHECK(has(may_not.out, "denied"));
+    for (const std::string grant :
+         {"GRANT DELETE ON users TO reader@localhost", "GRANT UPDATE ON users TO reader@localhost",
+          "GRANT CREATE ON mail.* TO reader@localhost", "GRANT FILE ON *.* TO reader@localhost"}) {
+        users.server.run(grant);
+        const auto warned = check("checkpw-mysql");
+        CHECK(warned.status == 1);
+        CHECK_MESSAGE(has(warned.out, grant.substr(6, grant.find(' ', 6) - 6) + " "), warned.out);
+    }
+    users.server.run("DROP USER reader@localhost");
+    const auto gone = check("checkpw-mysql");
+    CHECK(gone.status == 2);
+    CHECK(has(gone.out, "Access denied"));
+    users.configure({{"password", "guess"}});
+    CHECK(check("checkpw-mysql").status == 2);
+    CHECK(run(users.check(joe, "old")).status == 111);
+}

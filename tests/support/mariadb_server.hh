@@ -1,0 +1,74 @@
+// A real MariaDB server for a suite, with a table of users, and settings for the links that use it.
+#pragma once
+
+#include "support/program.hh"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace poppass::test {
+
+bool have_mariadb();
+
+// Runs in a directory of its own, on a socket there and on a port of 127.0.0.1, as the account that
+// the package made (as root, who alone can become it). It ends with this process.
+class MariadbServer {
+public:
+    // Makes the system's tables. `options` are further ones of the server.
+    explicit MariadbServer(std::vector<std::string> options = {});
+    ~MariadbServer();
+
+    void start(); // waits until it answers
+    void end(int signal);
+
+    std::string socket() const { return directory_.file("socket"); }
+    int port() const { return port_; }
+    const std::string& directory() const { return directory_.path(); }
+
+    // Runs statements as the server's administrator, in the database `mail`. Returns the rows, each
+    // with its values separated by a tab. Throws std::runtime_error if it fails.
+    std::vector<std::string> run(const std::string& sql) const;
+
+private:
+    Program client(const std::string& sql) const;
+
+    TemporaryDirectory directory_;
+    std::vector<std::string> options_;
+    int port_;
+    std::unique_ptr<Process> process_;
+};
+
+// The table `users` of a server, made anew: email (any case, accents and trailing blanks match),
+// password, locked, expired, changed. joe@x.org has the password "old", and ann@x.org "ann's".
+struct MariadbUsers {
+    const MariadbServer& server;
+    TemporaryDirectory directory;
+    std::string settings = directory.file("sql.conf");
+    std::string user_query = "SELECT email AS login, password AS hash, locked, expired "
+                             "FROM users WHERE email = :login";
+    std::string set_query = "UPDATE users SET password = :hash, changed = :now "
+                            "WHERE email = :login AND password = :old_hash";
+
+    // `more`: what follows the columns, as " ENGINE=MyISAM".
+    explicit MariadbUsers(const MariadbServer& on, const std::string& more = {});
+
+    // Writes the settings for that table; the settings of `values` replace them, or come besides.
+    void configure(std::map<std::string, std::string> values = {}) const;
+    std::string by_port(int port) const; // the value of connect
+    std::string by_socket() const;
+
+    std::vector<std::string> rows(const std::string& where = "1") const; // email, password
+    std::string hash(const std::string& email) const;
+    void give(const std::string& email, const std::string& hash) const;
+
+    Program check(const std::string& login, const std::string& password,
+                  const std::vector<std::string>& words = {}) const;
+    Program change(const std::string& login, const std::string& old, const std::string& fresh,
+                   const std::vector<std::string>& words = {}) const;
+    bool is_password(const std::string& login, const std::string& password) const;
+};
+
+} // namespace poppass::test
