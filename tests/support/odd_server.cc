@@ -80,8 +80,13 @@ void CutProxy::serve_connection(Fd client) {
             (void)write_whole(ends[2 - *from], {block, static_cast<std::size_t>(n)});
         if (!cut) continue;
         cut_ = true;
-        if (deed_ != Deed::drop_request)
-            (void)first_ready({stop_.read_end.get(), ends[1]}, long_ms);
+        // What the client sends before the server answers is still the same message.
+        while (deed_ != Deed::drop_request &&
+               first_ready({stop_.read_end.get(), ends[1], ends[0]}, long_ms) == 2) {
+            const auto more = ::read(ends[0], block, sizeof block);
+            if (more <= 0) break;
+            (void)write_whole(ends[1], {block, static_cast<std::size_t>(more)});
+        }
         if (at_cut_) at_cut_();
         // Until the other side closes.
         if (deed_ == Deed::hold_answer) (void)first_ready({stop_.read_end.get(), ends[0]}, long_ms);
