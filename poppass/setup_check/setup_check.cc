@@ -373,7 +373,8 @@ private:
     void check_policy(std::string_view link) {
         if (link == "setpw-quality") has_policy_ = true;
         if ((link != "setpw" && link != "setpw-sqlite" && link != "setpw-pgsql" &&
-             link != "setpw-mysql") || has_policy_)
+             link != "setpw-mysql") ||
+            has_policy_)
             return;
         has_policy_ = true; // one warning is enough
         report_.warn(link, "takes any new password, for no policy comes before it: begin "
