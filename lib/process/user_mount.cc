@@ -2,6 +2,7 @@
 
 #include "base/fd.hh"
 #include "base/lines.hh"
+#include "base/text.hh"
 
 #include <fcntl.h>
 #include <string_view>
@@ -19,24 +20,16 @@ namespace {
 
 constexpr std::size_t longest_line = std::size_t{64} * 1024;
 
-// Removes the text up to the next `end` from the front, and returns it.
-std::string_view take_up_to(std::string_view& text, char end) {
-    const std::size_t size = text.find(end);
-    const std::string_view taken = text.substr(0, size);
-    text.remove_prefix(size == text.npos ? text.size() : size + 1);
-    return taken;
-}
-
 // `file_system` is what comes after the hyphen: its type, its source and its options. The kernel
 // writes blanks of the source as \040. Other options come before user_id, and may contain what
 // looks like it, so each one counts.
 bool shows_mounter(std::string_view file_system, std::string_view user) {
-    if (take_up_to(file_system, ' ') == "virtiofs") return true; // only root can mount it
-    take_up_to(file_system, ' ');
+    if (take_until(file_system, ' ') == "virtiofs") return true; // only root can mount it
+    take_until(file_system, ' ');
     constexpr std::string_view name = "user_id=";
     bool shown = false;
     while (!file_system.empty()) {
-        const std::string_view option = take_up_to(file_system, ',');
+        const std::string_view option = take_until(file_system, ',');
         if (!option.starts_with(name)) continue;
         shown = true;
         const std::string_view mounter = option.substr(name.size());
@@ -52,9 +45,9 @@ Result<bool> is_mounted_by(int mountinfo, dev_t device, uid_t user) {
     const std::string name = std::to_string(user);
     bool shown = false, good = true;
     const auto read = each_line(mountinfo, longest_line, [&](std::string_view line, bool) {
-        take_up_to(line, ' ');
-        take_up_to(line, ' ');
-        if (take_up_to(line, ' ') != number) return true;
+        take_until(line, ' ');
+        take_until(line, ' ');
+        if (take_until(line, ' ') != number) return true;
         shown = true;
         const std::size_t hyphen = line.find(" - ");
         good = hyphen != line.npos && shows_mounter(line.substr(hyphen + 3), name);
