@@ -22,7 +22,7 @@ const std::string before = ann + "joe:" + hash + usual_dates + zoe;
 const std::string after = ann + "joe:!" + hash + ":0:1:90:7:30::\n" + zoe;
 
 struct Users : UsersFile {
-    Users() : UsersFile(::before) {}
+    Users() : UsersFile(::before) { date_ahead(); }
 
     // All of these in one change.
     Outcome lock(std::vector<std::string> words = {}) const {

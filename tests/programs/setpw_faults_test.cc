@@ -27,15 +27,16 @@ const std::string zoe = "\nzoe:" + hash + ":19000:0:99999:7:::";
 using Names = std::set<std::string>;
 
 // The calls on files. If one fails, nothing may be left over.
-const Names file_calls{
-    "openat", "newfstatat", "fstat",      "statx",     "read",      "pread64",      "write",
-    "fchown", "fchmod",     "flistxattr", "fgetxattr", "fsetxattr", "fremovexattr", "fsync",
-    "rename", "renameat",   "renameat2",  "unlinkat",  "fcntl",     "close",        "pwrite64"};
+const Names file_calls{"openat",    "newfstatat", "fstat",        "statx",  "read",
+                       "pread64",   "write",      "fchown",       "fchmod", "flistxattr",
+                       "fgetxattr", "fsetxattr",  "fremovexattr", "fsync",  "rename",
+                       "renameat",  "renameat2",  "unlinkat",     "fcntl",  "close",
+                       "pwrite64",  "utimensat"};
 // The calls of these that must be repeated if a signal interrupts them. (fcntl also checks whether
 // the standard descriptors are open; an error there means that they are closed.)
 const Names repeated{"openat", "newfstatat", "fstat",    "statx",      "read",      "pread64",
                      "write",  "fchown",     "fchmod",   "flistxattr", "fgetxattr", "fsetxattr",
-                     "fsync",  "renameat",   "unlinkat", "close",      "pwrite64"};
+                     "fsync",  "renameat",   "unlinkat", "close",      "pwrite64",  "utimensat"};
 // Without these calls there is no process. How often a thread waits for another one differs from
 // run to run.
 const Names not_for_faults{"execve", "exit_group", "futex"};
@@ -48,6 +49,7 @@ struct Users : UsersFile {
         has_attribute = ::setxattr(path.c_str(), "user.note", "kept", 4, 0) == 0;
         // As root, the new file must get this group.
         if (::geteuid() == 0) REQUIRE(::chown(path.c_str(), 0, 64005) == 0);
+        date_ahead();
     }
 
     // Gives all to another account, whose rights root then takes.

@@ -1,12 +1,20 @@
 #include "support/users_file.hh"
 
+#include <ctime>
+#include <fcntl.h>
 #include <stdexcept>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace poppass::test {
 
 UsersFile::UsersFile(std::string content, mode_t mode) : before(std::move(content)) {
     write_file(path, before, mode);
+}
+
+void UsersFile::date_ahead() const {
+    const timespec times[] = {{0, UTIME_OMIT}, {std::time(nullptr) + 60, 0}};
+    if (::utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) throw std::runtime_error{"utimensat"};
 }
 
 bool UsersFile::has_new() const { return ::access((path + ".new").c_str(), F_OK) == 0; }

@@ -20,6 +20,10 @@ struct UsersFile {
     explicit UsersFile(std::string content, mode_t mode = 0600);
 
     std::string content() const { return read_file(path); }
+    // Dates the file a minute ahead, so that each change sets its time (see set_later in
+    // lib/credentials/file.cc), however long it takes.
+    void date_ahead() const;
+
     bool has_new() const; // whether the file exists that a change writes beside this one
 
     // Runs the program of this build on the file, with -f.
