@@ -313,7 +313,8 @@ SqlConnection::Committed MysqlConnection::commit() {
     return {said_so ? Commit::rolled_back : Commit::lost, done.error().what};
 }
 
-// What the account may do beyond reading, and beyond changing the columns that it was given.
+// What the account may do beyond reading and, if there is a set_query, beyond changing the columns
+// that it was given.
 void MysqlConnection::look_over(Report& report) {
     const std::string mine =
         " WHERE GRANTEE = CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), "
@@ -328,7 +329,7 @@ void MysqlConnection::look_over(Report& report) {
                           " UNION ALL SELECT CONCAT(PRIVILEGE_TYPE, ' in ', TABLE_NAME) "
                           "FROM information_schema.TABLE_PRIVILEGES" +
                           but_select;
-    if (purpose_ == SqlPurpose::check)
+    if (settings_.set_query.empty())
         granted += " UNION ALL SELECT CONCAT(PRIVILEGE_TYPE, ' of ', TABLE_NAME, '.', COLUMN_NAME) "
                    "FROM information_schema.COLUMN_PRIVILEGES" +
                    but_select;
@@ -342,7 +343,7 @@ void MysqlConnection::look_over(Report& report) {
                                        "; grant only what the statements use");
     else
         report.ok(account_.user, "the database account may do no more than is needed");
-    if (purpose_ == SqlPurpose::check) return;
+    if (settings_.set_query.empty()) return;
     if (const auto tables = tables_without_transactions(); tables && !tables->empty())
         report.warn(account_.user,
                     "tables have no transactions, so a change cannot be taken back: " + *tables +

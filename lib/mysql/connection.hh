@@ -30,9 +30,9 @@ using MysqlStatement = std::unique_ptr<MYSQL_STMT, CloseMysqlStatement>;
 
 class MysqlConnection final : public SqlConnection {
 public:
-    MysqlConnection(const MysqlAccount& account, const SqlSettings& settings, SqlPurpose purpose,
+    MysqlConnection(const MysqlAccount& account, const SqlSettings& settings,
                     Clock::time_point deadline)
-        : SqlConnection(deadline), account_(account), settings_(settings), purpose_(purpose) {}
+        : SqlConnection(deadline), account_(account), settings_(settings) {}
     MysqlConnection(const MysqlConnection&) = delete;
     MysqlConnection& operator=(const MysqlConnection&) = delete;
     ~MysqlConnection() override;
@@ -65,7 +65,6 @@ private:
 
     const MysqlAccount& account_;
     const SqlSettings& settings_;
-    SqlPurpose purpose_;
     MYSQL* mysql_ = nullptr; // nullptr: the connection is over
 };
 

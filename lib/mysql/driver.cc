@@ -22,7 +22,6 @@ public:
     Result<std::vector<std::string>> prepare(const SqlSettings& settings,
                                              SqlPurpose purpose) override {
         settings_ = &settings;
-        purpose_ = purpose;
         if (auto done = read_connect(settings.connect); !done) return done.error();
         writes_ = purpose == SqlPurpose::change || settings.check_hosts.empty();
         if (!writes_) {
@@ -39,8 +38,7 @@ public:
                                                    Clock::time_point deadline) override {
         const auto place = find_place(hosts_[server]);
         if (!place) return place.error();
-        auto connection =
-            std::make_unique<MysqlConnection>(account_, *settings_, purpose_, deadline);
+        auto connection = std::make_unique<MysqlConnection>(account_, *settings_, deadline);
         if (auto opened = connection->open(*place, writes_); !opened) return opened.error();
         return std::unique_ptr<SqlConnection>{std::move(connection)};
     }
@@ -108,7 +106,6 @@ private:
     }
 
     const SqlSettings* settings_ = nullptr;
-    SqlPurpose purpose_ = SqlPurpose::check;
     MysqlAccount account_;
     std::string port_;
     std::vector<SqlHost> hosts_;

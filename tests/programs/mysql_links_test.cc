@@ -464,6 +464,8 @@ TEST_CASE("--check says what is right and what is wrong") {
     const auto changing = check("setpw-mysql");
     CHECK_MESSAGE(changing.status == 0, changing.out);
     CHECK(has(changing.out, "set_query can be prepared"));
+    CHECK(check("checkpw-mysql").status == 0); // the same settings and account serve both
+    users.configure({{"set_query", ""}});
     const auto too_much = check("checkpw-mysql");
     CHECK(too_much.status == 1);
     CHECK(has(too_much.out, "UPDATE of users.password"));

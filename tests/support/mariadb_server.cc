@@ -125,7 +125,8 @@ void MariadbUsers::configure(std::map<std::string, std::string> values) const {
                    {"set_query", set_query},
                    {"scheme", "SSHA512"}}); // its new hashes take no time
     std::string text;
-    for (const auto& [key, value] : values) text.append(key).append(" = ").append(value) += '\n';
+    for (const auto& [key, value] : values)
+        if (!value.empty()) text.append(key).append(" = ").append(value) += '\n';
     write_file(settings, text);
 }
 

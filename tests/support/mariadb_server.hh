@@ -55,7 +55,8 @@ struct MariadbUsers {
     // `more`: what follows the columns, as " ENGINE=MyISAM".
     explicit MariadbUsers(const MariadbServer& on, const std::string& more = {});
 
-    // Writes the settings for that table; the settings of `values` replace them, or come besides.
+    // Writes the settings for that table; the settings of `values` replace them, or come
+    // besides. A setting with an empty value is left out.
     void configure(std::map<std::string, std::string> values = {}) const;
     std::string by_port(int port) const; // the value of connect
     std::string by_socket() const;
