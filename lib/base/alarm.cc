@@ -8,7 +8,7 @@ namespace poppass {
 
 namespace {
 
-// Only what is safe in the middle of any call.
+// Calls only functions that are safe in the middle of any other call.
 void end_process(int) {
     constexpr char words[] = "poppass: a call took longer than its limit\n";
     (void)!::write(2, words, sizeof words - 1);

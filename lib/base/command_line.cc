@@ -61,8 +61,9 @@ ExitStatus show_version(std::string_view program) {
 
 Error wrong_option(int returned, char* const* argv, std::string_view usage) {
     std::string word{argv[optind - 1]};
-    // A letter may share its word with others, and getopt has not come to the end of that. It sets
-    // optopt for a long option with a value too many as well, which is a word before us.
+    // If the wrong letter stands among others in one word, getopt has not moved past that word, and
+    // argv[optind - 1] is the word before it. So the letter comes from optopt. getopt also sets
+    // optopt for a long option with a value that it does not take; that word has a `=`.
     if (returned == '?' && optopt != 0 && word.find('=') == word.npos)
         word = {'-', static_cast<char>(optopt)};
     return misuse((returned == ':' ? "no value for the option " : "no such option: ") + word +

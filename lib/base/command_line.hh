@@ -24,7 +24,7 @@ int run_program(std::string_view name, const std::function<Result<ExitStatus>()>
 ExitStatus show_usage(std::string_view usage);
 ExitStatus show_version(std::string_view program);
 
-// The misuse in what getopt_long, told not to print, returned '?' or ':' for.
+// The misuse of the option for which getopt_long returned '?' or ':' (with opterr set to 0).
 Error wrong_option(int returned, char* const* argv, std::string_view usage);
 
 } // namespace poppass

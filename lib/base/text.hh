@@ -1,5 +1,5 @@
-// Text of other people: control bytes, characters of UTF-8, and the letters of ASCII. No locale has
-// a say in any of it.
+// Text of other people: control bytes, characters of UTF-8, and the letters of ASCII. Nothing here
+// depends on the locale.
 #pragma once
 
 #include <cstddef>

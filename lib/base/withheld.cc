@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t told_by_beginning = 8;
 
-// Of the rest, which are blanks and controls, the bytes that U+0080 to U+009F have in UTF-8 and in
-// 8-bit character sets included, words may lose or get some on their way.
+// Whether programs that pass a text on leave this byte as it is. They may remove or add blanks and
+// control characters, also U+0080 to U+009F, as UTF-8 or as bytes of an 8-bit character set.
 bool stays(char byte) {
     const auto value = static_cast<unsigned char>(byte);
     return (value > 0x20 && value < 0x7f) || (value >= 0xa0 && value != 0xc2);
