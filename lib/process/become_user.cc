@@ -23,7 +23,7 @@ bool take_ids(uid_t uid, gid_t gid) { return ::setgid(gid) == 0 && ::setuid(uid)
 
 Result<void> become_user(uid_t uid, gid_t gid, const std::vector<gid_t>& groups) {
     if (uid == 0 || gid == 0) return trouble("become uid 0 or gid 0: not allowed");
-    // The system calls take these for: do not change it.
+    // To the system calls -1 means: do not change the id.
     if (uid == static_cast<uid_t>(-1) || gid == static_cast<gid_t>(-1))
         return trouble("become uid or gid -1: there is none");
     // Groups and gid come first, because only root can change them.

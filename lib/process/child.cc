@@ -21,7 +21,7 @@ using Sink = std::function<void(std::string_view)>;
 constexpr std::chrono::seconds alarm_after_limit{10}; // later than SIGKILL
 
 struct Pipes {
-    Pipe record; // has no descriptors where the child gets no record; so have the others
+    Pipe record; // has no descriptors where the child gets no record; likewise the others
     Pipe output;
     Pipe errors;
     Pipe failure; // takes the errno value of a forked child that could not become the program
@@ -110,8 +110,8 @@ int execute(const Child& child, const Pipes& pipes, pid_t parent) {
     return pid;
 }
 
-// A process that becomes another user's can be stopped by that user, and after vfork we would wait
-// for it.
+// A child that takes the ids of another user can be stopped by that user. After vfork this process
+// would wait for the stopped child, so such a child is started by fork.
 pid_t start(const Child& child, const Pipes& pipes, int& error) {
     const pid_t parent = ::getpid();
     if (!child.identity) return start_sharing(child, pipes, parent, error);

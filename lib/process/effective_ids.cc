@@ -25,7 +25,7 @@ Result<std::vector<gid_t>> present_groups() {
 Result<EffectiveIds> EffectiveIds::take(uid_t uid, gid_t gid, const std::vector<gid_t>& groups) {
     const std::string who = "uid " + std::to_string(uid) + " and gid " + std::to_string(gid);
     if (uid == 0 || gid == 0) return trouble("take the rights of " + who + ": 0 is not allowed");
-    // The system calls take these for: do not change it.
+    // To the system calls -1 means: do not change the id.
     if (uid == static_cast<uid_t>(-1) || gid == static_cast<gid_t>(-1))
         return trouble("take the rights of uid or gid -1: there is none");
     if (::getuid() != 0 || ::geteuid() != 0)

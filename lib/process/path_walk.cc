@@ -158,8 +158,8 @@ private:
         return {};
     }
 
-    // Who could exchange the link between its judgement and here can write the directory that it is
-    // in, and is found there.
+    // Anybody who can exchange the link after it was judged can write the directory that the link
+    // is in, and is found when that directory is judged.
     Result<void> follow(Component link, const std::string& name, bool is_last) {
         if (++links_ > most_links) return Error{ExitStatus::temporary, "find " + asked_, ELOOP};
         char target[PATH_MAX];

@@ -24,9 +24,9 @@ struct WalkedPath {
     std::vector<Component> way; // also what symbolic links lead through
 };
 
-// Walks from the root, or for a relative path from the working directory, to the file. It judges no
-// owners; but what a user's file system shows is no owner: judge_mount says what it demands. A
-// symbolic link to nothing is an error, and no missing file.
+// Walks from the root, or for a relative path from the working directory, to the file. It does not
+// judge the owners, but it refuses a file system that a user mounted, as judge_mount does. A
+// symbolic link to nothing is an error; it does not count as a missing file.
 Result<WalkedPath> follow_path(const std::string& path);
 
 // An error if somebody other than root and `owner` could put another file in the place of `file`
