@@ -78,10 +78,10 @@ private:
         return {Finding::refused, {}, "refused: " + std::move(why)};
     }
 
-    // The user for whom a native chain runs its program, by the directory's own name: the client's
-    // may be one of many that the directory takes for it. /etc/passwd tells the user's ids; a name
-    // that is not there is a virtual user. A user of the directory must not become an account of
-    // the system.
+    // The user for whom a native chain runs its program. The user's name is the one that the
+    // directory has, because the directory may accept many other forms of it as a login.
+    // /etc/passwd tells the user's ids; a name that is not there is a virtual user. A user of the
+    // directory must not become an account of the system.
     Result<Answer> find_person(const Question& question) const {
         const std::string user = name_.value_or(std::string{question.login});
         const auto account = question.virtual_uid ? Result<std::optional<Account>>{std::nullopt}

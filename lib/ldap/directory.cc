@@ -107,8 +107,8 @@ std::optional<std::string> LdapDirectory::name_from_dn(const std::string& dn,
     return name;
 }
 
-// The user whom the search finds by this login. It is a refusal (rejected) if the entry does not
-// have this name and the directory takes the one for the other.
+// The user whom the search finds by this login. It is a refusal (rejected) if the login is not a
+// name that the entry shows: then only the looser rules of the directory have made them equal.
 Result<std::optional<LdapUser>> LdapDirectory::search(LdapSession& session,
                                                       const std::string& filter,
                                                       std::string_view login,

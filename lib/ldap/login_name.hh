@@ -1,5 +1,6 @@
-// Which logins a directory is asked for, and whose entry it is that it finds. A directory compares
-// more loosely than byte for byte, so that one user could have any number of names. Pure.
+// Decides which logins a directory is asked for, and whether the entry that it finds is that of the
+// login. A directory compares more loosely than byte for byte, so without these rules one user
+// could have any number of names. Pure.
 #pragma once
 
 #include <optional>
