@@ -25,8 +25,8 @@ std::string describe(std::string_view deed, unsigned code, std::string_view stat
     return what.append("error ") + std::to_string(code) + " (" + std::string{state} + ")";
 }
 
-// A statement that the server refuses is wrong for good. A value that cannot be compared with a
-// column belongs to no user. All else may pass.
+// If the server refuses a statement, the settings are wrong. A value that cannot be compared with a
+// column belongs to no user. Other errors may be temporary.
 Error failed_statement(MYSQL_STMT* statement, std::string_view deed) {
     const unsigned code = ::mysql_stmt_errno(statement);
     const std::string_view state = ::mysql_stmt_sqlstate(statement);
@@ -122,7 +122,7 @@ void MysqlConnection::set_options(const MysqlPlace& place) {
     set(MYSQL_OPT_SSL_CA, account_.ca.c_str());
 }
 
-// A transaction counts as a whole only where all tables have transactions.
+// Several statements are one transaction only if all tables have transactions.
 Result<void> MysqlConnection::set_up(bool writes) {
     const std::string seconds = std::to_string(settings_.limit.count());
     auto done = run("SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,"
@@ -140,7 +140,8 @@ Result<void> MysqlConnection::set_up(bool writes) {
                   *tables);
 }
 
-// Those that the account can see; which of them the statements name, only the server knows.
+// All such tables that the account can see, because only the server knows which of them the
+// statements name.
 Result<std::string> MysqlConnection::tables_without_transactions() {
     return ask("SELECT GROUP_CONCAT(t.TABLE_NAME, ' (', t.ENGINE, ')' SEPARATOR ', ') "
                "FROM information_schema.TABLES t JOIN information_schema.ENGINES e "
@@ -158,7 +159,7 @@ int MysqlConnection::wait(int wanted) const {
 }
 
 // Runs a call of the library: `start` begins it, and `go_on` continues it when the socket is ready.
-// False at the deadline: then the connection is over, for the call cannot be ended.
+// False at the deadline: then the connection is closed, because the call cannot be ended otherwise.
 template <class Start, class GoOn>
 bool MysqlConnection::finish(const Start& start, const GoOn& go_on) {
     if (mysql_ == nullptr) return false;
@@ -171,7 +172,7 @@ bool MysqlConnection::finish(const Start& start, const GoOn& go_on) {
     return true;
 }
 
-// Without a word to the server, which could let us wait.
+// Closes the connection without a message to the server, because that could make this process wait.
 void MysqlConnection::end() {
     ::shutdown(::mysql_get_socket(mysql_), SHUT_RDWR);
     ::mysql_close(mysql_);

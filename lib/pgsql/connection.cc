@@ -39,8 +39,8 @@ const std::string server_start =
 
 } // namespace
 
-// A statement that the server refuses is wrong on every server. What it says of a value that does
-// not fit shows the value.
+// A statement that the server refuses is wrong on every server. If a value does not fit, the text
+// of the server contains the value, so only the SQLSTATE is told.
 Error PgsqlConnection::failed(std::string_view deed, const PGresult* answer) const {
     const std::string_view state = field(answer, PG_DIAG_SQLSTATE);
     std::string what = std::string{deed} + ": ";
@@ -113,7 +113,7 @@ Result<PgsqlConnection::Answer> PgsqlConnection::next_answer() {
     }
 }
 
-// The last result of what was sent. An error is the last one.
+// The last result of what was sent. After an error no other result comes.
 Result<PgsqlConnection::Answer> PgsqlConnection::last_answer() {
     Answer last;
     for (;;) {
@@ -179,7 +179,7 @@ Result<std::vector<std::string>> PgsqlConnection::prepare(const SqlStatement& st
     std::vector<std::string> names;
     for (int i = 0; i < ::PQnfields(described->get()); ++i)
         names.emplace_back(::PQfname(described->get(), i));
-    // Only where it is made ready for execution are the account's rights looked at.
+    // The server looks at the rights of the account only when it makes a statement ready to run.
     const std::vector<const char*> nulls(statement.parameters.size());
     const auto explained = ask("EXPLAIN " + with_lock(statement, lock), nulls);
     if (!explained) return explained.error();
@@ -261,8 +261,8 @@ Result<SqlConnection::Commit> PgsqlConnection::settle(std::string_view transacti
     }
 }
 
-// What the statements need is SELECT and UPDATE of single columns, and what the verbs of set_query
-// say.
+// The statements need the rights to SELECT and UPDATE single columns, and the rights for the other
+// verbs of set_query. More rights are a warning.
 void PgsqlConnection::look_over(Report& report) {
     const auto super = ask_row("SELECT rolsuper, rolname FROM pg_catalog.pg_roles "
                                "WHERE rolname = current_user");

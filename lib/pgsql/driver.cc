@@ -11,7 +11,7 @@ namespace poppass {
 
 namespace {
 
-// What the settings say themselves, or what we decide: libpq must not be told otherwise.
+// Other settings, or the driver itself, decide about these.
 constexpr const char* refused_keys[] = {
     "password",        "passfile",    "sslpassword",        "sslmode",
     "hostaddr",        "service",     "gssencmode",         "target_session_attrs",

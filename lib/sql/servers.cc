@@ -56,7 +56,7 @@ SqlValues SqlServers::values(std::string_view login) const {
     return values;
 }
 
-// What is prepared and asked here is what a check and a change prepare and ask.
+// Prepares the same statements as a check or a change, and asks the same question.
 Result<void> SqlServers::look_at(SqlConnection& connection, const std::string& name,
                                  Report& report) const {
     const bool changes = purpose_ == SqlPurpose::change;

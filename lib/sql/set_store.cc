@@ -120,7 +120,8 @@ private:
         return settle(user, transaction);
     }
 
-    // A value that does not fit into a column belongs to no user in a look-up only.
+    // In a look-up, a value that does not fit a column means that there is no such user. In a
+    // change it is trouble.
     static Error not_misused(Error error) {
         if (error.status == ExitStatus::rejected) error.status = ExitStatus::temporary;
         return error;

@@ -63,7 +63,8 @@ private:
         now_ = {};
     }
 
-    // What begins here ends with `mark`, which does not end it where it stands twice.
+    // Copies the text from here up to `mark`, which ends it. If `doubled`, a mark that stands twice
+    // is a part of the text.
     Result<void> quoted(std::size_t from, std::string_view mark, bool doubled) {
         std::size_t end = from;
         for (;;) {
@@ -164,7 +165,7 @@ private:
         if (c == '`' && dialect_ != SqlDialect::pgsql) return quoted(1, "`", true);
         if (c == '[' && dialect_ == SqlDialect::sqlite) return quoted(1, "]", false);
         if (c == '/' && next == '*') return comment();
-        // MySQL wants a blank after the two hyphens, and takes two minus signs for granted without.
+        // In MySQL a blank must follow the two hyphens; without it they are two minus signs.
         if (c == '-' && next == '-' && (!mysql || rest_.size() == 2 || is_blank(at(2))))
             return line_comment(), Result<void>{};
         if (c == '#' && mysql) return line_comment(), Result<void>{};

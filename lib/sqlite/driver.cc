@@ -20,7 +20,7 @@ struct Finalize {
 using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 using Database = std::unique_ptr<sqlite3, Finalize>;
 
-// A statement that SQLite refuses is wrong for good; all else may pass.
+// If SQLite refuses a statement, the settings are wrong; other errors may be temporary.
 Error failed(sqlite3* database, std::string_view deed) {
     const int code = ::sqlite3_errcode(database) & 0xff;
     const std::string what = std::string{deed} + ": " + ::sqlite3_errmsg(database);
@@ -28,8 +28,8 @@ Error failed(sqlite3* database, std::string_view deed) {
     return statement ? misuse(what) : trouble(what);
 }
 
-// It reads the schema, and sets how much of the file is kept in memory, which the file itself could
-// say otherwise.
+// It makes SQLite read the schema. It also limits how much of the file is kept in memory, because
+// otherwise the file itself could set this.
 constexpr const char* first_statement = "PRAGMA cache_size = -2000";
 
 class SqliteConnection final : public SqlConnection {
@@ -39,8 +39,8 @@ public:
                      Clock::time_point deadline)
         : SqlConnection(deadline), file_(std::move(file)), rights_(std::move(rights)),
           purpose_(purpose) {
-        // No handler of SQLite's ends a call of the system, or the parsing of a schema. A setter is
-        // not ended so: it would not be known whether the password is changed.
+        // SQLite's handlers cannot end a system call or the parsing of a schema, so an alarm ends
+        // the process. It does not end a change, whose result would be unknown then.
         if (purpose == SqlPurpose::check)
             alarm_.emplace(std::chrono::ceil<std::chrono::seconds>(deadline - Clock::now()) + 1s);
     }
@@ -132,8 +132,8 @@ public:
     void look_over(Report& report) override { file_.look_over(purpose_, report); }
 
 private:
-    // A change that was killed in the middle has left a journal. SQLite undoes the change as soon
-    // as somebody reads who may write.
+    // A change that was killed in the middle has left a journal. SQLite undoes the change when the
+    // next process that may write reads the file.
     void undo_interrupted_change() {
         if (open_as(file_.uri(""), SQLITE_OPEN_READWRITE) && run(first_statement)) return;
         wait_for_lock(this, 0);
@@ -160,7 +160,7 @@ private:
         ::sqlite3_db_config(database, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
         ::sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
         ::sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-        // What the file could ask for: the statements of its schema count too.
+        // The file could ask for more than this; the limits hold for its schema too.
         constexpr int longest = 100'000;
         ::sqlite3_limit(database, SQLITE_LIMIT_LENGTH, longest);
         ::sqlite3_limit(database, SQLITE_LIMIT_SQL_LENGTH, longest);
