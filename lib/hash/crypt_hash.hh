@@ -60,7 +60,8 @@ Result<Match> match_crypt(std::string_view password, const std::string& hash);
 Result<bool> verify_hash(std::string_view password, const std::string& hash,
                          const std::string& usual);
 
-// Whether it has the form of a hash that libcrypt can verify. Clear text has it by chance at most.
+// Whether it has the form of a hash that libcrypt can verify. Clear text has this form only by
+// chance.
 bool is_hash(std::string_view text);
 
 } // namespace poppass

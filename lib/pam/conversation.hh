@@ -1,5 +1,5 @@
 // Answers the questions of PAM's modules with the passwords of a record. The order of the questions
-// decides, for each module words its prompts as it likes.
+// decides, because each module has its own wording of the prompts.
 #pragma once
 
 #include <security/pam_appl.h>
