@@ -116,8 +116,8 @@ int serve(std::vector<std::string> words) {
     return run_monitor(*configuration, log, peer, std::move(network_end), network);
 }
 
-// poppass --check: poppass-check, which is beside this program, takes its place, with the
-// environment as it is, for that is what is looked over.
+// poppass --check: executes poppass-check, which is beside this program. It hands the environment
+// on unchanged, because poppass-check looks at the settings in it.
 int run_check(char** argv) {
     std::string name = own_path();
     if (name.empty())

@@ -64,8 +64,8 @@ std::string_view end_text(int status) {
     case NetworkEnd::vanished: return "vanished";
     case NetworkEnd::line_timeout: return "timeout";
     case NetworkEnd::no_monitor: return "no-monitor";
-    case NetworkEnd::told:        // the monitor told it nothing
-    case NetworkEnd::not_started: // nor did it tell the monitor
+    case NetworkEnd::told:        // wrong, because the monitor sent nothing that ends the session
+    case NetworkEnd::not_started: // wrong, because it did not report that to the monitor
         break;
     }
     return "violation";
@@ -116,7 +116,8 @@ public:
 private:
     // Waits for one request, signal or deadline, and handles it.
     void wait_for_request(Clock::time_point deadline) {
-        // Where a request has come, ppoll takes no signal: a flood of them would hold signals off.
+        // If a request has come, ppoll delivers no signal, so a flood of requests would delay
+        // signals.
         if (is_told_to_end()) return close(Closing::shutting_down);
         pollfd end{network_end_.get(), POLLIN, 0};
         const timespec wait = time_until(deadline);
@@ -272,7 +273,7 @@ private:
         ::kill(network_, SIGKILL);
     }
 
-    // Inlined, the log line of this function and of finish() would enlarge the stack of every
+    // If this function and finish() were inlined, their log lines would enlarge the stack of every
     // session that waits.
     [[gnu::noinline]] void start_failed(std::string_view what) {
         if (served_) return violated();

@@ -51,8 +51,8 @@ public:
 
 private:
     // Sends the last reply and waits until the client closes, because a reset could destroy the
-    // reply. Reads at most 64 kB, and waits at most two seconds. Inlined, its buffer would enlarge
-    // the stack of every session that waits.
+    // reply. Reads at most 64 kB, and waits at most two seconds. If this function were inlined, its
+    // buffer would enlarge the stack of every session that waits.
     [[noreturn, gnu::noinline]] void close(NetworkEnd how, Reply reply,
                                            std::string_view reason = {}) {
         reader_.wipe();
