@@ -87,7 +87,8 @@ public:
     virtual Result<std::uint64_t> execute(const SqlStatement& statement,
                                           const SqlValues& values) = 0;
 
-    // Ends the transaction. What is committed is on the server's disk.
+    // Ends the transaction. What is committed is on the server's disk; of MariaDB and MySQL the
+    // server's own settings decide that.
     enum class Commit {
         done,        // the server said so
         rolled_back, // the server said so, or nothing was sent
