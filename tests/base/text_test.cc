@@ -65,7 +65,7 @@ TEST_CASE("cutting leaves whole characters") {
     const std::size_t ends[] = {0, 0, 2, 2, 2, 5, 5, 5, 5, 9, 9};
     for (std::size_t most = 0; most < std::size(ends); ++most)
         CHECK(cut_utf8(text, most) == text.substr(0, ends[most]));
-    CHECK(cut_utf8(std::string(10, '\x80'), 5) == ""); // no UTF-8: nothing runs off the front
+    CHECK(cut_utf8(std::string(10, '\x80'), 5) == ""); // no UTF-8: no byte before the text is read
     CHECK(cut_utf8(std::string(10, '\xff'), 5) == std::string(5, '\xff'));
 }
 

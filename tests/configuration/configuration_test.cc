@@ -144,7 +144,7 @@ TEST_CASE("a chain that cannot be run is an error that names its variable") {
         CHECK(error_of({}, {"host", program}).starts_with("CHECKPROGRAM"));
     }
     CHECK(error_of({}, {"host", directory.file("plain")}).starts_with("CHECKPROGRAM"));
-    // What stands behind the first word is the links' affair.
+    // Only links read the words after the first one.
     CHECK(error_of({}, {"host", "/bin/cat", "true"}) == "");
     CHECK(error_of({{"PASSWORD_COMMAND", "/bin/cat true"}}) == "");
     CHECK(error_of({}, {"host", "/bin/untrue"}).find("accepts every password") ==

@@ -102,7 +102,7 @@ void check_line(std::string_view line, Format format, std::string_view hash, std
     if (!entry) return;
     must(entry->format == format, "the format is the one that was asked for");
     check_parsed(*entry, line);
-    // Any dates, any day: the sanitizer sees to it that none overflows.
+    // Any dates, any day: the sanitizer reports a sum that overflows.
     const Standing now = standing(*entry, today);
     if (entry->hash.empty() || entry->locked || entry->hash.front() == '*')
         must(now == Standing::locked, "an empty, locked or starred hash lets nobody in");

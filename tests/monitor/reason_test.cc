@@ -71,8 +71,8 @@ TEST_CASE("the first line with a reply code of 4xx or 5xx, without its code and 
         {"553 a(#5.7.1)\n", "a"},
         {"553 a (#\n", "a (#"},
         {"553 )\n", ")"},
-        {"553 \xc3\xa4\xff\n", "\xc3\xa4\xff"}, // 8-bit bytes are the link's own affair
-        // Other lines before it do not count, nor does any after it.
+        {"553 \xc3\xa4\xff\n", "\xc3\xa4\xff"}, // 8-bit bytes stay as the link wrote them
+        // Lines before it and after it do not count.
         {"hello\nBAD PASSWORD: x\n553 a\n554 b\n", "a"},
         {"\n\n\n553 a\n", "a"},
         {"200 fine\n250 fine\n553 a\n", "a"},
@@ -156,7 +156,7 @@ TEST_CASE("cut at 200 bytes, never within a character of UTF-8") {
     // Blanks in front go; what they leave of a long line ends with a whole character, too.
     for (std::size_t blanks = 310; blanks < 510; ++blanks)
         CHECK(is_utf8(reason_of("553 " + std::string(blanks, ' ') + repeat("\xe2\x82\xac", 100))));
-    // Bytes that are no UTF-8 at all end in something no longer, and nothing runs off the front.
+    // A text that is not UTF-8 at all does not become too long, and no byte before it is read.
     CHECK(reason_of("553 " + std::string(1000, '\x80')).size() <= 200);
     CHECK(reason_of("553 " + std::string(1000, '\xff')).size() == 200);
     CHECK(reason_of("553 " + std::string(199, 'a') + "      b") == std::string(199, 'a'));
@@ -189,7 +189,7 @@ TEST_CASE("the log gets no reason that holds a password, and no other line takes
     CHECK(reason_of("553 secre\n", {"secret"}) == "secre");
     CHECK(reason_of("553 a\n", {""}) == "a"); // an empty one is no password
     CHECK(reason_of("553 a\n", {"", "a"}) == "");
-    // In the code or across it there is none; in the tag, or behind the cut, there may be.
+    // The code is not searched for a password. The tag is, and so is the text after the cut.
     CHECK(reason_of("553 bad\n", {"553"}) == "bad");
     CHECK(reason_of("553 bad (#secret)\n", {"secret"}) == "");
     CHECK(reason_of("553 " + std::string(300, 'a') + "secret", {"secret"}) == "");

@@ -58,7 +58,7 @@ TEST_CASE("become_user leaves a process that cannot be dumped") {
 }
 
 TEST_CASE("become_user never becomes root") {
-    // In a child, should it do so all the same.
+    // In a child, because a wrong become_user would change the ids of the process.
     CHECK(in_child([] {
               const auto became = become_user(0, 64'002, {});
               if (became || became.error().status != ExitStatus::temporary) return 1;

@@ -46,7 +46,7 @@ constexpr seconds soon{2};
 Ran run_words(std::vector<std::string> words, std::string_view record = "record",
               seconds limit = seconds{20}, Errors errors = Errors::inherited,
               const std::function<void(Child&)>& change = {}) {
-    // What whoever started the tests left open is none of the child's business.
+    // Descriptors that the caller of the tests has left open must not reach the child.
     ::close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
     prepare_for_children();
     Secret secret{513};
@@ -195,7 +195,7 @@ TEST_CASE("as another user it has that uid and gid, and no other groups") {
     CHECK(link.gids == std::vector<gid_t>(3, 64'002));
     CHECK(link.groups.empty());
     CHECK(link.record == "record");
-    // What it may not run is not run as us either.
+    // A program that this account may not run is not run with our ids either.
     REQUIRE(::chmod(program.c_str(), 0700) == 0);
     const auto refused = run_as_somebody().end;
     CHECK(refused.how == How::not_started);
@@ -220,7 +220,7 @@ TEST_CASE("with ids that would leave it root, nothing is started") {
 }
 
 TEST_CASE("a process group of its own, no core dumps, default signals, none blocked") {
-    // The worst that whoever started us can have left behind.
+    // The worst state of signals that a parent can hand on.
     std::map<int, struct sigaction> before;
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
@@ -297,7 +297,7 @@ TEST_CASE("a child that does not end gets SIGTERM at its limit") {
 
 TEST_CASE("a child that exits with 0 after SIGTERM counts as overtime, too") {
     const auto ran = run_script("trap 'echo told; exit 0' TERM; while :; do sleep 0.05; done", soon,
-                                Errors::taken); // the shell complains of its sleep's end
+                                Errors::taken); // the shell reports the end of its sleep
     CHECK(ran.end.how == How::overtime);
     CHECK(ran.out == "told\n");
 }

@@ -158,7 +158,7 @@ TEST_CASE("the signal at the parent's end is kept, also where the parent ended m
           }) == 0);
     told->write_end.reset();
     char byte;
-    CHECK(::read(told->read_end.get(), &byte, 1) == 0); // it ended without a word
+    CHECK(::read(told->read_end.get(), &byte, 1) == 0); // it ended and sent nothing
 }
 #endif
 

@@ -236,7 +236,7 @@ TEST_CASE("a row that does not take the new hash keeps the old one") {
                      "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not {SSHA512} today'");
     refused("error 1644 (45000)");
     users.server.run("DROP TRIGGER no");
-    // The old hash is not what the row holds: somebody else's statement, which matches nothing.
+    // Wrong statements: one matches no row, because its old hash is wrong, and one matches two.
     users.configure({{"set_query", "UPDATE users SET password = :hash WHERE email = :login "
                                    "AND password = CONCAT(:old_hash, 'x')"}});
     refused("matched 0 rows");

@@ -454,7 +454,7 @@ TEST_CASE("all sequences of commands and verdicts: no change without an accepted
         std::size_t commands;
         int length;
         int tries;
-        // So that nobody narrows this unseen.
+        // Expected, so that nobody can make this test smaller without notice.
         long sequences;
         long changes;
     };
