@@ -88,9 +88,8 @@ private:
                                                   : find_account(user);
         if (!account) return account.error();
         if (!name_ && !*account)
-            return refuse("the server does not say what the user is called, or it cannot be a "
-                          "name, and no account of the "
-                          "system has this name");
+            return refuse("the server does not tell the user's name, or it is one that no user may "
+                          "have, and no account of the system has the login as its name");
         if (!*account) return Answer{Finding::right, StoredUser{.name = user}};
         if (!is_person((*account)->uid))
             return refuse("the name is that of an account of the system, with a uid that is no "

@@ -164,7 +164,8 @@ Result<LdapLogin> LdapDirectory::log_in(const LdapUri& server, std::string_view 
         const auto told = session->who_am_i(deadline);
         if (!told) return told.error();
         if (options_.utf8 && !same_dn(*told, *expanded))
-            return Error{ExitStatus::rejected, *expanded + ": the server does not call it so", 0};
+            return Error{ExitStatus::rejected, *expanded + ": the server gives the user another DN",
+                         0};
         (*user)->name = name_from_dn(*told, login);
     }
     return LdapLogin{std::move(*bound), std::move(*session), std::move((*user)->name)};

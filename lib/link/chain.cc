@@ -15,8 +15,8 @@ Result<Convention> choose_convention(Chain next, bool declared_native) {
     }
     if (next.empty() || base_name(next.back()) == "false") return Convention::fallback;
     return misuse(
-        "not clear what to run when: end the chain in /bin/false to run it for users "
-        "that are not known here, or say --native (or set NATIVE_CHECKPASSWORD) to run it "
+        "it is not clear when to run the next program: end the chain in /bin/false to run it for "
+        "users that are not known here, or give --native (or set NATIVE_CHECKPASSWORD) to run it "
         "for a user whose password is right");
 }
 

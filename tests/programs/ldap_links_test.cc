@@ -578,7 +578,7 @@ TEST_CASE("a server that does not say who is bound") {
     for (const std::string login : {"PERSON", "joe"}) {
         const auto refused = native(login);
         CHECK(refused.status == 1);
-        CHECK(has(refused.err, "the server does not say what the user is called"));
+        CHECK(has(refused.err, "the server does not tell the user's name"));
     }
     CHECK(native("joe", {"--virtual", "nobody"}).status == 1);
     CHECK(check(directory.options() + Words{"--utf8"}, "joe", "old").status == 1);
@@ -990,7 +990,7 @@ TEST_CASE("wrong use is reported before the record is read") {
                  {good + Words{"-t", "x"}, "-t must be a number"},
                  {good + Words{"-Z"}, "no such option"},
                  {good + Words{"-t"}, "no value"},
-                 {good + Words{"/bin/true"}, "not clear what to run when"},
+                 {good + Words{"/bin/true"}, "it is not clear when to run the next program"},
              }) {
             CAPTURE(says);
             const auto outcome = run({.argv = Words{built(program)} + options});
