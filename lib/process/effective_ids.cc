@@ -29,7 +29,8 @@ Result<EffectiveIds> EffectiveIds::take(uid_t uid, gid_t gid, const std::vector<
     if (uid == static_cast<uid_t>(-1) || gid == static_cast<gid_t>(-1))
         return trouble("take the rights of uid or gid -1: there is none");
     if (::getuid() != 0 || ::geteuid() != 0)
-        return trouble("take the rights of " + who + ": the process is not root alone");
+        return trouble("take the rights of " + who +
+                       ": the process also has a uid that is not root's");
     auto before = present_groups();
     if (!before) return before.error();
     EffectiveIds taken;

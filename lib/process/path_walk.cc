@@ -198,8 +198,9 @@ Result<WalkedPath> walk_path(const std::string& path) {
     const Component& last = last_directory(*walked);
     const uid_t owner = walked->status.st_uid;
     if (owner == overflow_uid)
-        return trouble((walked->missing ? last.path : walked->path) +
-                       " belongs to uid 65534, as whatever has no owner here does: chown it");
+        return trouble(
+            (walked->missing ? last.path : walked->path) +
+            " belongs to uid 65534, which stands for every owner without a uid here: chown it");
     for (const Component& component : walked->way)
         if (auto good = judge(component, walked->path, owner, &component == &last); !good)
             return good.error();
