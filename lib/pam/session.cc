@@ -96,7 +96,7 @@ Result<PamOutcome> PamSession::change() {
         return trouble_at(name, ::pam_strerror(handle_, code));
     const std::string before = user();
     auto outcome = step(PamPhase::change, name, 0, ::pam_chauthtok);
-    if (user() != before) return trouble_at(name, "a module took another user for this one");
+    if (user() != before) return trouble_at(name, "a module changed PAM_USER to another name");
     if (outcome && *outcome == PamOutcome::done && !conversation_.rules().gave_new())
         return trouble_at(name, "success without a question for the new password");
     return outcome;

@@ -44,7 +44,7 @@ Result<bool> PamUser::take_name(std::string name) {
         same = same && same_but_for_case(name_, login);
     }
     if (same || options_.renamed) return true;
-    remark_ = "PAM takes the login " + login + " for " + name_ + ": --renamed lets it do so";
+    remark_ = "PAM takes the login " + login + " for " + name_ + ": --renamed allows this";
     return false;
 }
 

@@ -426,7 +426,7 @@ TEST_CASE("names that the modules give: only the case may differ, unless --renam
     for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     const auto refusal = [&](const std::string& login) {
         return "checkpw-pam: PAM takes the login " + login + " for " + name +
-               ": --renamed lets it do so\n";
+               ": --renamed allows this\n";
     };
     const Words next{"-H", "--native", "--", built("next-link")};
     const Words renamed{"--renamed", "-H", "--native", "--", built("next-link")};

@@ -260,7 +260,7 @@ TEST_CASE("a user whom the modules rename is refused, unless --renamed is given"
         const auto end = set(setter, {}, "j.doe");
         CHECK(end.status == 1);
         CHECK(end.out == wrong);
-        CHECK(end.err == "setpw-pam: PAM takes the login j.doe for joe: --renamed lets it do so\n");
+        CHECK(end.err == "setpw-pam: PAM takes the login j.doe for joe: --renamed allows this\n");
         CHECK(setter.told().find("New password") == std::string::npos);
         CHECK(set(setter, {built("next-link"), "8", "false"}, "j.doe").status == 8);
     }
@@ -268,7 +268,7 @@ TEST_CASE("a user whom the modules rename is refused, unless --renamed is given"
 
 TEST_CASE("modules that take another user during the change: the result is not known") {
     if (no_root()) return;
-    const std::string what = "a module took another user for this one";
+    const std::string what = "a module changed PAM_USER to another name";
     for (const auto& [change, words] : {std::pair{"ask=? user=ann update ask=?", not_known},
                                         {"ask=? update ask=? user=JOE", not_known},
                                         {"ask=? user=ann return=20", trouble}}) {
