@@ -117,7 +117,7 @@ private:
             if (at(end) == '$')
                 return quoted(end + 1, std::string{rest_.substr(0, end + 1)}, false);
         }
-        return wrong("a mark that is not ours");
+        return wrong("a parameter of the database's own");
     }
 
     Result<void> colon() {
@@ -172,7 +172,7 @@ private:
         if (c == ':') return colon();
         if (c == '$') return dollar();
         if (c == '?' || (c == '@' && dialect_ == SqlDialect::sqlite))
-            return wrong("a mark that is not ours");
+            return wrong("a parameter of the database's own");
         if (begins_word(c)) return word();
         if (is_digit(c)) {
             std::size_t end = 1;
@@ -222,7 +222,7 @@ Result<SqlStatement> parse_user_query(std::string_view sql, SqlDialect dialect) 
     const SqlStatement& query = statements->front();
     if (!names_login(query)) return misuse("user_query does not name :login or :local");
     if (query.has(SqlParameter::hash) || query.has(SqlParameter::old_hash))
-        return misuse("user_query: a hash is not known before the user is");
+        return misuse("user_query may not name :hash or :old_hash: both are known only later");
     return query;
 }
 

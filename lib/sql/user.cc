@@ -56,7 +56,7 @@ Result<std::optional<SqlUser>> read_user(const std::vector<SqlRow>& rows) {
     if (!is_sql_login(user.login) ||
         std::any_of(user.login.begin(), user.login.end(), is_control) ||
         user.hash.find('\0') != std::string::npos)
-        return trouble("the column login or hash holds no such thing");
+        return trouble("the column login holds what is no login, or the column hash holds a NUL");
     const auto locked = flag(row, "locked"), expired = flag(row, "expired");
     if (!locked) return locked.error();
     if (!expired) return expired.error();

@@ -60,8 +60,8 @@ public:
             if (::sqlite3_extended_errcode(database_.get()) == SQLITE_READONLY_ROLLBACK) {
                 undo_interrupted_change();
                 if (is_late(this) == 0) continue;
-                return trouble("there is a journal of a change that was interrupted, and who may "
-                               "only read cannot undo it");
+                return trouble("an interrupted change has left a journal, and only an account that "
+                               "may write the database can undo the change");
             }
             snapshot_ = file_.still(deadline());
             if (snapshot_) break;

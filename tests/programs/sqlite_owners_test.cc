@@ -271,7 +271,7 @@ TEST_CASE("who can write a database becomes no other account by a name") {
     struct One : OwnersUsers {
         One() { Sqlite{path}.run("DELETE FROM users WHERE email <> 'joe@x.org'"); }
     };
-    // Its home does not exist: so far it gets.
+    // Its home does not exist, so it fails only when it enters the home.
     One users;
     CHECK(has(ends(users, "owner"), "enter /nonexistent"));
     const std::string other = "belongs neither to root nor to that account";
@@ -327,7 +327,7 @@ TEST_CASE("what a killed change left is undone by the next check") {
     }
     const RootsUsers users;
     leave(users);
-    // Who may only read cannot, and says what is the matter.
+    // A checker that may only read cannot undo it, and says why it fails.
     REQUIRE(::chmod(users.path.c_str(), 0644) == 0);
     users.configure(quick + "timeout = 1\n");
     REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
@@ -337,7 +337,7 @@ TEST_CASE("what a killed change left is undone by the next check") {
     give(users.settings, 65534, 65534);
     const auto outcome = run(checker);
     CHECK(outcome.status == 111);
-    CHECK_MESSAGE(has(outcome.err, "a journal of a change that was interrupted"), outcome.err);
+    CHECK_MESSAGE(has(outcome.err, "an interrupted change has left a journal"), outcome.err);
     CHECK(look(users.path + "-journal").st_size > 0);
     give(users.settings, 0, 0);
     CHECK(users.is_password(joe, "old"));

@@ -153,9 +153,9 @@ TEST_CASE("user_query is one SELECT that names the login") {
     CHECK(user_query("SELECT ':login'") == "user_query does not name :login or :local");
     CHECK(user_query("SELECT :domain") == "user_query does not name :login or :local");
     CHECK(user_query("SELECT :login, :hash") ==
-          "user_query: a hash is not known before the user is");
+          "user_query may not name :hash or :old_hash: both are known only later");
     CHECK(user_query("SELECT :login, :old_hash") ==
-          "user_query: a hash is not known before the user is");
+          "user_query may not name :hash or :old_hash: both are known only later");
     CHECK(user_query("SELECT :password") == "user_query: no such parameter at: :password");
 }
 
