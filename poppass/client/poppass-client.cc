@@ -225,7 +225,7 @@ private:
             if (!status) complain(name, status.error().message());
             // Servers other than poppass take no second one.
             if (server_.has_more_to_say()) return ExitStatus::rejected;
-            if (auto told = terminal_->tell("Try another one, or none to leave.\n"); !told)
+            if (auto told = terminal_->tell("Try another one, or an empty line to leave.\n"); !told)
                 return told.error();
         }
     }
@@ -288,7 +288,7 @@ Result<ExitStatus> client(int argc, char** argv) {
         }
     }
     if (optind != argc) return misuse("too many words; usage: " + std::string{usage});
-    if (options.from_stdin && options.user.empty()) return misuse("--stdin wants -u USER");
+    if (options.from_stdin && options.user.empty()) return misuse("--stdin needs -u USER");
     for (const int fd : {from_server, to_server})
         if (::fcntl(fd, F_GETFD) == -1)
             return misuse("no connection on descriptors 6 and 7; usage: " + std::string{usage});
@@ -297,7 +297,7 @@ Result<ExitStatus> client(int argc, char** argv) {
     std::optional<Terminal> terminal;
     if (!options.from_stdin) {
         auto opened = Terminal::open();
-        if (!opened) return misuse(opened.error().message() + "; --stdin does without");
+        if (!opened) return misuse(opened.error().message() + "; --stdin needs no terminal");
         terminal = std::move(*opened);
     }
     return Client{options, std::move(terminal)}.run();

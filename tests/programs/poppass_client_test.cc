@@ -319,7 +319,8 @@ TEST_CASE("at a terminal: a refused one may be followed by another") {
     give("x", "y");
     REQUIRE(terminal.shows("They differ."));
     give("x", "x");
-    REQUIRE(terminal.shows("refused: Too short.\r\nTry another one, or none to leave.\r\n"));
+    REQUIRE(
+        terminal.shows("refused: Too short.\r\nTry another one, or an empty line to leave.\r\n"));
     give("y", "y");
     REQUIRE(terminal.shows("refused: Too\\x1b[1m plain.\r\nTry another one"));
     give("new", "new");
@@ -338,7 +339,7 @@ TEST_CASE("at a terminal: it ends without a change when the user leaves or the s
         REQUIRE(terminal.shows(prompt));
         terminal.type("x\n");
     }
-    REQUIRE(terminal.shows("or none to leave."));
+    REQUIRE(terminal.shows("or an empty line to leave."));
     REQUIRE(terminal.shows("New password: "));
     terminal.type("\n");
     REQUIRE(terminal.shows("Nothing was changed."));
