@@ -123,7 +123,7 @@ Result<std::optional<int>> run_rest(Chain next) {
         ::alarm(time_left);
         const Error error = set_parent_signal({SIGKILL, guard})
                                 ? run_next(next)
-                                : system_trouble("end with the guard");
+                                : system_trouble("set the signal at the parent's end");
         complain(program, error.message());
         ::_exit(static_cast<int>(error.status));
     }
@@ -259,7 +259,8 @@ Result<ExitStatus> checkpw_throttle(const KnownLink& link, Chain words) {
     const Chain next = read->next;
     const int deeds = options.list + options.clear.has_value() + options.passed.has_value();
     if (deeds > 1 || ((options.list || options.clear) && !next.empty()))
-        return misuse("--list, --clear and --passed exclude each other, and the first two a chain");
+        return misuse("--list, --clear and --passed exclude each other, and --list and --clear "
+                      "take no chain");
     if (options.passed) {
         if (next.empty()) return misuse("--passed needs a program to run");
         if (auto told = tell_holder(*options.passed); !told) return told.error();

@@ -10,8 +10,8 @@ namespace {
 constexpr std::string_view guard_name = "checkpw-throttle";
 
 Error unclear(std::string_view why) {
-    return misuse("not clear where the program of the native chain begins: " + std::string{why} +
-                  "; put `checkpw-throttle --passed 9` before it");
+    return misuse("it is not clear where the program of the native chain begins: " +
+                  std::string{why} + "; put `checkpw-throttle --passed 9` before that program");
 }
 
 // The position of PROG in the chain: the first word after the options of a known link that can run
@@ -20,7 +20,7 @@ Result<std::size_t> find_program_word(Chain chain) {
     const KnownLink* const link = find_known_link(chain.front());
     if (link == nullptr ||
         (link->next != KnownLink::Next::either && link->next != KnownLink::Next::native_needed))
-        return unclear("no link that is known: " + std::string{base_name(chain.front())});
+        return unclear(std::string{base_name(chain.front())} + " is not a link that is known here");
     const auto read =
         read_options(*link, chain, [](int, std::string_view) { return Result<void>{}; });
     if (!read) return unclear(read.error().message());
