@@ -257,7 +257,9 @@ Exit carry_out(PwadminRequest& request) {
 }
 
 Exit pwadmin(int argc, char** argv, bool is_heard) {
-    if (has_rights_of_file()) return fail(Exit::denied, "does not run with rights of its file");
+    if (has_rights_of_file())
+        return fail(Exit::denied,
+                    "does not run set-user-ID, set-group-ID or with capabilities of its file");
     // If nobody reads the output, the write call returns an error instead of a signal. So the
     // program can report what was done.
     std::signal(SIGPIPE, SIG_IGN);
