@@ -349,6 +349,12 @@ void MysqlConnection::look_over(Report& report) {
         report.warn(account_.user,
                     "tables have no transactions, so a change cannot be taken back: " + *tables +
                         "; use InnoDB");
+    if (const auto flush = ask("SELECT @@GLOBAL.innodb_flush_log_at_trx_commit");
+        flush && *flush != "1")
+        report.warn(account_.user,
+                    "the server may lose an acknowledged change when it crashes, because its "
+                    "innodb_flush_log_at_trx_commit is " +
+                        *flush + "; set it to 1");
 }
 
 } // namespace poppass

@@ -465,6 +465,11 @@ TEST_CASE("--check says what is right and what is wrong") {
     CHECK_MESSAGE(changing.status == 0, changing.out);
     CHECK(has(changing.out, "set_query can be prepared"));
     CHECK(check("checkpw-mysql").status == 0); // the same settings and account serve both
+    users.server.run("SET GLOBAL innodb_flush_log_at_trx_commit = 2");
+    const auto unsafe = check("setpw-mysql");
+    users.server.run("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
+    CHECK(unsafe.status == 1);
+    CHECK(has(unsafe.out, "innodb_flush_log_at_trx_commit is 2; set it to 1"));
     users.configure({{"set_query", ""}});
     const auto too_much = check("checkpw-mysql");
     CHECK(too_much.status == 1);
