@@ -44,8 +44,9 @@ public:
 
     Result<void> prepare(bool native) override {
         if (native && !delay_)
-            return misuse("--no-delay: a native chain has nothing else that slows guessing");
-        return options_.check({"auth", "account"});
+            return misuse("--no-delay: a native chain has nothing else that slows guessing, so "
+                          "leave it out");
+        return options_.check(types);
     }
 
     Result<Answer> judge(const Question& question) override {
@@ -68,11 +69,11 @@ public:
         return Answer{finding, std::move(*person)};
     }
 
-    void look_over(Report& report) override {
-        report.ok(name, "PAM has rules for the service " + options_.service);
-    }
+    void look_over(Report& report) override { options_.look_over(name, types, report); }
 
 private:
+    static constexpr std::string_view types[] = {"auth", "account"}; // of rules
+
     PamOptions options_;
     bool delay_ = true;
 };

@@ -45,7 +45,7 @@ public:
 
     Result<void> prepare() override {
         if (auto good = check_real_uid(real_uid_); !good) return good;
-        return options_.check({"auth", "account", "password"});
+        return options_.check(types);
     }
 
     Result<Changed> change(const ChangeRequest& request) override {
@@ -68,9 +68,7 @@ public:
         return Changed{How::wrong, {}, user.remark()};
     }
 
-    void look_over(Report& report) override {
-        report.ok(name, "PAM has rules for the service " + options_.service);
-    }
+    void look_over(Report& report) override { options_.look_over(name, types, report); }
 
 private:
     Result<Changed> set(PamUser& user) {
@@ -85,6 +83,8 @@ private:
         if (*outcome == PamOutcome::done) return Changed{How::done};
         return refused_by(user, "the new password was refused");
     }
+
+    static constexpr std::string_view types[] = {"auth", "account", "password"}; // of rules
 
     PamOptions options_;
     uid_t real_uid_ = 65533;

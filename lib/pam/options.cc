@@ -32,14 +32,20 @@ Result<void> PamOptions::take(int option, std::string_view value) {
     return {};
 }
 
-Result<void> PamOptions::check(std::initializer_list<std::string_view> types) {
+Result<void> PamOptions::check(std::span<const std::string_view> types) {
     if (service.empty()) {
         const auto name = check_service_name(environment("PAM_SERVICE").value_or("poppass"));
         if (!name) return name.error();
         service = *name;
     }
-    if (::geteuid() != 0) return trouble("needs root");
-    return check_service(service, {types.begin(), types.size()}, pam_directories());
+    if (::geteuid() != 0) return trouble("needs root: start it as root");
+    return check_service(service, types, pam_directories());
+}
+
+void PamOptions::look_over(std::string_view link, std::span<const std::string_view> types,
+                           Report& report) const {
+    look_over_modules(service, types, pam_directories(), modules_of_libpam(), report);
+    report.ok(link, "PAM has rules for the service " + service);
 }
 
 } // namespace poppass

@@ -2,8 +2,9 @@
 #pragma once
 
 #include "base/result.hh"
+#include "link/report.hh"
 
-#include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -22,7 +23,11 @@ struct PamOptions {
 
     // After the last option: settles the service (-s, else $PAM_SERVICE, else `poppass`), and sees
     // that we are root and that PAM has rules of each type for it.
-    Result<void> check(std::initializer_list<std::string_view> types);
+    Result<void> check(std::span<const std::string_view> types);
+
+    // After check(). Reports on the rules of these types.
+    void look_over(std::string_view link, std::span<const std::string_view> types,
+                   Report& report) const;
 };
 
 } // namespace poppass

@@ -4,10 +4,11 @@
 #include "base/text.hh"
 
 #include <algorithm>
+#include <dlfcn.h>
 #include <fcntl.h>
-#include <optional>
+#include <functional>
 #include <sys/stat.h>
-#include <vector>
+#include <unistd.h>
 
 #include <security/pam_appl.h>
 
@@ -27,30 +28,32 @@ constexpr int deepest_include = 32; // as deep as libpam goes, or deeper
 
 using Directories = std::span<const char* const>;
 
-Result<Fd> open_first(std::string_view name, Directories directories) {
-    const bool absolute = name.starts_with('/');
-    std::string path{name};
-    for (const char* const directory : directories) {
-        if (!absolute) path.assign(directory).append("/").append(name);
-        Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-        if (fd) return fd;
-        if (errno != ENOENT && errno != ENOTDIR) return system_trouble("open", path);
-        if (absolute) break;
-    }
-    std::string missing{name};
-    if (!absolute) missing.insert(0, "/").insert(0, directories.front());
-    return trouble("there is no file " + missing);
-}
+struct RulesFile {
+    std::string path;
+    std::string text;
+};
 
-Result<std::string> read_first(std::string_view name, Directories directories) {
-    const auto fd = open_first(name, directories);
-    if (!fd) return fd.error();
-    std::string text(65536, '\0');
-    const auto size = read_whole(fd->get(), text);
-    if (!size) return size.error();
-    if (*size == text.size()) return trouble(std::string{name} + " is too long");
-    text.resize(*size);
-    return text;
+// Of the first directory that has it.
+Result<RulesFile> read_rules(std::string_view name, Directories directories) {
+    const bool absolute = name.starts_with('/');
+    const auto is_missing = [] { return errno == ENOENT || errno == ENOTDIR; };
+    RulesFile file{std::string{name}, std::string(65536, '\0')};
+    Fd fd;
+    for (const char* const directory : directories) {
+        if (!absolute) file.path.assign(directory).append("/").append(name);
+        fd = Fd{::open(file.path.c_str(), O_RDONLY | O_CLOEXEC)};
+        if (fd || absolute || !is_missing()) break;
+    }
+    if (!fd && !is_missing()) return system_trouble("open", file.path);
+    if (!fd) {
+        if (!absolute) file.path.assign(directories.front()).append("/").append(name);
+        return trouble("there is no file " + file.path + ": make it, or correct the name");
+    }
+    const auto size = read_whole(fd.get(), file.text);
+    if (!size) return Error{size.error().status, "read " + file.path, size.error().system_error};
+    if (*size == file.text.size()) return trouble(file.path + " is too long: shorten it");
+    file.text.resize(*size);
+    return file;
 }
 
 // Takes a line off the front, with the lines that follow a backslash at its end.
@@ -68,34 +71,67 @@ std::string take_line(std::string_view& text) {
     return line;
 }
 
+// A word that begins with a bracket ends with one.
 std::string_view take_word(std::string_view& line) {
     constexpr std::string_view blanks = " \t\r";
     line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
-    const std::string_view word = line.substr(0, line.find_first_of(blanks));
+    const std::size_t bracket = line.starts_with('[') ? line.find(']') : line.npos;
+    const std::string_view word =
+        line.substr(0, bracket == line.npos ? line.find_first_of(blanks) : bracket + 1);
     line.remove_prefix(word.size());
     return word;
 }
 
-// Whether a file has a rule of the type, itself or in a file that it includes.
-Result<bool> gives(std::string_view name, std::string_view type, Directories directories,
-                   int depth) {
-    if (depth > deepest_include) return trouble(std::string{name} + " is included too deeply");
-    const auto file = read_first(name, directories);
+struct Rule {
+    const std::string& path;
+    std::size_t line;
+    bool silent; // its type begins with a hyphen: libpam does not log that the module is missing
+    std::string_view control;
+    std::string_view module; // or, after `substack`, a file
+};
+
+// Calls `visit` for each rule of the type, in a file and in those that it includes, until one call
+// returns true. Returns whether one did.
+Result<bool> find_rule(std::string_view name, std::string_view type, Directories directories,
+                       const std::function<bool(const Rule&)>& visit, int depth = 1) {
+    if (depth > deepest_include)
+        return trouble(std::string{name} + " is included too deeply: does it include itself?");
+    const auto file = read_rules(name, directories);
     if (!file) return file.error();
-    for (std::string_view text = *file; !text.empty();) {
+    std::size_t number = 1;
+    for (std::string_view text = file->text; !text.empty();) {
+        const std::string_view before = text;
         const std::string line = take_line(text);
+        const std::size_t here = number;
+        number += static_cast<std::size_t>(std::count(
+            before.begin(), before.end() - static_cast<std::ptrdiff_t>(text.size()), '\n'));
         std::string_view words = line;
         std::string_view first = take_word(words);
-        const bool includes_all = first == "@include"; // Debian's
-        if (first.starts_with('-')) first.remove_prefix(1);
-        if (!includes_all) {
+        if (first != "@include") { // Debian's: all types of the other file
+            const bool silent = first.starts_with('-');
+            if (silent) first.remove_prefix(1);
             if (!same_but_for_case(first, type)) continue;
-            if (!same_but_for_case(take_word(words), "include")) return true;
+            const std::string_view control = take_word(words);
+            if (!same_but_for_case(control, "include")) {
+                std::string_view rest = words;
+                if (visit({file->path, here, silent, control, take_word(rest)})) return true;
+                if (!same_but_for_case(control, "substack")) continue;
+            }
         }
-        auto included = gives(take_word(words), type, directories, depth + 1);
-        if (!included || *included) return included;
+        auto found = find_rule(take_word(words), type, directories, visit, depth + 1);
+        if (!found || *found) return found;
     }
     return false;
+}
+
+// Whether PAM leaves a line out whose module is missing.
+bool may_be_missing(std::string_view control) {
+    if (!control.starts_with('['))
+        return same_but_for_case(control, "optional") || same_but_for_case(control, "sufficient");
+    const std::string actions = lower(control);
+    return actions.find(actions.find("module_unknown=") == actions.npos
+                            ? "default=ignore"
+                            : "module_unknown=ignore") != actions.npos;
 }
 
 bool is_there(const char* directory) {
@@ -113,7 +149,7 @@ Result<std::string> check_service_name(std::string_view name) {
         return misuse("the PAM service must be named as a file in /etc/pam.d is");
     if (service == "passwd" || service == "chpasswd")
         return misuse("the PAM service must not be " + service +
-                      ": some modules treat that one specially");
+                      ": some modules treat that one specially; name another");
     return service;
 }
 
@@ -122,13 +158,61 @@ Result<void> check_service(std::string_view service, std::span<const std::string
     if (std::none_of(directories.begin(), directories.end(), is_there)) return {};
     const std::string prefix = "PAM service " + std::string{service} + ": ";
     for (const std::string_view type : types) {
-        const auto given = gives(service, type, directories, 1);
+        const auto given = find_rule(service, type, directories, [](const Rule&) { return true; });
         if (!given)
             return Error{given.error().status, prefix + given.error().what,
                          given.error().system_error};
-        if (!*given) return trouble(prefix + "its file has no line for " + std::string{type});
+        if (!*given)
+            return trouble(prefix + "its file has no line for " + std::string{type} +
+                           ": add one, as checkpw-pam(8) shows");
     }
     return {};
+}
+
+std::string modules_of_libpam() {
+#ifdef __LINUX_PAM__
+    Dl_info libpam{};
+    if (void* const start = ::dlsym(RTLD_DEFAULT, "pam_start");
+        start != nullptr && ::dladdr(start, &libpam) != 0 && libpam.dli_fname != nullptr) {
+        const std::string path = libpam.dli_fname;
+        const std::string modules = path.substr(0, path.rfind('/') + 1) + "security";
+        if (modules.starts_with('/') && is_there(modules.c_str())) return modules;
+    }
+#endif
+    return {};
+}
+
+void look_over_modules(std::string_view service, std::span<const std::string_view> types,
+                       Directories directories, const std::string& modules, Report& report) {
+    if (std::none_of(directories.begin(), directories.end(), is_there)) return;
+    const auto look_at = [&](const Rule& rule) {
+        std::string path{rule.module};
+        const std::string place = "line " + std::to_string(rule.line);
+        if (same_but_for_case(rule.control, "substack") || path.find("$ISA") != path.npos)
+            return false;
+        if (path.empty()) {
+            report.fail(rule.path, place + " names no module: correct or remove it");
+            return false;
+        }
+        if (!path.starts_with('/')) {
+            if (modules.empty()) return false;
+            path.insert(0, modules + "/");
+        }
+        if (::access(path.c_str(), R_OK) == 0) return false;
+        const std::string missing =
+            place + " names the module " + path + ", which is missing, so PAM ";
+        if (!may_be_missing(rule.control))
+            report.fail(rule.path, missing + "refuses every user at this line: install the package "
+                                             "that has it, or correct the line");
+        else if (!rule.silent)
+            report.warn(rule.path, missing +
+                                       "leaves this line out: install the package that has it, "
+                                       "or remove the line");
+        return false;
+    };
+    for (const std::string_view type : types)
+        if (const auto read = find_rule(service, type, directories, look_at); !read)
+            report.fail(service, read.error().message());
 }
 
 } // namespace poppass

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.hh"
+#include "link/report.hh"
 
 #include <span>
 #include <string>
@@ -25,5 +26,14 @@ Result<std::string> check_service_name(std::string_view name);
 // no error.
 Result<void> check_service(std::string_view service, std::span<const std::string_view> types,
                            std::span<const char* const> directories);
+
+// The directory from which libpam takes modules that are named without a path; empty: not known.
+std::string modules_of_libpam();
+
+// Reports each module that a rule of these types names and that is missing. `modules` is as
+// modules_of_libpam() says.
+void look_over_modules(std::string_view service, std::span<const std::string_view> types,
+                       std::span<const char* const> directories, const std::string& modules,
+                       Report& report);
 
 } // namespace poppass

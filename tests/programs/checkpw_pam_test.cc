@@ -119,6 +119,46 @@ TEST_CASE("accounts below the least uid are unknown, and their password reaches 
     is(Checker{Rules{.authenticate = "ask=? user=daemon"}}.check(), 1);
 }
 
+TEST_CASE("--check names the modules that are missing, and what then happens") {
+    if (no_root()) return;
+    const PamService other{"account optional /no/such/other.so\n"};
+    const auto look = [](const std::string& rules, int status) {
+        const PamService service{rules};
+        const auto outcome = run({.argv = {built("checkpw-pam"), "--check", "-s", service.name()}});
+        CHECK(outcome.status == status);
+        const std::string path = "/etc/pam.d/" + service.name();
+        std::string out = outcome.out;
+        for (std::size_t at; (at = out.find(path)) != out.npos;) out.replace(at, path.size(), "%");
+        return out;
+    };
+    const auto has = [](const std::string& text, const std::string& part) {
+        CAPTURE(text);
+        CHECK(text.find(part) != text.npos);
+    };
+    const std::string account = "account required pam_permit.so\n";
+    // libpam's own directory.
+    const auto missing =
+        look("auth required pam_permit.so\n\nauth required pam_nosuch.so\n" + account, 2);
+    has(missing, R"({"level": "error", "subject": "%", "text": "line 3 names the module )");
+    has(missing,
+        "/security/pam_nosuch.so, which is missing, so PAM refuses every user at this line: "
+        "install the package that has it, or correct the line\"}");
+    CHECK(missing.find("pam_permit") == missing.npos);
+    has(look("auth sufficient pam_nosuch.so\n" + account, 1),
+        "pam_nosuch.so, which is missing, so PAM leaves this line out: install the package that "
+        "has "
+        "it, or remove the line");
+    has(look("auth required pam_permit.so\n@include " + other.name() + "\n", 1),
+        "/etc/pam.d/" + other.name() +
+            "\", \"text\": \"line 1 names the module /no/such/other.so,");
+    // The hyphen only keeps the log quiet. session is not asked.
+    has(look("-auth required pam_nosuch.so\n" + account, 2), "refuses every user");
+    has(look("auth required pam_permit.so\n-auth optional pam_nosuch.so\nsession required x.so\n" +
+                 account,
+             0),
+        "PAM has rules for the service");
+}
+
 TEST_CASE("options") {
     if (no_root()) return;
     const Checker checker{Rules{.authenticate = "ask=? items"}};
@@ -270,10 +310,12 @@ TEST_CASE("a missing or incomplete service is not replaced by another one") {
                     .record = record});
     };
     is(end_of("pptest-none-such"), 111,
-       "checkpw-pam: PAM service pptest-none-such: there is no file /etc/pam.d/pptest-none-such\n");
+       "checkpw-pam: PAM service pptest-none-such: there is no file /etc/pam.d/pptest-none-such: "
+       "make it, or correct the name\n");
     const PamService half{fixture_rule("auth required", "ask=?")};
     is(end_of(half.name()), 111,
-       "checkpw-pam: PAM service " + half.name() + ": its file has no line for account\n");
+       "checkpw-pam: PAM service " + half.name() +
+           ": its file has no line for account: add one, as checkpw-pam(8) shows\n");
     const PamService module{"auth required /nonexistent/module.so\n"
                             "account required pam_permit.so\n"};
     is(end_of(module.name()), 111,
@@ -281,13 +323,13 @@ TEST_CASE("a missing or incomplete service is not replaced by another one") {
     const PamService include{"@include pptest-none-such\n"};
     is(end_of(include.name()), 111,
        "checkpw-pam: PAM service " + include.name() +
-           ": there is no file /etc/pam.d/pptest-none-such\n");
+           ": there is no file /etc/pam.d/pptest-none-such: make it, or correct the name\n");
 }
 
 TEST_CASE("without root: 111, before the record is read") {
     const auto as = ::geteuid() == 0 ? std::optional{nobody} : std::nullopt;
     is(run({.argv = {built("checkpw-pam"), "-s", "login"}, .record = record, .as = as}), 111,
-       "checkpw-pam: needs root\n");
+       "checkpw-pam: needs root: start it as root\n");
 }
 
 TEST_CASE("PAM's delay after a failure, and --no-delay") {

@@ -413,7 +413,7 @@ TEST_CASE("server trouble is named as such, to the user and in the log") {
     const std::string later = "500 Temporary failure: try again later.";
     CHECK(told("pptest-none-such", {},
                "checkpw-pam: PAM service pptest-none-such: there is no file "
-               "/etc/pam.d/pptest-none-such\n") == later);
+               "/etc/pam.d/pptest-none-such: make it, or correct the name\n") == later);
     const PamService hanging{unix_check +
                              fixture_rule("password required", "ask=? update ask=? hang")};
     CHECK(told(hanging.name(), {.environment = {{"POPPASS_RUN", "1"}}}, "result=unknown") ==

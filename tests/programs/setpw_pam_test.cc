@@ -518,14 +518,14 @@ TEST_CASE("missing or incomplete services are trouble of the server") {
     CHECK(end.status == 111);
     CHECK(end.out == trouble);
     CHECK(end.err == "setpw-pam: PAM service pptest-none-such: there is no file "
-                     "/etc/pam.d/pptest-none-such\n");
+                     "/etc/pam.d/pptest-none-such: make it, or correct the name\n");
     const PamService half{fixture_rule("auth required", "ask=?") +
                           fixture_rule("account required")};
     end = end_of(half.name());
     CHECK(end.status == 111);
     CHECK(end.out == trouble);
-    CHECK(end.err ==
-          "setpw-pam: PAM service " + half.name() + ": its file has no line for password\n");
+    CHECK(end.err == "setpw-pam: PAM service " + half.name() +
+                         ": its file has no line for password: add one, as checkpw-pam(8) shows\n");
     const PamService module{"auth required /nonexistent/module.so\naccount required pam_permit.so\n"
                             "password required pam_permit.so\n"};
     end = end_of(module.name());
@@ -540,7 +540,7 @@ TEST_CASE("without root nothing begins") {
     const auto end = run({.argv = {built("setpw-pam"), "-s", "login"}, .record = record, .as = as});
     CHECK(end.status == 111);
     CHECK(end.out == trouble);
-    CHECK(end.err == "setpw-pam: needs root\n");
+    CHECK(end.err == "setpw-pam: needs root: start it as root\n");
 }
 
 TEST_CASE("a locale in the environment changes nothing") {
