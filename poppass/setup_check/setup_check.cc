@@ -33,6 +33,7 @@ constexpr const char* not_found = ": install it, or write where it is";
 // The longest time in which a link may look over its store: a directory's servers are asked in
 // turn.
 constexpr std::chrono::seconds longest_look{30};
+constexpr std::size_t most_printed = 1'000'000; // by a link
 
 std::string in_quotes(std::string_view word) { return "`" + std::string{word} + "'"; }
 
@@ -445,12 +446,20 @@ private:
             return report_.fail(name, "was not looked into: " + danger);
         Argv argv{std::move(words)};
         std::string said, complaints;
-        const ChildEnd end =
-            run_child({.path = path,
-                       .argv = argv.words().data(),
-                       .limit = longest_look,
-                       .output = [&](std::string_view bytes) { said.append(bytes); },
-                       .errors = [&](std::string_view bytes) { complaints.append(bytes); }});
+        const auto keep = [](std::string& into) {
+            return [&into](std::string_view bytes) {
+                if (into.size() <= most_printed) into.append(bytes);
+            };
+        };
+        const ChildEnd end = run_child({.path = path,
+                                        .argv = argv.words().data(),
+                                        .limit = longest_look,
+                                        .output = keep(said),
+                                        .errors = keep(complaints)});
+        if (std::max(said.size(), complaints.size()) > most_printed)
+            return report_.fail(name,
+                                "cannot look its set-up over: it prints more than a megabyte: "
+                                "install it anew");
         if (end.how == ChildEnd::How::exited && end.value <= 2 && report_.add_json(said)) return;
         report_.fail(name, "cannot look its set-up over: " +
                                (complaints.empty() ? "it gives no report" : complaints));

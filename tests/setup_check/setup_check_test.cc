@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <pwd.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -788,6 +789,35 @@ TEST_CASE(
     setup.check = {setup.directory.file("vchkpw"), "/bin/true"};
     CHECK(has(setup.run().out, "vchkpw: can be executed; not looked into\n"));
     CHECK(::access(touched.c_str(), F_OK) != 0);
+}
+
+// What poppass-check says of a link beside it that is this script.
+Outcome check_beside(const std::string& script, std::function<void()> before_exec = {}) {
+    const TemporaryDirectory directory;
+    for (const char* const name : {"poppass", "poppass-check"})
+        std::filesystem::copy_file(built(name), directory.file(name));
+    const auto link = directory.file("checkpw");
+    write_file(link, "#!/bin/sh\n" + script, 0755);
+    return run({.argv = {directory.file("poppass"), "--check", "host", link, "/bin/false"},
+                .environment = {{"PASSWORD_COMMAND", "/bin/false"}},
+                .before_exec = std::move(before_exec)});
+}
+
+TEST_CASE("a link that prints without end does not fill the memory") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const auto narrow = [] {
+        const rlimit most{64 << 20, 64 << 20};
+        if (::setrlimit(RLIMIT_AS, &most) != 0) ::_exit(126);
+    };
+    for (const std::string to : {"", " >&2"}) {
+        CAPTURE(to);
+        const auto outcome = check_beside("exec head -c 100000000 /dev/zero" + to + "\n",
+                                          hardened ? std::function<void()>{narrow} : nullptr);
+        CHECK(outcome.status == 2);
+        CHECK(has(outcome.out,
+                  "error    checkpw: cannot look its set-up over: it prints more than a "
+                  "megabyte: install it anew\n"));
+    }
 }
 
 TEST_CASE("a link that others could have put there is not executed") {
