@@ -27,7 +27,8 @@ Result<void> each_line(int fd, std::size_t longest,
         }
         held = bytes.size();
         if (held == longest)
-            return trouble("a line is longer than " + std::to_string(longest / 1024) + " kB");
+            return trouble("a line is longer than " + std::to_string(longest / 1024) +
+                           " kB: shorten or remove it");
         std::memmove(block.get(), bytes.data(), held);
     }
 }

@@ -27,7 +27,7 @@ bool same_file(const struct stat& a, const struct stat& b) {
 }
 
 Result<void> check_kind(const struct stat& file, const std::string& path) {
-    if (!S_ISREG(file.st_mode)) return trouble(path + " is not a regular file");
+    if (!S_ISREG(file.st_mode)) return trouble(path + " is not a regular file: name one");
     if ((file.st_mode & S_IWOTH) != 0)
         return trouble(path + " can be written by everybody: chmod o-w it");
     return {};
@@ -83,7 +83,8 @@ Result<std::optional<LocatedFile::Opened>> LocatedFile::open() const {
         if (retried([&] { return ::fstat(directory_.get(), &directory); }) != 0)
             return system_trouble("look at the directory of", path_);
         if (auto good = judge_directory_of(path_, owner(), directory); !good) return good.error();
-        if (opened.status.st_nlink > 1) return trouble(path_ + " has more than one name");
+        if (opened.status.st_nlink > 1)
+            return trouble(path_ + " has more than one name: remove the others");
         if (is_mount_point(opened.fd.get()))
             return trouble(path_ + " is a mount point: mount its directory instead");
         return std::optional<Opened>{std::move(opened)};

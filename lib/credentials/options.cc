@@ -16,7 +16,8 @@ Result<void> CredentialOptions::take(int option, std::string_view value) {
         format = value == "shadow" ? Format::shadow : Format::passwd_file;
     } else if (option == 'm') {
         method = find_method(value);
-        if (method == nullptr) return misuse("-m: no such method of hashing passwords");
+        if (method == nullptr)
+            return misuse("-m: no such method of hashing passwords: crypt(5) lists them");
     } else if (option == 'c') {
         const auto number = parse_number("-c", value, 1, 4'294'967'295);
         if (!number) return number.error();

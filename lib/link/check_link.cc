@@ -38,7 +38,8 @@ Result<void> take_option(const KnownLink& link, Options& options, CheckStore& st
 // After the last option, before the record is read.
 Result<void> complete(Options& options, CheckStore& store) {
     if (options.virtual_account) {
-        if (!options.native) return misuse("--virtual is for a native chain");
+        if (!options.native)
+            return misuse("--virtual is for a native chain: give --native, or leave it out");
         if (!options.start.environment) return misuse("--virtual and -e exclude each other");
         auto account = find_virtual_account(*options.virtual_account);
         if (!account) return account.error();

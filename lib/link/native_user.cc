@@ -79,9 +79,12 @@ Result<StoredUser> native_user(std::string_view login, const Account& account) {
 Result<Account> find_virtual_account(std::string_view name) {
     auto account = find_account(name);
     if (!account) return account.error();
-    if (!*account) return misuse("--virtual: /etc/passwd has no account " + std::string{name});
+    if (!*account)
+        return misuse("--virtual: /etc/passwd has no account " + std::string{name} +
+                      ": make it, or name another");
     if ((*account)->uid == 0 || (*account)->gid == 0)
-        return misuse("--virtual: " + std::string{name} + " has the uid or the gid of root");
+        return misuse("--virtual: " + std::string{name} +
+                      " has the uid or the gid of root: name an account that owns the mail only");
     return std::move(**account);
 }
 

@@ -17,7 +17,8 @@ constexpr std::int64_t day = 86400;
 
 Result<ChainLine> find_chain(std::string_view name, std::vector<std::string> words) {
     if (base_name(words.front()) == "true")
-        return misuse(std::string{name} + " begins with true, which accepts every password");
+        return misuse(std::string{name} + " begins with true, which accepts every password: put "
+                                          "the program that knows the users there");
     auto path = find_program(words.front());
     if (!path)
         return misuse(std::string{name} + ": " + path.error().message() +
@@ -35,7 +36,9 @@ Result<ChainLine> read_chain(const char* name, std::string_view value) {
 Result<ChainLine> read_password_command() {
     constexpr const char* name = "PASSWORD_COMMAND";
     const auto value = environment(name);
-    if (!value) return misuse(std::string{name} + " is not set");
+    if (!value)
+        return misuse(std::string{name} +
+                      " is not set: set it to the chain that changes passwords");
     return read_chain(name, *value);
 }
 
@@ -51,7 +54,8 @@ Result<Identity> read_identity() {
     if (!uid) return uid.error();
     const auto gid = number_setting("GID", otherwise.gid, 1, most);
     if (!gid) return gid.error();
-    if (*uid == 0 || *gid == 0) return misuse("the account poppass has uid or gid 0");
+    if (*uid == 0 || *gid == 0)
+        return misuse("the account poppass has uid or gid 0: give it others, or set UID and GID");
     return Identity{static_cast<uid_t>(*uid), static_cast<gid_t>(*gid)};
 }
 

@@ -17,7 +17,7 @@ Result<std::string> take_word(std::string_view& text) {
         if (quote == '\0' && white_space.find(c) != white_space.npos) break;
         text.remove_prefix(1);
         if (c == '\\' && quote != '\'') {
-            if (text.empty()) return misuse("a backslash ends it");
+            if (text.empty()) return misuse("a backslash ends it: remove it, or write two");
             const char next = text.front();
             if (quote == '"' && std::string_view{"\"\\$`"}.find(next) == std::string_view::npos) {
                 word += c; // before any other character it is a plain one
@@ -33,7 +33,8 @@ Result<std::string> take_word(std::string_view& text) {
             word += c;
         }
     }
-    if (quote != '\0') return misuse(std::string{"a quote ("} + quote + ") is not closed");
+    if (quote != '\0')
+        return misuse(std::string{"a quote ("} + quote + ") is not closed: close it");
     return word;
 }
 
@@ -49,7 +50,7 @@ Result<std::vector<std::string>> split_words(std::string_view text) {
         if (!word) return word.error();
         words.push_back(std::move(*word));
     }
-    if (words.empty()) return misuse("no words in it");
+    if (words.empty()) return misuse("no words in it: name a program");
     return words;
 }
 

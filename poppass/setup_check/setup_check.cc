@@ -4,6 +4,7 @@
 #include "base/fd.hh"
 #include "base/file_mode.hh"
 #include "base/settings.hh"
+#include "base/text.hh"
 #include "configuration/configuration.hh"
 #include "configuration/split_words.hh"
 #include "link/link_table.hh"
@@ -236,7 +237,9 @@ private:
         if (configuration.delay.count() == 0)
             report_.warn("POPPASS_DELAY", "0 does not slow guessing: 1 or more does");
         if (environment("POPPASS_RUN") && configuration.chain_limit < std::chrono::seconds{5})
-            report_.warn("POPPASS_RUN", "a chain may need more than 5 seconds on a busy machine");
+            report_.warn(
+                "POPPASS_RUN",
+                "a chain may need more than 5 seconds on a busy machine: leave it unset, for 60");
     }
 
     void check_host(const std::string& host) {
@@ -409,9 +412,9 @@ private:
                          "runs the next link for users that it does not know, and true accepts "
                          "them all: end the chain in /bin/false");
         else if (link.next.empty() && kind == Next::fallback_needed)
-            report_.fail(name, "wants a next link: /bin/false");
+            report_.fail(name, "wants a next link: end the chain in /bin/false");
         else if (link.next.empty() && (kind == Next::filter || kind == Next::guard))
-            report_.fail(name, "wants the rest of a chain to run");
+            report_.fail(name, "wants the rest of a chain to run: write it after the options");
         else if ((kind == Next::fallback || either) && !link.next.empty() &&
                  base_name(link.next.back()) != "false")
             report_.fail(name, "cannot tell when to run " + in_quotes(link.next.front()) +
@@ -441,7 +444,8 @@ private:
         if (std::find(asked_.begin(), asked_.end(), words) != asked_.end()) return;
         asked_.push_back(words);
         if (::access(path.c_str(), X_OK) != 0)
-            return report_.warn(name, "was not looked into: there is no " + path);
+            return report_.warn(name,
+                                "was not looked into: there is no " + path + ": install it there");
         if (const auto danger = find_danger(path); !danger.empty())
             return report_.fail(name, "was not looked into: " + danger);
         Argv argv{std::move(words)};
@@ -461,8 +465,13 @@ private:
                                 "cannot look its set-up over: it prints more than a megabyte: "
                                 "install it anew");
         if (end.how == ChildEnd::How::exited && end.value <= 2 && report_.add_json(said)) return;
-        report_.fail(name, "cannot look its set-up over: " +
-                               (complaints.empty() ? "it gives no report" : complaints));
+        constexpr std::size_t most_shown = 1000;
+        const std::string why =
+            end.how == ChildEnd::How::overtime
+                ? "it takes more than 30 seconds: name fewer servers, or give each less time"
+                : (complaints.empty() ? "it gives no report" : one_line(complaints, most_shown)) +
+                      ": install it anew";
+        report_.fail(name, "cannot look its set-up over: " + why);
     }
 
     // The settings name a file of accounts that cannot be read.
@@ -474,8 +483,8 @@ private:
     void check_power() {
         const auto uid = environment("UID");
         if (::geteuid() != 0)
-            return report_.warn("uid",
-                                "this is not root: only files of this account can be changed");
+            return report_.warn("uid", "this is not root: only files of this account can be "
+                                       "changed: start the service as root to change others");
         if ((!uid || !environment("GID")) && !has_account())
             report_.warn("UID", "there is no account poppass, so the network side runs as uid "
                                 "65534, as other services may: make that account, or set UID and "
@@ -483,10 +492,11 @@ private:
         if (uid && *uid == "0") report_.fail("UID", "0 is root: name an account that owns nothing");
         const auto filter = kernel_has_filter();
         if (!filter)
-            report_.warn("filter", "this build has no system call filter for the network side");
+            report_.warn("filter", "this build has no system call filter for the network side: "
+                                   "build it without posix_only and without a sanitizer");
         else if (!*filter)
-            report_.fail("filter",
-                         "this kernel has no system call filter (seccomp) that can end a process");
+            report_.fail("filter", "this kernel has no system call filter (seccomp) that can end a "
+                                   "process: run Linux 4.14 or newer");
     }
 
     void check_address() {

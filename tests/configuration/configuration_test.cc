@@ -135,7 +135,8 @@ TEST_CASE("a chain that cannot be run is an error that names its variable") {
         CHECK(error_of({{"PASSWORD_COMMAND", value}}).starts_with("PASSWORD_COMMAND"));
         CHECK(error_of({{"POPPASS_AFTER", value}}).starts_with("POPPASS_AFTER"));
     }
-    CHECK(error_of({{"PASSWORD_COMMAND", std::nullopt}}) == "PASSWORD_COMMAND is not set");
+    CHECK(error_of({{"PASSWORD_COMMAND", std::nullopt}}) ==
+          "PASSWORD_COMMAND is not set: set it to the chain that changes passwords");
     CHECK(
         error_of({{"PASSWORD_COMMAND", directory.file("plain")}}).starts_with("PASSWORD_COMMAND"));
     for (const std::string program :

@@ -79,7 +79,8 @@ void check_good(const Outcome& outcome) {
         out.erase(begin, out.find('\n', begin) + 1 - begin);
     };
     if (!hardened)
-        drop("warning  filter: this build has no system call filter for the network side\n");
+        drop("warning  filter: this build has no system call filter for the network side: build it "
+             "without posix_only and without a sanitizer\n");
     if (policy().empty()) drop("warning  setpw: takes any new password");
     CHECK(outcome.status == (hardened && !policy().empty() ? 0 : 1));
     CHECK_FALSE(has(out, "warning"));
@@ -181,8 +182,48 @@ TEST_CASE("errors end with status 2 and name the place") {
     check_each(
         {
             {"no PASSWORD_COMMAND", [](Setup& s) { s.change.reset(); },
-             "PASSWORD_COMMAND is not set"},
-            {"an open quote", [](Setup& s) { s.change = "setpw 'a"; }, "PASSWORD_COMMAND: a quote"},
+             "PASSWORD_COMMAND is not set: set it to the chain that changes passwords\n"},
+            {"an empty PASSWORD_COMMAND", [](Setup& s) { s.change = " "; },
+             "PASSWORD_COMMAND: no words in it: name a program\n"},
+            {"an open quote", [](Setup& s) { s.change = "setpw 'a"; },
+             "PASSWORD_COMMAND: a quote (') is not closed: close it\n"},
+            {"a backslash at the end", [](Setup& s) { s.change = "setpw \\"; },
+             "PASSWORD_COMMAND: a backslash ends it: remove it, or write two\n"},
+            {"true alone", [](Setup& s) { s.check = {"/bin/true"}; },
+             "CHECKPROGRAM begins with true, which accepts every password: put the program that "
+             "knows the users there\n"},
+            {"a foreign link that needs a next one",
+             [](Setup& s) {
+                 std::filesystem::copy_file("/bin/true", s.directory.file("vchkpass"));
+                 s.check = {s.directory.file("vchkpass")};
+             },
+             "vchkpass: wants a next link: end the chain in /bin/false\n"},
+            {"an account that does not exist",
+             [](Setup& s) {
+                 s.check = {installed("checkpw"), "--native", "--virtual", "no-such-account",
+                            "/bin/true"};
+             },
+             "--virtual: /etc/passwd has no account no-such-account: make it, or name another\n"},
+            {"the account root",
+             [](Setup& s) {
+                 s.check = {installed("checkpw"), "--native", "--virtual", "root", "/bin/true"};
+             },
+             "--virtual: root has the uid or the gid of root: name an account that owns the mail "
+             "only\n"},
+            {"an account in a fallback chain",
+             [](Setup& s) {
+                 s.check = {installed("checkpw"), "--virtual", "nobody", "/bin/false"};
+             },
+             "--virtual is for a native chain: give --native, or leave it out\n"},
+            {"a line that is too long",
+             [](Setup& s) { write_file(s.file, std::string(70'000, 'x') + "\n", 0600); },
+             "a line is longer than 64 kB: shorten or remove it\n"},
+            {"a directory for a file",
+             [](Setup& s) {
+                 s.check[2] = s.directory.file("in");
+                 REQUIRE(::mkdir(s.check[2].c_str(), 0700) == 0);
+             },
+             "is not a regular file: name one\n"},
             {"a variable", [](Setup& s) { s.change = "$SETPW"; }, "variables are not expanded"},
             {"no such program", [](Setup& s) { s.check = {"/nonexistent/link"}; },
              "/nonexistent/link"},
@@ -223,13 +264,13 @@ TEST_CASE("errors end with status 2 and name the place") {
              },
              "cannot tell when to run"},
             {"a guard of nothing", [](Setup& s) { s.check = {installed("checkpw-throttle")}; },
-             "wants the rest of a chain to run"},
+             "wants the rest of a chain to run: write it after the options\n"},
             {"no file", [](Setup& s) { ::unlink(s.file.c_str()); }, "pwadmin --add"},
             {"a file that everybody can write", [](Setup& s) { ::chmod(s.file.c_str(), 0606); },
              "can be written by everybody"},
             {"a file with two names",
              [](Setup& s) { REQUIRE(::link(s.file.c_str(), s.directory.file("b").c_str()) == 0); },
-             "more than one name"},
+             "has more than one name: remove the others\n"},
             {"a directory that others can write",
              [](Setup& s) { ::chmod(s.directory.path().c_str(), 0777); }, "the place of"},
             {"a file whose owner is not in its group",
@@ -363,7 +404,7 @@ TEST_CASE("errors end with status 2 and name the place") {
              [](Setup& s) {
                  s.change = installed("setpw") + " -f " + s.file + " -m rot13 /bin/false";
              },
-             "-m: no such method"},
+             "-m: no such method of hashing passwords: crypt(5) lists them\n"},
             {"a number that is none",
              [](Setup& s) {
                  s.check.insert(s.check.begin(), {installed("checkpw-throttle"), "-nx"});
@@ -455,6 +496,10 @@ TEST_CASE("warnings end with status 1") {
              "setpw: takes any new password, for no policy comes before it: begin "
              "PASSWORD_COMMAND with setpw-quality --"},
             {"any domain", [](Setup& s) { s.environment["POPPASS_STRIP"] = "*"; }, "POPPASS_STRIP"},
+            {"little time", [](Setup& s) { s.environment["POPPASS_RUN"] = "4"; },
+             "POPPASS_RUN: a chain may need more than 5 seconds on a busy machine: leave it unset, "
+             "for "
+             "60\n"},
             {"no delay", [](Setup& s) { s.environment["POPPASS_DELAY"] = "0"; }, "POPPASS_DELAY"},
             {"clear text", [](Setup& s) { s.environment["TCPLOCALIP"] = "192.0.2.1"; },
              "192.0.2.1 is not loopback"},
@@ -801,6 +846,38 @@ Outcome check_beside(const std::string& script, std::function<void()> before_exe
     return run({.argv = {directory.file("poppass"), "--check", "host", link, "/bin/false"},
                 .environment = {{"PASSWORD_COMMAND", "/bin/false"}},
                 .before_exec = std::move(before_exec)});
+}
+
+TEST_CASE("a link of which no report can be had") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const std::string what = "error    checkpw: cannot look its set-up over: ";
+    auto outcome = check_beside("exit 0\n");
+    CHECK(has(outcome.out, what + "it gives no report: install it anew\n"));
+    outcome = check_beside(
+        "echo 'libx.so: cannot open' >&2; head -c 3000 /dev/zero | tr '\\0' x >&2; exit 127\n");
+    CHECK(has(outcome.out, what + "libx.so: cannot open xxx"));
+    CHECK(has(outcome.out, "xxx: install it anew\n"));
+    CHECK_FALSE(has(outcome.out, std::string(2000, 'x')));
+    Setup setup;
+    setup.check[0] = setup.directory.file("checkpw-ldap");
+    std::filesystem::copy_file("/bin/true", setup.check[0]);
+    setup.check = {setup.check[0], "/bin/false"};
+    outcome = setup.run();
+    CHECK(has(outcome.out, "warning  checkpw-ldap: was not looked into: there is no "));
+    CHECK(has(outcome.out, "/checkpw-ldap: install it there\n"));
+}
+
+TEST_CASE("an account that is not root's") {
+    if (missing(::geteuid() == 0, "root")) return;
+    const TemporaryDirectory directory;
+    REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
+    for (const char* const name : {"poppass", "poppass-check"})
+        std::filesystem::copy_file(built(name), directory.file(name));
+    const auto outcome = run({.argv = {directory.file("poppass"), "--check", "host", "/bin/cat"},
+                              .environment = {{"PASSWORD_COMMAND", "/bin/cat"}},
+                              .as = nobody});
+    CHECK(has(outcome.out, "warning  uid: this is not root: only files of this account can be "
+                           "changed: start the service as root to change others\n"));
 }
 
 TEST_CASE("a link that prints without end does not fill the memory") {
