@@ -93,6 +93,12 @@ Result<void> LdapDirectory::check_only_holder(LdapSession& session, const LdapEn
     return {};
 }
 
+// Whether the server's DN of a user names whom the DN of the login does. A proxy may call the
+// folder by another name.
+bool LdapDirectory::is_made_by_login(const std::string& dn, const std::string& expanded) const {
+    return options_.utf8 ? same_dn(dn, expanded) : same_first_rdn(dn, expanded);
+}
+
 // The name in the DN of the user's entry. Where the template has the domain outside of the first
 // RDN, the name has it too: without it, two users could have one name.
 std::optional<std::string> LdapDirectory::name_from_dn(const std::string& dn,
@@ -163,7 +169,8 @@ Result<LdapLogin> LdapDirectory::log_in(const LdapUri& server, std::string_view 
     if (!by_search && (options_.named || options_.utf8)) {
         const auto told = session->who_am_i(deadline);
         if (!told) return told.error();
-        if (options_.utf8 && !same_dn(*told, *expanded))
+        const bool silent = told->empty() && !options_.utf8;
+        if (!silent && !is_made_by_login(*told, *expanded))
             return Error{ExitStatus::rejected, *expanded + ": the server gives the user another DN",
                          0};
         (*user)->name = name_from_dn(*told, login);
@@ -181,8 +188,7 @@ Result<std::optional<LdapUser>> LdapDirectory::look_up(const LdapUri& server,
     if (options_.user_dn.empty()) return search(*session, *expanded, login, deadline);
     const auto entry = session->read(*expanded, deadline);
     if (!entry) return entry.error();
-    if (!*entry || (options_.utf8 && !same_dn((*entry)->dn, *expanded)))
-        return std::optional<LdapUser>{};
+    if (!*entry || !is_made_by_login((*entry)->dn, *expanded)) return std::optional<LdapUser>{};
     return std::optional{LdapUser{(*entry)->dn, name_from_dn((*entry)->dn, login)}};
 }
 

@@ -55,6 +55,7 @@ private:
     Result<std::string> stored_name(const LdapEntry& entry) const;
     Result<void> check_only_holder(LdapSession& session, const LdapEntry& entry,
                                    std::string_view name, Clock::time_point deadline) const;
+    bool is_made_by_login(const std::string& dn, const std::string& expanded) const;
     std::optional<std::string> name_from_dn(const std::string& dn, std::string_view login) const;
 
     const LdapOptions& options_;

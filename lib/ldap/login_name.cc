@@ -70,6 +70,12 @@ std::optional<std::string> first_rdn_value(const std::string& dn) {
     return std::string{view(parsed.get()[0][0]->la_value)};
 }
 
+bool same_first_rdn(const std::string& one, const std::string& other) {
+    const auto first = first_rdn_value(one);
+    const auto second = first_rdn_value(other);
+    return first && second ? same_but_for_case(*first, *second) : !first && !second;
+}
+
 bool same_dn(const std::string& one, const std::string& other) {
     const Dn first = parse_dn(one);
     const Dn second = parse_dn(other);

@@ -25,6 +25,9 @@ std::vector<LdapComparison> find_comparisons(std::string_view filter);
 // The value of a DN's first RDN; nothing if the RDN has more than one, or if it is no DN.
 std::optional<std::string> first_rdn_value(const std::string& dn);
 
+// Whether the DNs have the same first_rdn_value, apart from the case of ASCII letters.
+bool same_first_rdn(const std::string& one, const std::string& other);
+
 // Whether the DNs have the same values in the same order, apart from the case of ASCII letters.
 bool same_dn(const std::string& one, const std::string& other);
 

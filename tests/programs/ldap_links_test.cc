@@ -585,6 +585,31 @@ TEST_CASE("a server that does not say who is bound") {
     CHECK(check(directory.options(), "joe", "old").status == 0);
 }
 
+TEST_CASE("a native chain refuses a user whom the server calls by another name than the login") {
+    if (no_slapd()) return;
+    // As a proxy may do: joe's name leads to zoe's entry. The folder may have another name.
+    auto plan = policies();
+    plan.global = "moduleload rwm\n";
+    plan.overlays = "overlay rwm\nrwm-rewriteEngine on\nrwm-rewriteContext bindDN\n"
+                    "rwm-rewriteRule \"^uid=joe,ou=people,(.*)$\" \"uid=zoe,ou=people,$1\" \":@\"\n"
+                    "rwm-rewriteRule \"^(.*),ou=front,(.*)$\" \"$1,ou=people,$2\" \":@\"\n";
+    const Directory directory{plan};
+    const auto native = [&](const std::string& folder, const std::string& login,
+                            const std::string& password) {
+        return run({.argv = Words{built("checkpw-ldap"), "-H", directory.server.uri(), "-D",
+                                  "uid=%u,ou=" + folder + "," + suffix, "--native", "--virtual",
+                                  "daemon", "/bin/sh", "-c", "echo $USER"},
+                    .record = check_record(login, password)});
+    };
+    CHECK(check(directory.options(), "joe", "zoe's").status == 0);
+    CHECK(native("people", "ZOE", "zoe's").out == "zoe\n");
+    CHECK(native("front", "zoe", "zoe's").out == "zoe\n");
+    const auto refused = native("people", "joe", "zoe's");
+    CHECK(refused.status == 1);
+    CHECK(refused.out == "");
+    CHECK(has(refused.err, "uid=joe,ou=people,dc=example,dc=org: the server does not call it so"));
+}
+
 TEST_CASE("Dovecot: a check, and a look-up without a password") {
     if (no_slapd()) return;
     const Directory directory;
