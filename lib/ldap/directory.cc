@@ -26,7 +26,7 @@ bool is_user(std::string_view name, bool utf8) {
 Result<void> read_password_file(const std::string& path, Secret& into) {
     if (const auto owner = read_private_file("-y", path, into); !owner) return owner.error();
     if (into.view().ends_with('\n')) into.resize(into.size() - 1);
-    if (into.view().empty()) return misuse("-y: " + path + " holds no password");
+    if (into.view().empty()) return misuse("-y: " + path + " holds no password: write it there");
     return {};
 }
 
@@ -37,7 +37,8 @@ Result<void> LdapDirectory::prepare() {
     if (options_.user_dn.empty()) comparisons_ = find_comparisons(options_.filter);
     if (!options_.user_dn.empty() &&
         !is_dn(*expand_ldap_template(options_.user_dn, "user@domain", LdapSyntax::dn)))
-        return misuse("-D: not a DN: " + options_.user_dn);
+        return misuse("-D: not a DN: " + options_.user_dn +
+                      ": write it as uid=%u,ou=people,dc=example,dc=org");
     if (options_.service_password_file.empty()) return {};
     return read_password_file(options_.service_password_file, service_password_);
 }
@@ -195,17 +196,30 @@ Result<std::optional<LdapUser>> LdapDirectory::look_up(const LdapUri& server,
 void LdapDirectory::look_over(Report& report) const {
     for (const LdapUri& server : options_.servers) {
         constexpr int first_free_port = 1024; // below, only root can listen
-        if (server.scheme == LdapUri::Scheme::ldap && !options_.security.starttls &&
+        const bool tls = options_.security.protects(server);
+        if (server.scheme == LdapUri::Scheme::ldap && !tls &&
             std::stoi(server.port) >= first_free_port)
             report.warn(server.text(),
                         "while the server is down, any account can listen on this port and be "
                         "sent passwords: use ldapi://, TLS, or a port below 1024");
+        if (const auto session =
+                LdapSession::open(server, options_.security, Clock::now() + options_.limit);
+            !session) {
+            report.fail(server.text(), session.error().message() +
+                                           ": see that the server runs there, or correct -H" +
+                                           (tls ? ", --ca or its certificate" : ""));
+            continue;
+        }
         const auto found =
             look_up(server, "poppass-check@localhost", Clock::now() + options_.limit);
         if (found)
             report.ok(server.text(), "answers");
         else
-            report.fail(server.text(), found.error().message());
+            report.fail(server.text(),
+                        found.error().message() +
+                            (options_.user_dn.empty()
+                                 ? ": correct -b, -q or -w, or let that account search"
+                                 : ": correct -D, or see the server's log"));
     }
 }
 

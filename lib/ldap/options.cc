@@ -61,7 +61,8 @@ Result<void> LdapOptions::complete() {
         return misuse("either -D, the user's DN, or -b, where to search for it, must be given");
     if (base.empty() && !(filter.empty() && service_dn.empty() && name_attribute.empty()))
         return misuse("-q, -w and --name are for a search: with -b");
-    if (service_dn.empty() != service_password_file.empty()) return misuse("-w and -y go together");
+    if (service_dn.empty() != service_password_file.empty())
+        return misuse("-w and -y go together: give both, or neither");
     if (filter.empty()) filter = "(uid=%u)";
     const bool search = user_dn.empty();
     if (auto good = check_ldap_template(search ? "-q" : "-D", search ? filter : user_dn); !good)
@@ -90,7 +91,8 @@ Result<void> LdapOptions::complete() {
     }
     if (security.ca.empty()) security.ca = POPPASS_LDAP_CA;
     if (tls && ::access(security.ca.c_str(), R_OK) != 0)
-        return Error{ExitStatus::misused, "--ca: read " + security.ca, errno};
+        return misuse(system_trouble("--ca: read", security.ca).message() +
+                      ": install ca-certificates, or name another file");
     if (limit.count() == 0) limit = usual_limit(servers.size());
     return {};
 }

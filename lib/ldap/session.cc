@@ -62,8 +62,7 @@ Error LdapSession::library_trouble(std::string_view deed, int code) const {
 
 Result<LdapSession> LdapSession::open(const LdapUri& server, const LdapSecurity& security,
                                       Clock::time_point deadline) {
-    const bool tls = server.scheme == LdapUri::Scheme::ldaps ||
-                     (server.scheme == LdapUri::Scheme::ldap && security.starttls);
+    const bool tls = security.protects(server);
     auto wire = LdapWire::connect(server, !tls, deadline);
     if (!wire) {
         wire.error().what = server.text() + ": " + wire.error().what;

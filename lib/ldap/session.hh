@@ -17,6 +17,12 @@ namespace poppass {
 struct LdapSecurity {
     bool starttls = false; // on ldap:// connections
     std::string ca;        // the file of trusted certificates
+
+    // Whether connections to the server use TLS.
+    bool protects(const LdapUri& server) const {
+        return server.scheme == LdapUri::Scheme::ldaps ||
+               (server.scheme == LdapUri::Scheme::ldap && starttls);
+    }
 };
 
 // What a bind says of a user.

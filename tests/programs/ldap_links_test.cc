@@ -702,6 +702,42 @@ TEST_CASE("--check asks the server, whatever the template makes of a login") {
     }
 }
 
+TEST_CASE("--check says what to do where a directory cannot be used") {
+    const auto look = [](const Words& options, std::string_view says) {
+        const auto outcome = run({.argv = Words{built("checkpw-ldap"), "--check"} + options});
+        CAPTURE(outcome.out);
+        CHECK(outcome.status == 2);
+        CHECK(has(outcome.out, says));
+    };
+    look({"-H", closed_uri(), "-b", suffix},
+         "connect: Connection refused: see that the server runs there, or correct -H\"");
+    look({"-H", "ldapi:///no/such/socket", "-D", "uid=%u," + suffix},
+         "No such file or directory: see that the server runs there, or correct -H\"");
+    if (no_slapd()) return;
+    const Directory directory;
+    const std::string uri = directory.server.uri();
+    const auto search = ": correct -b, -q or -w, or let that account search\"";
+    look({"-H", uri, "-b", "ou=nowhere," + suffix}, "No such object" + std::string{search});
+    look({"-H", uri, "-b", suffix, "-q", "(uid=%u"}, "not a filter: (uid=poppass-check");
+    const TemporaryDirectory files;
+    write_file(files.file("password"), "wrong\n", 0600);
+    look({"-H", uri, "-b", suffix, "-w", manager, "-y", files.file("password")},
+         "the service account " + manager + " is refused" + search);
+    look({"-H", uri, "-b", suffix, "-w", manager, "-y", files.file("none")},
+         files.file("none") +
+             ": No such file or directory: make it readable, or correct the name\"");
+    write_file(files.file("password"), "\n", 0600);
+    look({"-H", uri, "-b", suffix, "-w", manager, "-y", files.file("password")},
+         files.file("password") + " holds no password: write it there\"");
+    look({"-H", uri, "-b", suffix, "-w", manager, "-y", files.path()},
+         files.path() + " is no regular file: name one\"");
+    if (missing(::geteuid() == 0, "root")) return;
+    write_file(files.file("password"), "manager\n", 0600);
+    REQUIRE(::chown(files.file("password").c_str(), 64'001, 0) == 0);
+    look({"-H", uri, "-b", suffix, "-w", manager, "-y", files.file("password")},
+         "belongs neither to root nor to us: chown root\"");
+}
+
 TEST_CASE("the domain counts") {
     if (no_slapd()) return;
     const Directory directory;
@@ -995,8 +1031,8 @@ TEST_CASE("wrong use is reported before the record is read") {
                  {good + Words{"-b", "dc=org"}, "either -D"},
                  {good + Words{"-q", "(uid=%u)"}, "with -b"},
                  {good + Words{"-w", "cn=a", "-y", "/x"}, "with -b"},
-                 {search + Words{"-w", "cn=a"}, "-w and -y go together"},
-                 {search + Words{"-y", "/x"}, "-w and -y go together"},
+                 {search + Words{"-w", "cn=a"}, "-w and -y go together: give both, or neither\n"},
+                 {search + Words{"-y", "/x"}, "-w and -y go together: give both, or neither\n"},
                  {search + Words{"-q", "(uid=joe)"}, "-q must hold the login"},
                  {search + Words{"-q", ""}, "-q must not be empty"},
                  {search + Words{"-q", "(uid=%u*)"}, "-q must compare an attribute"},
@@ -1004,12 +1040,15 @@ TEST_CASE("wrong use is reported before the record is read") {
                  {search + Words{"-q", "(&(uid>=%u)(uid<=%u))"}, "-q must compare an attribute"},
                  {good + Words{"--name", "uid"}, "with -b"},
                  {{"-H", "ldap://127.0.0.1", "-D", "uid=joe"}, "-D must hold the login"},
-                 {{"-H", "ldap://127.0.0.1", "-D", "%u"}, "not a DN"},
+                 {{"-H", "ldap://127.0.0.1", "-D", "%u"},
+                  "not a DN: %u: write it as uid=%u,ou=people,dc=example,dc=org\n"},
                  {{"-H", "http://127.0.0.1", "-D", "uid=%u"}, "not a URI"},
                  {{"-H", "ldap://ldap.example", "-D", "uid=%u"}, "in the clear"},
                  {{"-H", "ldap://127.0.0.1 ldap://192.0.2.1", "-D", "uid=%u"}, "in the clear"},
                  {{"-H", "ldaps://a", "-D", "uid=%u", "--ca", "/not/there"},
-                  "--ca: read /not/there"},
+                  "--ca: read /not/there: No such file or directory: install ca-certificates, or "
+                  "name "
+                  "another file\n"},
                  {good + Words{"--starttls", "--ca", "/not/there"}, "--ca: read /not/there"},
                  {good + Words{"-t", "0"}, "-t must be a number"},
                  {good + Words{"-t", "x"}, "-t must be a number"},

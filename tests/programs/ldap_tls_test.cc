@@ -96,6 +96,14 @@ TEST_CASE("another authority, an expired certificate and another host are refuse
             CHECK(outcome.out == "");
             CHECK(
                 has(outcome.err, "checkpw-ldap: " + way[1] + ": TLS: " + std::string{says} + "\n"));
+            std::vector<std::string> look{built("checkpw-ldap"), "--check", "-D",
+                                          "uid=%u," + people,    "--ca",    trusted};
+            look.insert(look.end(), way.begin(), way.end());
+            const auto looked = run({.argv = look});
+            CHECK(has(
+                looked.out,
+                std::string{says} +
+                    ": see that the server runs there, or correct -H, --ca or its certificate\""));
         }
     }
 }

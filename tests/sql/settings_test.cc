@@ -128,10 +128,10 @@ TEST_CASE("the files may be read by root, their owner and their group, and writt
     write_file(secret, "\n");
     CHECK(read().error().what.ends_with("it is empty"));
     write_file(path, std::string(65537, '\n'));
-    CHECK(read().error().what.ends_with("is too long"));
+    CHECK(read().error().what.ends_with("is too long: shorten it"));
     CHECK(SqlSettings::read(directory.file("none"), SqlDialect::sqlite).error().status ==
           ExitStatus::misused);
     CHECK(SqlSettings::read(directory.path(), SqlDialect::sqlite)
               .error()
-              .what.ends_with("is no regular file"));
+              .what.ends_with("is no regular file: name one"));
 }
