@@ -204,8 +204,11 @@ TEST_CASE("fail2ban takes the jail as it is, and it spares the webmail") {
     const auto log = directory.file("current");
     write_file(log, "");
     auto jail = read_file(directory.file("etc/jail.d/poppass.conf"));
-    const std::string path = "/service/poppass/log/main/current";
-    REQUIRE(jail.find(path) != std::string::npos);
+    // README puts the service there.
+    const std::string service = "/etc/service/poppass", path = service + "/log/main/current";
+    REQUIRE(read_file(beside_tests("../README.md")).find(" " + service + "\n") !=
+            std::string::npos);
+    REQUIRE(jail.find("\nlogpath = " + path + "\n") != std::string::npos);
     write_file(directory.file("etc/jail.d/poppass.conf"),
                jail.replace(jail.find(path), path.size(), log));
     const auto outcome =
