@@ -363,3 +363,20 @@ TEST_CASE("secrets: the network side gets no text of a refusal") {
     side.send("exit 0\n");
     side.ends("quit");
 }
+
+TEST_CASE("a signal acts before the requests that wait already, however many they are") {
+    const poppass::test::TemporaryDirectory directory;
+    const auto go = directory.file("go");
+    TakenOver taken{{}, {"await", go, "password", "old"}};
+    std::string deeds;
+    for (int i = 0; i < 20; ++i) deeds += send(good);
+    // Its answer shows that all of them were sent.
+    deeds += "call " + std::to_string(SYS_shutdown) + " 99 0\n";
+    CHECK(taken.client().ask(deeds.substr(0, deeds.size() - 1)) == "200 failed");
+    taken.client().signal(SIGTERM);
+    write_file(go, "");
+    taken.ends("shutdown");
+    // The first check may have begun before the signal.
+    const auto checks = taken.checks();
+    CHECK((checks.empty() || checks == check_record("joe", "old")));
+}
