@@ -368,6 +368,7 @@ TEST_CASE("a native chain runs no program for the accounts that Debian gives to 
     for (const int uid : services) {
         CAPTURE(uid);
         const auto refused = native(uid);
+        CAPTURE(refused.err);
         CHECK(refused.status == 1);
         CHECK(has(refused.err, "an account of the system"));
     }
@@ -574,7 +575,8 @@ TEST_CASE("a server that does not say who is bound") {
                     .before_exec = accounts.before_exec()});
     };
     // The login must be the very name of an account.
-    CHECK(has(native("person").err, "enter /nonexistent"));
+    const auto entered = native("person");
+    CHECK_MESSAGE(has(entered.err, "enter /nonexistent"), entered.err);
     for (const std::string login : {"PERSON", "joe"}) {
         const auto refused = native(login);
         CHECK(refused.status == 1);
