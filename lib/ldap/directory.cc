@@ -20,7 +20,7 @@ bool is_dn(const std::string& text) {
 
 // Whether it can be the user of a native chain.
 bool is_user(std::string_view name, bool utf8) {
-    return is_ldap_login(name, utf8) && is_user_name(name);
+    return is_plain_login(name, utf8) && is_user_name(name);
 }
 
 Result<void> read_password_file(const std::string& path, Secret& into) {
@@ -45,7 +45,7 @@ Result<void> LdapDirectory::prepare() {
 
 // The user's DN, or the filter that finds it.
 std::optional<std::string> LdapDirectory::expand(std::string_view login) const {
-    if (!is_ldap_login(login, options_.utf8)) return std::nullopt;
+    if (!is_plain_login(login, options_.utf8)) return std::nullopt;
     const bool search = options_.user_dn.empty();
     return expand_ldap_template(search ? options_.filter : options_.user_dn, login,
                                 search ? LdapSyntax::filter : LdapSyntax::dn);

@@ -30,19 +30,7 @@ std::optional<std::vector<std::string_view>> values(const LDAPRDN* dn) {
     return all;
 }
 
-bool is_printable_ascii(char c) { return c >= 0x20 && c < 0x7f; }
-
 } // namespace
-
-bool is_ldap_login(std::string_view login, bool utf8) {
-    if (login.empty() || login.front() == ' ' || login.back() == ' ' ||
-        login.find("  ") != login.npos)
-        return false;
-    const std::size_t ascii = utf8 ? std::min(login.rfind('@'), login.size()) : 0;
-    return std::none_of(login.begin(), login.end(), is_control) &&
-           std::all_of(login.begin() + static_cast<std::ptrdiff_t>(ascii), login.end(),
-                       is_printable_ascii);
-}
 
 std::vector<LdapComparison> find_comparisons(std::string_view filter) {
     std::vector<LdapComparison> found;

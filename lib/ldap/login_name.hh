@@ -1,6 +1,5 @@
-// Decides which logins a directory is asked for, and whether the entry that it finds is that of the
-// login. A directory compares more loosely than byte for byte, so without these rules one user
-// could have any number of names. Pure.
+// Decides whether the entry that a directory finds is that of the login. A directory compares more
+// loosely than byte for byte, so without these rules one user could have any number of names. Pure.
 #pragma once
 
 #include <optional>
@@ -9,11 +8,6 @@
 #include <vector>
 
 namespace poppass {
-
-// Whether a directory may be asked for the login: it is printable ASCII, without a blank at an end
-// or beside another one. With `utf8` it may hold other characters, but not after an `@`; then the
-// entry's own name must be compared with it.
-bool is_ldap_login(std::string_view login, bool utf8);
 
 // What a filter compares for equality with a text that holds %u or %s.
 struct LdapComparison {

@@ -20,12 +20,15 @@ PamUser::PamUser(const PamOptions& options, std::string_view login, std::string_
     : options_(options), name_(strip_domain(login, options.strip)), old_password_(old_password),
       new_password_(new_password), trace_(std::move(trace)) {}
 
-// Finds the account. False if it is below the least uid.
+// Finds the account. False if it is below the least uid. False too for a user whom only PAM knows
+// by a login that is not plain: modules may compare loosely, and the guard counts each spelling
+// alone.
 Result<bool> PamUser::find_account() {
     auto found = find_nss_account(name_);
     if (!found) return found.error();
     account_ = std::move(*found);
-    return !account_ || account_->uid >= options_.min_uid;
+    if (!account_) return options_.renamed || is_plain_login(name_, false);
+    return account_->uid >= options_.min_uid;
 }
 
 // Takes the name that the user has in the end. `name` is PAM_USER. False for an account below the

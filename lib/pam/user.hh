@@ -20,10 +20,11 @@ public:
     PamUser& operator=(const PamUser&) = delete;
 
     // Authentication, then account management. An account below the least uid is `wrong`, whatever
-    // the password, and takes as long as a wrong password. Where the modules or the name service
-    // give the user a name that differs from the login by more than the case of ASCII letters, and
-    // --renamed does not allow it, or the name of such an account, the result and its delay are
-    // those of a wrong password. Without `delay`, modules do not delay the answer after a failure.
+    // the password, and takes as long as a wrong password; so is, without --renamed, a user without
+    // an account whose login is not plain. Where the modules or the name service give the user a
+    // name that differs from the login by more than the case of ASCII letters, and --renamed does
+    // not allow it, or the name of such an account, the result and its delay are those of a wrong
+    // password. Without `delay`, modules do not delay the answer after a failure.
     Result<PamOutcome> check(const std::optional<std::string>& peer, bool delay);
 
     // Only after check() returned done or must_change.

@@ -46,3 +46,21 @@ TEST_CASE("strip_domain") {
         CHECK(strip_domain(login, domain) == stripped);
     }
 }
+
+TEST_CASE("which logins have only one spelling") {
+    for (const std::string login : {"joe", "JOE", "two words", "joe@example.org", "#,+\"\\<>;=~"}) {
+        CHECK(is_plain_login(login, false));
+        CHECK(is_plain_login(login, true));
+    }
+    for (const std::string login : {"", " ", " joe", "joe ", "two  words", "a\tb", "a\x7f", "\n"}) {
+        CAPTURE(login);
+        CHECK_FALSE(is_plain_login(login, false));
+        CHECK_FALSE(is_plain_login(login, true));
+    }
+    for (const std::string login : {"j\xc3\xb6rg", "j\xc3\xb6rg@example.org", "\xef\xbd\x8aoe"}) {
+        CHECK_FALSE(is_plain_login(login, false));
+        CHECK(is_plain_login(login, true));
+    }
+    CHECK_FALSE(is_plain_login("joe@\xef\xbd\x8e.example", true));
+    CHECK(is_plain_login("j\xc3\xb6rg@home@example.org", true));
+}

@@ -236,24 +236,6 @@ TEST_CASE("every byte comes out as it went in") {
     }
 }
 
-TEST_CASE("which logins a directory is asked for") {
-    for (const std::string login : {"joe", "JOE", "two words", "joe@example.org", "#,+\"\\<>;=~"}) {
-        CHECK(is_ldap_login(login, false));
-        CHECK(is_ldap_login(login, true));
-    }
-    for (const std::string login : {"", " ", " joe", "joe ", "two  words", "a\tb", "a\x7f", "\n"}) {
-        CAPTURE(login);
-        CHECK_FALSE(is_ldap_login(login, false));
-        CHECK_FALSE(is_ldap_login(login, true));
-    }
-    for (const std::string login : {"j\xc3\xb6rg", "j\xc3\xb6rg@example.org", "\xef\xbd\x8aoe"}) {
-        CHECK_FALSE(is_ldap_login(login, false));
-        CHECK(is_ldap_login(login, true));
-    }
-    CHECK_FALSE(is_ldap_login("joe@\xef\xbd\x8e.example", true));
-    CHECK(is_ldap_login("j\xc3\xb6rg@home@example.org", true));
-}
-
 TEST_CASE("what a filter compares with the login") {
     const auto found = [](std::string_view filter) {
         std::string all;

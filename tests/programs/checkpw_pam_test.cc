@@ -159,6 +159,21 @@ TEST_CASE("--check names the modules that are missing, and what then happens") {
         "PAM has rules for the service");
 }
 
+TEST_CASE("users whom only PAM knows have names of printable ASCII, unless --renamed is given") {
+    if (no_root()) return;
+    const Checker checker{Rules{}};
+    for (const std::string login :
+         {"\xef\xbd\x8aoe", "j\xc2\xadoe", " joe", "joe ", "two  words", "joe\t"}) {
+        CAPTURE(login);
+        is(checker.check({}, record_of(login)), 1);
+        CHECK(checker.check({built("next-link"), "9", "false"}, record_of(login)).status == 9);
+        CHECK(checker.told().find("=old") == std::string::npos);
+        is(checker.check({"--renamed"}, record_of(login)), 0);
+        write_file(checker.log(), "");
+    }
+    is(checker.check({}, record_of("two words")), 0);
+}
+
 TEST_CASE("options") {
     if (no_root()) return;
     const Checker checker{Rules{.authenticate = "ask=? items"}};

@@ -234,6 +234,20 @@ TEST_CASE("accounts below the least uid are unknown, their password is not asked
     CHECK(set("daemon", {"--min-uid", "1"}).status == 0);
 }
 
+TEST_CASE("users whom only PAM knows have names of printable ASCII, unless --renamed is given") {
+    if (no_root()) return;
+    const Setter setter{Rules{}};
+    const auto set = [&](std::vector<std::string> words) {
+        auto program = setter.program(std::move(words));
+        program.record = "\xef\xbd\x8aoe" + bytes("\0old\0\0new\0");
+        return run(program).status;
+    };
+    CHECK(set({}) == 1);
+    CHECK(set({built("next-link"), "8", "false"}) == 8);
+    CHECK(setter.told().find("=old") == std::string::npos);
+    CHECK(set({"--renamed"}) == 0);
+}
+
 TEST_CASE("a module that maps the login to an account below the least uid") {
     if (no_root()) return;
     const Setter setter{Rules{.authenticate = "ask=? user=root"}};
