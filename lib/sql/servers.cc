@@ -30,11 +30,12 @@ Result<void> SqlServers::prepare(SqlPurpose purpose) {
     if (!settings) return settings.error();
     settings_ = std::move(*settings);
     const auto scheme = find_scheme(settings_->scheme);
-    if (!scheme) return misuse("scheme: " + scheme.error().what);
+    if (!scheme)
+        return misuse("scheme: " + scheme.error().what + ": poppass-sql(5) has those that are");
     scheme_ = *scheme;
     if (!scheme_->written && settings_->prefix == SqlSettings::Prefix::no)
         return misuse("prefix = no: new hashes are not made of the weak scheme " +
-                      settings_->scheme + ", so they need a prefix");
+                      settings_->scheme + ", so they need a prefix: set prefix = keep");
     if (purpose == SqlPurpose::change && settings_->set_query.empty())
         return misuse("set_query must be set");
     auto names = driver_->prepare(*settings_, purpose);
@@ -46,7 +47,7 @@ Result<void> SqlServers::prepare(SqlPurpose purpose) {
     if (longest >= std::chrono::seconds{*run})
         return misuse("timeout: " + std::to_string(names_.size()) + " servers may take " +
                       std::to_string(longest.count()) + " seconds, and POPPASS_RUN allows " +
-                      std::to_string(*run));
+                      std::to_string(*run) + ": lower it, or raise POPPASS_RUN");
     return {};
 }
 
@@ -66,7 +67,8 @@ Result<void> SqlServers::look_at(SqlConnection& connection, const std::string& n
     if (auto good = check_columns(*columns); !good) return good;
     for (const auto& column : *columns)
         if (!is_user_column(column))
-            report.warn(name, "user_query has a column that nothing reads: " + column);
+            report.warn(name, "user_query has a column that nothing reads: " + column +
+                                  ": remove it, or correct its name");
     const auto found = find_user(connection, *settings_, values(nobodys_login), Lock::none);
     if (!found) return found.error();
     if (*found)
@@ -89,11 +91,13 @@ void SqlServers::look_over(Report& report) const {
     for (std::size_t server = 0; server < names_.size(); ++server) {
         const auto connection = connect(server);
         if (!connection) {
-            report.fail(names_[server], connection.error().message());
+            report.fail(names_[server], connection.error().message() +
+                                            "; mend this, or correct connect in " + file_);
             continue;
         }
         if (const auto done = look_at(**connection, names_[server], report); !done)
-            report.fail(names_[server], done.error().message());
+            report.fail(names_[server], done.error().message() + "; correct " + file_ +
+                                            ", or what the database account may do");
     }
 }
 

@@ -263,7 +263,7 @@ public:
         if (!settings.connect.starts_with('/'))
             return misuse("connect must be the absolute path of a database");
         if (!settings.check_hosts.empty() || settings.password)
-            return misuse("SQLite has no check_hosts and no password");
+            return misuse("SQLite has no check_hosts and no password: remove them");
         path_ = settings.connect;
         purpose_ = purpose;
         constexpr sqlite3_int64 most_memory = 64 << 20;

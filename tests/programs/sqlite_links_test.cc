@@ -195,10 +195,14 @@ TEST_CASE("wrong settings are exit 2 before the record is read") {
     const std::string connect = "connect = " + users.path + "\n";
     misused(query + change, "connect must be set");
     misused("connect = users.db\n" + query + change, "connect must be the absolute path");
-    misused(connect + query + change + "password = x\n", "SQLite has no check_hosts");
-    misused(connect + query + change + "check_hosts = x\n", "SQLite has no check_hosts");
-    misused(connect + query + change + "scheme = ROT13\n", "the scheme ROT13 is not known");
-    misused(connect + query + change + "scheme = PLAIN\nprefix = no\n", "need a prefix");
+    misused(connect + query + change + "password = x\n",
+            "SQLite has no check_hosts and no password: remove them");
+    misused(connect + query + change + "check_hosts = x\n",
+            "SQLite has no check_hosts and no password: remove them");
+    misused(connect + query + change + "scheme = ROT13\n",
+            "the scheme ROT13 is not known: poppass-sql(5) has those that are");
+    misused(connect + query + change + "scheme = PLAIN\nprefix = no\n",
+            "need a prefix: set prefix = keep");
     misused(connect + query + change + "timeout = 60\n", "POPPASS_RUN allows 60");
     misused(connect + query + change, "may be read or written by others", 0644);
     misused(connect + query + change, "may be read or written by others", 0620);
@@ -696,19 +700,26 @@ TEST_CASE("--check says what is right and what is wrong") {
         write_file(users.settings, text);
     };
     change("WHERE email = :login\n", "WHERE email = :login OR 1\n");
-    CHECK(has(check("checkpw-sqlite").out, "more than one row"));
+    const std::string correct =
+        "; correct " + users.settings + ", or what the database account may do\"";
+    CHECK(has(check("checkpw-sqlite").out, "more than one row" + correct));
     change("OR 1\n", "OR email = 'joe@x.org'\n");
     CHECK(has(check("checkpw-sqlite").out, "finds a row for a login that does not exist"));
     change(" OR email = 'joe@x.org'", "");
     change("expired\n", "expired, changed\n");
     const auto warned = check("checkpw-sqlite");
     CHECK(warned.status == 1);
-    CHECK(has(warned.out, "a column that nothing reads: changed"));
+    CHECK(
+        has(warned.out, "a column that nothing reads: changed: remove it, or correct its name\""));
     change("SET password", "SET pasword");
     CHECK(check("checkpw-sqlite").status == 1);
     const auto wrong = check("setpw-sqlite");
     CHECK(wrong.status == 2);
-    CHECK(has(wrong.out, "no such column: pasword"));
+    CHECK(has(wrong.out, "no such column: pasword" + correct));
+    change("connect = ", "connect = /no/such");
+    CHECK(has(check("checkpw-sqlite").out,
+              "No such file or directory; mend this, or correct connect in " + users.settings +
+                  "\""));
     write_file(users.settings, "connect = x\n");
     const auto missing_query = check("setpw-sqlite");
     CHECK(missing_query.status == 2);
