@@ -159,9 +159,18 @@ private:
         const auto now = find(Lock::rows);
         if (!now) return now.error();
         if (!*now || (*now)->login != user.login) return Commit::lost;
-        if ((*now)->hash == values_.hash) return Commit::done;
+        if ((*now)->hash == values_.hash) return commit_again();
         const bool old = (*now)->hash == user.hash && *told == Commit::lost;
         return old ? Commit::rolled_back : Commit::lost;
+    }
+
+    // The lost commit is on this server, but perhaps not on the one that would take its place: a
+    // server that was started again no longer waits for that one. It waits for this later commit,
+    // where it has to.
+    Result<Commit> commit_again() {
+        const auto committed = connection_->commit();
+        if (committed.how != Commit::done) return trouble(committed.words);
+        return Commit::done;
     }
 
     std::string_view program_;

@@ -65,12 +65,23 @@ std::vector<std::string> Pgsql::run(const std::string& sql,
     return rows;
 }
 
-PgsqlServer::PgsqlServer(const std::string& configuration) : port_(std::stoi(free_port())) {
+PgsqlServer::PgsqlServer(const std::string& configuration, const PgsqlServer* primary)
+    : port_(std::stoi(free_port())) {
     own(directory_.path());
-    const auto made =
-        poppass::test::run(program({"initdb", "-D", file("data"), "-A", "trust", "-U", account,
-                                    "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"}));
-    if (made.status != 0) throw std::runtime_error{"initdb: " + made.out + made.err};
+    std::vector<std::string> argv{"initdb", "-D",    file("data"), "-A",   "trust",
+                                  "-U",     account, "-E",         "UTF8", "--locale=C.UTF-8"};
+    if (primary != nullptr)
+        argv = {"pg_basebackup",
+                "-D",
+                file("data"),
+                "-R",
+                "-c",
+                "fast",
+                "-d",
+                primary->on_loopback() + " user=postgres application_name=standby"};
+    argv.emplace_back("--no-sync");
+    const auto made = poppass::test::run(program(argv));
+    if (made.status != 0) throw std::runtime_error{argv[0] + ": " + made.out + made.err};
     write_file(file("data/pg_hba.conf"), "local all all trust\n"
                                          "host replication all 127.0.0.1/32 trust\n"
                                          "host all postgres 127.0.0.1/32 trust\n"

@@ -35,8 +35,10 @@ private:
 
 class PgsqlServer {
 public:
-    // Makes the database. `configuration`: further lines of postgresql.conf.
-    explicit PgsqlServer(const std::string& configuration = {});
+    // Makes the database. `configuration`: further lines of postgresql.conf. With a primary, this
+    // server is its standby, which calls itself "standby".
+    explicit PgsqlServer(const std::string& configuration = {},
+                         const PgsqlServer* primary = nullptr);
 
     void start();
     void end(int signal); // of the whole server, and waits for it

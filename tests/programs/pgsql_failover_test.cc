@@ -1,0 +1,119 @@
+// A standby of PostgreSQL takes the place of the primary while passwords are changed. With
+// synchronous replication no change is lost of which it was said that it is made.
+#include "support/failover.hh"
+#include "support/pgsql_server.hh"
+
+#include <csignal>
+#include <doctest/doctest.h>
+#include <future>
+
+using namespace poppass::test;
+
+namespace {
+
+// Commits wait until the standby has applied them.
+struct Pair {
+    PgsqlUsers users;
+    PgsqlServer& primary = users.server;
+    PgsqlServer standby{{}, &primary};
+
+    Pair() {
+        primary.run("ALTER SYSTEM SET synchronous_commit = 'remote_apply'");
+        primary.run("ALTER SYSTEM SET synchronous_standby_names = 'standby'");
+        primary.run("SELECT pg_reload_conf()");
+        wait_until([&] { return !in_sync().empty(); });
+        users.configure("host=127.0.0.1,127.0.0.1 user=mail dbname=postgres port=" +
+                            std::to_string(primary.port()) + "," + std::to_string(standby.port()),
+                        "password = secret\ntimeout = 4\n");
+    }
+
+    std::vector<std::string> in_sync() const {
+        return primary.run("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'");
+    }
+
+    // SIGQUIT ends all processes at once, without a checkpoint and without a word to the standby.
+    // SIGKILL would leave shared memory behind.
+    void kill_primary() { primary.end(SIGQUIT); }
+    void promote() const { standby.run("SELECT pg_promote()"); }
+
+    std::string hash(const std::string& email) const {
+        return standby.run("SELECT password FROM users WHERE email = $1", {email}).at(0);
+    }
+
+    // Changes joe's password, and runs `deed` while the commit waits for the standby.
+    Outcome change_with_wait(const std::function<void()>& deed) {
+        auto program = users.change("joe@x.org", "old", "new");
+        program.timeout = milliseconds{60'000};
+        auto changing = std::async(std::launch::async, [&] { return run(program); });
+        wait_until([&] {
+            return !primary.run("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+                        .empty();
+        });
+        deed();
+        return changing.get();
+    }
+};
+
+bool no_pgsql() { return missing(have_pgsql(), "PostgreSQL, and its account postgres"); }
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+std::string name(std::size_t user) { return "user" + std::to_string(user) + "@x.org"; }
+
+} // namespace
+
+TEST_CASE("the primary is killed in the middle of changes: no acknowledged change is lost") {
+    if (no_pgsql()) return;
+    constexpr std::size_t count = 60;
+    Pair pair;
+    pair.primary.run("INSERT INTO users SELECT 'user' || n || '@x.org', '{PLAIN}old' FROM "
+                     "generate_series(0, " +
+                     std::to_string(count - 1) + ") n");
+    const auto said = change_meanwhile(
+        count, [&](std::size_t user) { return pair.users.change(name(user), "old", "new"); },
+        [&] {
+            pair.kill_primary();
+            pair.promote();
+        });
+    const auto hashes =
+        pair.standby.run("SELECT email, password FROM users WHERE email LIKE 'user%'"
+                         " ORDER BY substr(email, 5, length(email) - 10)::int");
+    REQUIRE(hashes.size() == count);
+    std::size_t made = 0;
+    for (std::size_t user = 0; user < count; ++user) {
+        CAPTURE(hashes[user]);
+        CAPTURE(said[user].err);
+        const bool is_new = has(hashes[user], name(user) + "|{SSHA512}");
+        if (said[user].status == 0)
+            CHECK(is_new);
+        else
+            CHECK(is_not_known(said[user]));
+        if (!is_new) CHECK(has(hashes[user], name(user) + "|{PLAIN}old"));
+        made += said[user].status == 0 ? 1 : 0;
+    }
+    CHECK(made + 3 >= count); // three at a time can wait for their commit
+    MESSAGE(made << " changes of " << count << " made, the others not known");
+}
+
+TEST_CASE("a commit that waits for the standby is made only when the standby has it") {
+    if (no_pgsql()) return;
+    Pair pair;
+    pair.standby.end(SIGINT);
+    const auto alone = pair.change_with_wait([&] {
+        pair.kill_primary();
+        pair.primary.start();
+    });
+    CAPTURE(alone.err);
+    CHECK(pair.users.hash("joe@x.org").starts_with("{SSHA512}")); // but the standby lacks it
+    CHECK(is_not_known(alone));
+
+    pair.standby.start();
+    wait_until([&] { return !pair.in_sync().empty(); });
+    pair.users.server.run("UPDATE users SET password = '{PLAIN}old'");
+    pair.standby.run("SELECT pg_wal_replay_pause()");
+    const auto received = pair.change_with_wait([&] { pair.kill_primary(); });
+    CHECK(is_not_known(received));
+    pair.promote();
+    CHECK(pair.hash("joe@x.org").starts_with("{SSHA512}"));
+    CHECK(pair.users.is_password("joe@x.org", "new"));
+}
