@@ -1,0 +1,113 @@
+// A replica of MariaDB takes the place of the primary while passwords are changed. With
+// semi-synchronous replication no change is lost of which it was said that it is made.
+#include "support/failover.hh"
+#include "support/mariadb_server.hh"
+
+#include <csignal>
+#include <doctest/doctest.h>
+#include <future>
+
+using namespace poppass::test;
+
+namespace {
+
+// Before a commit the primary waits until the replica has the change, however long this takes.
+struct Pair {
+    MariadbServer primary{{"--server-id=1", "--log-bin=log", "--rpl-semi-sync-master-enabled=0",
+                           "--rpl-semi-sync-master-wait-point=AFTER_SYNC",
+                           "--rpl-semi-sync-master-timeout=600000"}};
+    MariadbServer replica{{"--server-id=2", "--log-bin=log", "--log-slave-updates", "--read-only",
+                           "--rpl-semi-sync-slave-enabled=1"}};
+    std::unique_ptr<MariadbUsers> users;
+
+    Pair() {
+        primary.start();
+        replica.start();
+        primary.run("CREATE USER replica@'127.0.0.1' IDENTIFIED BY 'secret'; "
+                    "GRANT REPLICATION SLAVE ON *.* TO replica@'127.0.0.1'");
+        users = std::make_unique<MariadbUsers>(primary);
+        replica.run("CHANGE MASTER TO master_host = '127.0.0.1', master_port = " +
+                    std::to_string(primary.port()) +
+                    ", master_user = 'replica', master_password = 'secret', "
+                    "master_use_gtid = slave_pos; START SLAVE");
+        wait_until([&] {
+            return primary.run("SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'")
+                .at(0)
+                .ends_with("\t1");
+        });
+        primary.run("SET GLOBAL rpl_semi_sync_master_enabled = 1");
+        users->configure({{"connect", "host=127.0.0.1:" + std::to_string(primary.port()) +
+                                          ",127.0.0.1:" + std::to_string(replica.port()) +
+                                          " user=links dbname=mail"},
+                          {"timeout", "4"}});
+    }
+
+    // The replica takes over when it has applied all that it has received.
+    void promote() const {
+        replica.run("STOP SLAVE IO_THREAD");
+        wait_until([&] { return has_state(replica, "Slave has read all relay log%"); });
+        replica.run("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0");
+    }
+
+    static bool has_state(const MariadbServer& server, const std::string& state) {
+        return !server
+                    .run("SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE LIKE '" + state +
+                         "' AND ID <> CONNECTION_ID()")
+                    .empty();
+    }
+};
+
+std::string name(std::size_t user) { return "user" + std::to_string(user) + "@x.org"; }
+
+} // namespace
+
+TEST_CASE("the primary is killed in the middle of changes: no acknowledged change is lost") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    constexpr std::size_t count = 60;
+    Pair pair;
+    pair.primary.run("INSERT INTO users (email, password) SELECT CONCAT('user', seq, '@x.org'), "
+                     "'{PLAIN}old' FROM seq_0_to_" +
+                     std::to_string(count - 1));
+    const auto said = change_meanwhile(
+        count, [&](std::size_t user) { return pair.users->change(name(user), "old", "new"); },
+        [&] {
+            pair.primary.end(SIGKILL);
+            pair.promote();
+        });
+    const auto hashes = pair.replica.run("SELECT email, password FROM users WHERE email LIKE "
+                                         "'user%' ORDER BY CAST(SUBSTR(email, 5) AS INT)");
+    REQUIRE(hashes.size() == count);
+    std::size_t made = 0;
+    for (std::size_t user = 0; user < count; ++user) {
+        CAPTURE(hashes[user]);
+        CAPTURE(said[user].err);
+        const bool is_new = hashes[user].starts_with(name(user) + "\t{SSHA512}");
+        if (said[user].status == 0)
+            CHECK(is_new);
+        else
+            CHECK(is_not_known(said[user]));
+        if (!is_new) CHECK(hashes[user] == name(user) + "\t{PLAIN}old");
+        made += said[user].status == 0 ? 1 : 0;
+    }
+    CHECK(made + 3 >= count); // three at a time can wait for their commit
+    MESSAGE(made << " changes of " << count << " made, the others not known");
+}
+
+TEST_CASE("a commit that waits for the replica is not said to be made") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const std::string joe = "joe@x.org";
+    Pair pair;
+    pair.replica.run("STOP SLAVE IO_THREAD");
+    auto program = pair.users->change(joe, "old", "new");
+    program.timeout = milliseconds{60'000};
+    auto changing = std::async(std::launch::async, [&] { return run(program); });
+    wait_until([&] { return Pair::has_state(pair.primary, "Waiting for semi-sync ACK%"); });
+    pair.primary.end(SIGKILL);
+    const auto said = changing.get();
+    CAPTURE(said.err);
+    CHECK(is_not_known(said));
+    pair.promote();
+    CHECK(pair.users->is_password(joe, "old"));
+    CHECK(run(pair.users->change(joe, "old", "new")).status == 0);
+    CHECK(pair.users->is_password(joe, "new"));
+}
