@@ -24,6 +24,8 @@ bool begins_word(char c) {
            static_cast<unsigned char>(c) >= 0x80;
 }
 
+bool continues_word(char c) { return begins_word(c) || is_digit(c) || c == '$'; }
+
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 std::string upper(std::string_view word) {
@@ -38,6 +40,7 @@ public:
     Parser(std::string_view sql, SqlDialect dialect) : rest_(sql), dialect_(dialect) {}
 
     Result<std::vector<SqlStatement>> run() {
+        if (rest_.find('\0') != rest_.npos) return misuse("a NUL");
         while (!rest_.empty())
             if (auto done = step(); !done) return done.error();
         end_statement();
@@ -78,10 +81,15 @@ private:
         return {};
     }
 
+    // With a blank or nothing behind them, they would begin a comment of MySQL's.
+    bool ends_with_minuses() const { return now_.text.ends_with("--"); }
+    static constexpr std::string_view minuses = "two minus signs before a comment or an end";
+
     // A comment becomes a blank: what it says is of no use to the server.
     Result<void> comment() {
         if (dialect_ == SqlDialect::mysql && (at(2) == '!' || (at(2) == 'M' && at(3) == '!')))
             return wrong("a comment that the server would execute");
+        if (ends_with_minuses()) return wrong(minuses);
         std::size_t depth = 0, end = 0;
         do {
             const std::string_view here = rest_.substr(end, 2);
@@ -97,17 +105,11 @@ private:
         return {};
     }
 
-    void line_comment() {
+    Result<void> line_comment() {
+        if (ends_with_minuses()) return wrong(minuses);
         rest_.remove_prefix(std::min(rest_.find('\n'), rest_.size()));
         now_.text += ' ';
-    }
-
-    std::size_t word_length() const {
-        std::size_t length = 0;
-        while (begins_word(at(length)) ||
-               (length > 0 && (is_digit(at(length)) || at(length) == '$')))
-            ++length;
-        return length;
+        return {};
     }
 
     Result<void> dollar() {
@@ -137,14 +139,20 @@ private:
                          [name](const auto& row) { return row.first == name; });
         if (found == std::end(parameter_names)) return wrong("no such parameter");
         now_.parameters.push_back(found->second);
-        now_.text += dialect_ == SqlDialect::pgsql ? "$" + std::to_string(now_.parameters.size())
-                                                   : std::string{"?"};
+        if (dialect_ != SqlDialect::pgsql) {
+            now_.text += '?';
+        } else {
+            // Right behind a word it would be a part of the word.
+            if (!now_.text.empty() && continues_word(now_.text.back())) now_.text += ' ';
+            now_.text += "$" + std::to_string(now_.parameters.size());
+        }
         rest_.remove_prefix(end);
         return {};
     }
 
     Result<void> word() {
-        const std::size_t length = word_length();
+        std::size_t length = 1;
+        while (continues_word(at(length))) ++length;
         const std::string_view text = rest_.substr(0, length);
         // E'...' is PostgreSQL's string with backslashes; N'', B'', X'' and U&'' end as plain ones.
         if (dialect_ == SqlDialect::pgsql && same_but_for_case(text, "E") && at(1) == '\'')
@@ -160,15 +168,15 @@ private:
     Result<void> step() {
         const char c = at(0), next = at(1);
         const bool mysql = dialect_ == SqlDialect::mysql;
-        if (c == '\0') return wrong("a NUL");
         if (c == '\'' || c == '"') return quoted(1, std::string(1, c), true);
         if (c == '`' && dialect_ != SqlDialect::pgsql) return quoted(1, "`", true);
         if (c == '[' && dialect_ == SqlDialect::sqlite) return quoted(1, "]", false);
         if (c == '/' && next == '*') return comment();
-        // In MySQL a blank must follow the two hyphens; without it they are two minus signs.
-        if (c == '-' && next == '-' && (!mysql || rest_.size() == 2 || is_blank(at(2))))
-            return line_comment(), Result<void>{};
-        if (c == '#' && mysql) return line_comment(), Result<void>{};
+        // In MySQL a blank or a control character must follow the two hyphens; without it they are
+        // two minus signs.
+        if (c == '-' && next == '-' && (!mysql || at(2) == ' ' || is_control(at(2))))
+            return line_comment();
+        if (c == '#' && mysql) return line_comment();
         if (c == ':') return colon();
         if (c == '$') return dollar();
         if (c == '?' || (c == '@' && dialect_ == SqlDialect::sqlite))
@@ -176,11 +184,12 @@ private:
         if (begins_word(c)) return word();
         if (is_digit(c)) {
             std::size_t end = 1;
-            while (begins_word(at(end)) || is_digit(at(end)) || at(end) == '$') ++end;
+            while (continues_word(at(end))) ++end;
             copy(end);
             return {};
         }
         if (c == ';') {
+            if (ends_with_minuses()) return wrong(minuses);
             rest_.remove_prefix(1);
             end_statement();
             return {};

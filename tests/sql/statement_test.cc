@@ -59,6 +59,9 @@ TEST_CASE("a parameter becomes the dialect's mark, each occurrence one of its ow
     CHECK(parsed(sql, sqlite) == "a ? b ?,?(?)? ? ? ?" + names);
     CHECK(parsed(sql, mysql) == "a ? b ?,?(?)? ? ? ?" + names);
     CHECK(parsed(sql, pgsql) == "a $1 b $2,$3($4)$5 $6 $7 $8" + names);
+    // A mark that a word touches would be a part of the word.
+    CHECK(parsed("SELECT:login,1:ip", pgsql) == "SELECT $1,1 $2[login ip]");
+    CHECK(parsed("SELECT:login", sqlite) == "SELECT?[login]");
 }
 
 TEST_CASE("no other name is a parameter, and no value has a mark of its own") {
@@ -67,6 +70,7 @@ TEST_CASE("no other name is a parameter, and no value has a mark of its own") {
                                       ":old", ":nów", "?", "?1", "a = $1", "a = $login", "a = ?"})
             CHECK_MESSAGE(parsed(sql, dialect) == "misuse", sql);
     CHECK(parsed(std::string_view{"a\0b", 3}, sqlite) == "misuse");
+    CHECK(parsed(std::string_view{"SELECT 'a\0b'", 12}, sqlite) == "misuse");
     CHECK(parsed("a = @login", sqlite) == "misuse");
     CHECK(parsed("@@read_only", mysql) == "@@read_only[]");
     CHECK(parsed("a @> b", pgsql) == "a @> b[]");
@@ -128,6 +132,11 @@ TEST_CASE("a comment becomes a blank") {
     CHECK(parsed("a # :login", pgsql) == "a # $1[login]"); // an operator
     CHECK(parsed("a--:now", mysql) == "a--?[now]");        // two minus signs
     CHECK(parsed("a--:now", sqlite) == "a []");
+    // The server takes any control character for a blank.
+    CHECK(parsed("a--\x01:now", mysql) == "a []");
+    // With a blank in the place of the comment, the two minus signs would begin one.
+    for (const std::string sql : {"a --#b\n:now", "a --/* b */ :now", "a --;:now", "a ---- b"})
+        CHECK_MESSAGE(parsed(sql, mysql) == "misuse", sql);
     CHECK(parsed("/*! :login */", mysql) == "misuse");
     CHECK(parsed("/*!50000 x */", mysql) == "misuse");
     CHECK(parsed("/*M! x */", mysql) == "misuse");
