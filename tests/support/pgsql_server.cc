@@ -97,6 +97,11 @@ PgsqlServer::PgsqlServer(const std::string& configuration, const PgsqlServer* pr
     start();
 }
 
+// If it were killed, it would leave shared memory behind.
+PgsqlServer::~PgsqlServer() {
+    if (process_) end(SIGQUIT);
+}
+
 void PgsqlServer::own(const std::string& path) const {
     if (::geteuid() != 0) return;
     const passwd* const owner = ::getpwnam(account);

@@ -39,6 +39,7 @@ public:
     // server is its standby, which calls itself "standby".
     explicit PgsqlServer(const std::string& configuration = {},
                          const PgsqlServer* primary = nullptr);
+    ~PgsqlServer();
 
     void start();
     void end(int signal); // of the whole server, and waits for it
