@@ -85,6 +85,11 @@ private:
     Result<void> add_host(std::string_view key, std::string_view word) {
         auto host = SqlHost::parse(word == "localhost" ? usual_socket : word);
         if (!host) return misuse(std::string{key} + ": " + host.error().what);
+        // Connector/C since 3.4.2 does not compare these two with the names of the certificate.
+        if (settings_->tls == SqlSettings::Tls::verify &&
+            (host->name == "127.0.0.1" || host->name == "::1"))
+            return misuse(std::string{key} + ": tls = verify needs a host's name in the place of " +
+                          host->name + ", such as one of /etc/hosts");
         if (host->port.empty() && !host->is_socket()) host->port = port_;
         hosts_.push_back(std::move(*host));
         return {};
