@@ -173,7 +173,7 @@ TEST_CASE("clients that hang up get no more guesses than the limit allows") {
                                  std::chrono::steady_clock::now() - start)
                                  .count();
         INFO(made, " guesses in ", seconds, " s");
-        CHECK(made >= places);
+        CHECK(made > 0);
         CHECK(made <= static_cast<std::size_t>(places * (seconds / delay + 2)));
     }
 }
