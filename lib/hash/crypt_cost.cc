@@ -64,10 +64,12 @@ private:
 Result<void> check_memory(std::uint64_t log_blocks, std::uint64_t block, std::uint64_t lanes,
                           std::uint64_t more_passes) {
     constexpr std::uint64_t most_units = most_memory / 128;
-    if (log_blocks > 30 || block > most_units || (block << log_blocks) > most_units)
+    if (lanes > most_lanes || more_passes >= most_lanes) return too_costly("time");
+    // Each lane has a block of its own beside the table. The first one is small enough to ignore.
+    if (log_blocks > 30 || block > most_units ||
+        (block << log_blocks) + block * lanes > most_units + block)
         return too_costly("memory");
-    if (lanes > most_lanes || more_passes >= most_lanes ||
-        (block << log_blocks) * 128 * lanes * (more_passes + 1) > most_memory_work)
+    if ((block << log_blocks) * 128 * lanes * (more_passes + 1) > most_memory_work)
         return too_costly("time");
     return {};
 }
@@ -115,6 +117,8 @@ Result<void> check_stored_cost(std::string_view hash) {
     // Above 31 it is malformed.
     if (hash.starts_with("$2") && hash.size() > 4 && hash.substr(4, 2) <= "31")
         return check_number(hash.substr(4, 2), most_bcrypt_cost);
+    // Here alone libcrypt takes a sign, and a negative number for a very large one.
+    if (hash.starts_with("$sha1$+") || hash.starts_with("$sha1$-")) return too_costly("time");
     for (const std::string_view prefix : {"$5$rounds=", "$6$rounds=", "$sha1$", "$md5,rounds="})
         if (hash.starts_with(prefix)) return check_number(hash.substr(prefix.size()), most_rounds);
     return {};
