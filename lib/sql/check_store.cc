@@ -88,9 +88,15 @@ Result<Answer> SqlCheckStore::judge(const Question& question) {
             return Found{std::move(*user), *writers};
         });
     if (!found) return found.error();
+    std::string remark;
+    if (found->user && !found->user->is_named) {
+        remark = foreign_row(*found->user);
+        found->user.reset();
+    }
     auto answer = question.ask == Ask::password
                       ? judge_password(question, found->user, servers_.scheme())
                       : Result<Answer>{look_up(question, found->user)};
+    if (answer) answer->log += remark;
     if (!answer || answer->finding != Finding::right || !question.native) return answer;
     const auto& writers = found->writers;
     return find_person(*found->user, question, writers,

@@ -106,7 +106,7 @@ Result<std::optional<SqlUser>> find_user(SqlConnection& connection, const SqlSet
     const auto rows = connection.select(settings.user_query, values, lock);
     if (!rows && rows.error().status == ExitStatus::rejected) return std::optional<SqlUser>{};
     if (!rows) return rows.error();
-    return read_user(*rows);
+    return read_user(*rows, values.login);
 }
 
 } // namespace poppass

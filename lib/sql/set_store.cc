@@ -61,6 +61,11 @@ private:
 
     // Whether the change is refused. Computes one hash, whether the user exists or not.
     Result<std::optional<Changed>> judge(const std::optional<SqlUser>& user) const {
+        if (user && !user->is_named) {
+            auto refused = judge(std::nullopt);
+            if (refused) (*refused)->log = foreign_row(*user);
+            return refused;
+        }
         const auto match = match_user(user, servers_.scheme(), request_.old_password);
         if (!match) return match.error();
         if (!user) return std::optional{Changed{How::unknown}};

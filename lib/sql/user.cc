@@ -9,8 +9,8 @@ namespace poppass {
 
 namespace {
 
-constexpr std::string_view known_columns[] = {"login", "hash", "locked", "expired",
-                                              "uid",   "gid",  "home"};
+constexpr std::string_view known_columns[] = {"login",   "alias", "hash", "locked",
+                                              "expired", "uid",   "gid",  "home"};
 
 const SqlColumn* find_column(const SqlRow& row, std::string_view name) {
     const auto found = std::find_if(row.begin(), row.end(), [name](const SqlColumn& column) {
@@ -42,9 +42,18 @@ Result<std::optional<uid_t>> id(const SqlRow& row, std::string_view name) {
     return std::optional{static_cast<uid_t>(*number)};
 }
 
+// Whether the login is a name that the row shows, apart from the case of ASCII letters and from
+// blanks around it. A database may take many other spellings for equal, and the guard counts each
+// of them alone.
+bool shows(const SqlRow& row, std::string_view login) {
+    login = trim(login);
+    return !login.empty() && (same_but_for_case(trim(text_of(row, "login")), login) ||
+                              same_but_for_case(trim(text_of(row, "alias")), login));
+}
+
 } // namespace
 
-Result<std::optional<SqlUser>> read_user(const std::vector<SqlRow>& rows) {
+Result<std::optional<SqlUser>> read_user(const std::vector<SqlRow>& rows, std::string_view login) {
     if (rows.empty()) return std::optional<SqlUser>{};
     if (rows.size() > 1) return trouble("user_query finds more than one row");
     const SqlRow& row = rows.front();
@@ -69,7 +78,13 @@ Result<std::optional<SqlUser>> read_user(const std::vector<SqlRow>& rows) {
     user.uid = *uid;
     user.gid = *gid;
     user.home = text_of(row, "home");
+    user.is_named = shows(row, login);
     return std::optional{std::move(user)};
+}
+
+std::string foreign_row(const SqlUser& user) {
+    return "refused: the login finds the row of " + user.login +
+           ", whose columns login and alias spell it otherwise";
 }
 
 Result<Match> match_user(const std::optional<SqlUser>& user, const Scheme& scheme,

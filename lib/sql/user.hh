@@ -19,13 +19,18 @@ struct SqlUser {
     std::optional<uid_t> uid;
     std::optional<gid_t> gid;
     std::string home;
+    bool is_named = false; // whether the client's login is a name of this user
 
     bool operator==(const SqlUser&) const = default;
 };
 
 // Makes a user of the row; nothing if there is no row. Trouble if there are two rows, if a value is
-// not of its kind, or if a login is none. Misuse if a column is missing.
-Result<std::optional<SqlUser>> read_user(const std::vector<SqlRow>& rows);
+// not of its kind, or if a login is none. Misuse if a column is missing. `login` is the client's.
+Result<std::optional<SqlUser>> read_user(const std::vector<SqlRow>& rows, std::string_view login);
+
+// For the log, where the client's login has found a user whom it does not name. Such a user is
+// answered as an unknown one.
+std::string foreign_row(const SqlUser& user);
 
 // Whether the password is the user's. One hash is computed, also for a user that does not exist or
 // has none; then it is malformed.

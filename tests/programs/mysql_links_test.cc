@@ -157,8 +157,7 @@ TEST_CASE("a user has one name, however a collation lets the client write it") {
     const MariadbUsers users{the_server()};
     std::string now = "old";
     int number = 0;
-    for (const std::string login :
-         {"JOE@X.org", "joe@x.org ", "jo\xc3\xab@x.org", "j\xc3\xb6\xc3\xa9@X.ORG  "}) {
+    for (const std::string login : {"JOE@X.org", "joe@x.org ", "JoE@X.ORG  "}) {
         CAPTURE(login);
         const std::string next = "new" + std::to_string(++number);
         CHECK(run(users.change(login, now, next)).status == 0);
@@ -168,6 +167,15 @@ TEST_CASE("a user has one name, however a collation lets the client write it") {
             users.check(login, now, {"--native", "--virtual", "mail", "--", built("next-link")}));
         CHECK(parse_next_link(native.out).environment["USER"] == joe);
     }
+    // The guard counts each spelling alone, so those that only the collation takes for equal are
+    // unknown users.
+    for (const std::string login :
+         {"jo\xc3\xab@x.org", "j\xc3\xb6\xc3\xa9@X.ORG  ", "joe@x\xef\xbc\x8eorg"}) {
+        CAPTURE(login);
+        CHECK(run(users.check(login, now)).status == 1);
+        CHECK(run(users.change(login, now, "new")).out == wrong_words);
+    }
+    CHECK(users.is_password(joe, now));
     CHECK(users.rows().size() == 2);
     // A CHAR column is filled with blanks, which are not a part of its value.
     users.server.run("ALTER TABLE users MODIFY email CHAR(64), MODIFY password CHAR(200)");

@@ -284,6 +284,30 @@ TEST_CASE("a user has one name, however the client writes it") {
     if (::geteuid() == 0) words.insert(words.begin() + 1, {"--virtual", "mail"});
     CHECK(parse_next_link(run(users.check("jOe@x.org", "new", words)).out).environment["USER"] ==
           "joe@x.org");
+    // Another spelling is another user, however loosely the database compares: the guard counts
+    // each spelling alone.
+    const auto settings_with = [&](const std::string& columns) {
+        write_file(users.settings,
+                   "connect = " + users.path + "\nuser_query = SELECT " + columns +
+                       ", password AS hash FROM users WHERE replace(email, '.', '') = "
+                       "replace(lower(:login), '.', '')\n"
+                       "set_query = UPDATE users SET password = :hash WHERE email = :login AND "
+                       "password = :old_hash\n");
+    };
+    settings_with("email AS login");
+    CHECK(users.is_password("JOE@x.org", "new"));
+    const auto other = run(users.check("j.oe@xorg", "new"));
+    CHECK(other.status == 1);
+    CHECK(has(other.err, "the login finds the row of joe@x.org, whose columns login and alias "));
+    CHECK(run(users.change("j.oe@xorg", "new", "newer")).out == wrong_words);
+    CHECK(users.is_password(joe, "new"));
+    // A user may have one more name.
+    settings_with("email AS login, 'j.oe@xorg' AS alias");
+    CHECK(users.is_password("J.OE@xorg", "new"));
+    CHECK(users.is_password(joe, "new"));
+    CHECK_FALSE(users.is_password("jo.e@xorg", "new"));
+    CHECK(run(users.change("j.oe@xorg", "new", "newest")).status == 0);
+    CHECK(run(users.change(joe, "newest", "new")).status == 0);
     // A collation that takes several rows for one user is trouble, and nobody's password counts.
     Sqlite{users.path}.run("CREATE TABLE more AS SELECT * FROM users;"
                            "INSERT INTO more SELECT upper(email), password, 0, 0, 0 FROM users;"
@@ -476,7 +500,8 @@ TEST_CASE("a stored name that finds another row changes nobody's password") {
         const std::string column = "SELECT email AS login";
         settings.replace(settings.find(column), column.size(),
                          "SELECT CASE email WHEN 'joe@x.org' THEN '" + stored +
-                             "' WHEN 'ann@x.org' THEN 'bob@x.org' ELSE email END AS login");
+                             "' WHEN 'ann@x.org' THEN 'bob@x.org' ELSE email END AS login, "
+                             "email AS alias");
         write_file(users.settings, settings);
         give(users, "{PLAIN}old");
         give(users, "{PLAIN}old", ann);
