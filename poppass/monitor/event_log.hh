@@ -17,6 +17,9 @@ public:
 
 private:
     bool syslog_;
+    // Whether the syslog daemon read the last line. One that reads nothing any more holds a session
+    // up once, however many lines its links write.
+    mutable bool reads_ = true;
 };
 
 // Whether descriptor 2 is the same socket as 0 or 1, as inetd passes it. What is written there

@@ -950,6 +950,17 @@ struct PrivateLog {
             ::_exit(126);
     }
 
+    // Until nobody can write any more without waiting.
+    void fill() const {
+        const poppass::Fd writer{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        directory.file("log").copy(address.sun_path, sizeof address.sun_path - 1);
+        while (::sendto(writer.get(), "full", 4, 0, reinterpret_cast<const sockaddr*>(&address),
+                        sizeof address) == 4) {}
+        REQUIRE(errno == EAGAIN);
+    }
+
     std::string lines() const {
         std::string text;
         char line[4096];
@@ -1021,6 +1032,29 @@ TEST_CASE("descriptor 2 is the client: events and links' errors go to syslog, li
     CHECK_FALSE(has(lines, "s3cret"));
     CHECK_FALSE(has(lines, "words=\n")); // no line where nothing was written
     CHECK(std::count(lines.begin(), lines.end(), '\n') == 8);
+}
+
+TEST_CASE("descriptor 2 is the client: a syslog that reads nothing holds a session up once") {
+    if (missing(can_mount(), "root with mounts of its own")) return;
+    const PrivateLog log;
+    log.fill();
+    std::string many;
+    for (int line = 0; line < 100; ++line) many += "line\n";
+    Service service{.check = fixture({"complain", many, "exit", "0"})};
+    service.log_here = true;
+    service.before_exec = [&log] { log.enter(); };
+    Conversation client{service};
+    CHECK(client.ask("user joe") == password_please);
+    CHECK(client.ask("pass old") == new_password_please);
+    // Lines are written again as soon as somebody reads.
+    (void)log.lines();
+    CHECK(client.ask("newpass new") == changed);
+    CHECK(client.ask("quit") == "200 Bye.");
+    CHECK(client.end().status == 0);
+    const auto lines = log.lines();
+    CAPTURE(lines);
+    CHECK(has(lines, "event=change result=changed "));
+    CHECK(has(lines, "event=end result=quit "));
 }
 
 TEST_CASE("descriptor 2 is the client: POPPASS_AFTER's errors go to syslog with their user") {
