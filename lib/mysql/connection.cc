@@ -1,6 +1,7 @@
 #include "mysql/connection.hh"
 
 #include "base/network.hh"
+#include "sql/host.hh"
 
 #include <errmsg.h>
 #include <mysqld_error.h>
@@ -77,6 +78,7 @@ MysqlConnection::~MysqlConnection() {
 }
 
 Result<void> MysqlConnection::open(const MysqlPlace& place, bool writes) {
+    place_ = place;
     mysql_ = ::mysql_init(nullptr);
     if (mysql_ == nullptr) return trouble("connect: not enough memory");
     set_options(place);
@@ -317,6 +319,9 @@ SqlConnection::Committed MysqlConnection::commit() {
 // What the account may do beyond reading and, if there is a set_query, beyond changing the columns
 // that it was given.
 void MysqlConnection::look_over(Report& report) {
+    if (place_.socket.empty() && !place_.tls)
+        warn_of_port(account_.user, place_.host, place_.port == 0 ? MYSQL_PORT : place_.port,
+                     report);
     const std::string mine =
         " WHERE GRANTEE = CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), "
         "'''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''') AND PRIVILEGE_TYPE <> 'USAGE'";

@@ -65,6 +65,7 @@ private:
 
     const MysqlAccount& account_;
     const SqlSettings& settings_;
+    MysqlPlace place_;
     MYSQL* mysql_ = nullptr; // nullptr: the connection is over
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/network.hh"
 #include "base/text.hh"
+#include "sql/host.hh"
 
 #include <algorithm>
 #include <cstdlib>
@@ -264,6 +265,10 @@ Result<SqlConnection::Commit> PgsqlConnection::settle(std::string_view transacti
 // The statements need the rights to SELECT and UPDATE single columns, and the rights for the other
 // verbs of set_query. More rights are a warning.
 void PgsqlConnection::look_over(Report& report) {
+    PGconn* const connection = connection_.get();
+    if (::PQsslInUse(connection) == 0)
+        warn_of_port(name_, ::PQhostaddr(connection),
+                     static_cast<unsigned>(std::atoi(::PQport(connection))), report);
     const auto super = ask_row("SELECT rolsuper, rolname FROM pg_catalog.pg_roles "
                                "WHERE rolname = current_user");
     if (!super) return report.fail(name_, super.error().message());

@@ -2,6 +2,7 @@
 
 #include "base/network.hh"
 #include "base/settings.hh"
+#include "link/peer.hh"
 
 #include <memory>
 #include <netdb.h>
@@ -29,6 +30,14 @@ std::string SqlHost::text() const {
     const bool v6 = !is_socket() && name.find(':') != name.npos;
     const std::string shown = v6 ? "[" + name + "]" : name;
     return port.empty() ? shown : shown + ":" + port;
+}
+
+void warn_of_port(const std::string& name, std::string_view address, unsigned port,
+                  Report& report) {
+    constexpr unsigned first_free_port = 1024; // below, only root can listen
+    if (is_loopback_address(address) && port >= first_free_port)
+        report.warn(name, "while the server is down, any account can listen on this port, and say "
+                          "that any password is right: use a socket, or tls = verify");
 }
 
 Result<std::vector<SqlAddress>> find_addresses(const SqlHost& host) {

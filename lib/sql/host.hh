@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hh"
+#include "link/report.hh"
 
 #include <string>
 #include <string_view>
@@ -26,6 +27,10 @@ struct SqlAddress {
     std::string text; // numeric
     bool loopback;
 };
+
+// Warns of a connection without TLS to a port of this machine where every account may listen. Its
+// address is numeric.
+void warn_of_port(const std::string& name, std::string_view address, unsigned port, Report& report);
 
 // The addresses of a host, in the order in which they are tried. The resolver may need two seconds
 // for each name server.

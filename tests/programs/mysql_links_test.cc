@@ -480,6 +480,11 @@ TEST_CASE("--check says what is right and what is wrong") {
     CHECK_MESSAGE(changing.status == 0, changing.out);
     CHECK(has(changing.out, "set_query can be prepared"));
     CHECK(check("checkpw-mysql").status == 0); // the same settings and account serve both
+    users.configure({{"connect", users.by_port(users.server.port())}});
+    const auto port = check("checkpw-mysql");
+    CHECK(port.status == 1);
+    CHECK(has(port.out, "any account can listen on this port"));
+    users.configure();
     users.server.run("SET GLOBAL innodb_flush_log_at_trx_commit = 2");
     const auto unsafe = check("setpw-mysql");
     users.server.run("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
