@@ -88,11 +88,12 @@ Result<void> check_yescrypt(std::string_view setting) {
     return check_memory(*blocks, *block, lanes, passes);
 }
 
-// $7$BLOCKS BLOCK-SIZE LANES
+// $7$BLOCKS BLOCK-SIZE LANES. It takes several times as long as one pass of the others over the
+// same memory, so it is counted as eight passes.
 Result<void> check_scrypt(std::string_view setting) {
     Numbers numbers{setting};
     const auto blocks = numbers.digit(), block = numbers.fixed(), lanes = numbers.fixed();
-    return blocks && block && lanes ? check_memory(*blocks, *block, *lanes, 0) : Result<void>{};
+    return blocks && block && lanes ? check_memory(*blocks, *block, *lanes, 7) : Result<void>{};
 }
 
 // The number that the text begins with; nothing if it begins with none.

@@ -163,18 +163,25 @@ TEST_CASE("the usual cost of a method is not below what its source or OWASP asks
 TEST_CASE("a hash that asks for too much is trouble before it is computed") {
     const std::string tail = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     for (const auto& hash :
-         {"$2y$31$" + tail, "$2b$19$" + tail, std::string{"$6$rounds=999999999$salt$hash"},
-          std::string{"$5$rounds=10000001$salt$hash"}, std::string{"$sha1$4294967295$salt$hash"},
-          std::string{"$sha1$+10000001$salt$hash"}, std::string{"$sha1$-1$salt$hash"},
+         {"$2y$31$" + tail,
+          "$2b$19$" + tail,
+          std::string{"$6$rounds=999999999$salt$hash"},
+          std::string{"$5$rounds=10000001$salt$hash"},
+          std::string{"$sha1$4294967295$salt$hash"},
+          std::string{"$sha1$+10000001$salt$hash"},
+          std::string{"$sha1$-1$salt$hash"},
           std::string{"$md5,rounds=4294963199$salt$$hash"},
           std::string{"$6$rounds=99999999999999999999$salt$hash"}, // more than 64 bits
           std::string{"$y$jLT$salt$hash"},                         // 2^24 blocks of 4 kB: 64 GB
           std::string{"$y$jGT$salt$hash"},                         // 2 GB
-          std::string{"$gy$jLT$salt$hash"}, std::string{"$y$jzzzzzzzzzzzz$salt$hash"},
+          std::string{"$gy$jLT$salt$hash"},
+          std::string{"$y$jzzzzzzzzzzzz$salt$hash"},
           std::string{"$y$j9T.zzzzzz$salt$hash"}, // lanes
           std::string{"$y$jFT/F$salt$hash"},      // passes
-          std::string{"$7$LU..../....salt$hash"}, std::string{"$7$zzzzzzzzzzzsalt$hash"},
+          std::string{"$7$LU..../....salt$hash"},
+          std::string{"$7$zzzzzzzzzzzsalt$hash"},
           std::string{"$7$0...0.S....salt$hash"}, // 64 MB for each of 30 lanes: 2 GB
+          std::string{"$7$FU....1....salt$hash"}, // 512 MB for each of 3 lanes
           std::string{"$7$FU....zzzzzsalt$hash"}}) {
         CAPTURE(hash);
         const auto result = verify_hash("pass", hash, cheap);
