@@ -41,6 +41,10 @@ Result<Match> match(const StoredHash& hash, std::string_view password) {
     if (*memory * 1024 > most_memory) return too_costly("memory");
     if (*passes * *memory * 1024 > most_memory_work || *lanes > most_lanes)
         return too_costly("time");
+    // With several lanes the library starts a thread for each of them four times in a pass. Little
+    // memory with many passes would be millions of threads, one after the other.
+    constexpr std::uint64_t most_lane_passes = 16384;
+    if (*lanes > 1 && *passes * *lanes > most_lane_passes) return too_costly("time");
     const int result =
         ::argon2_verify(std::string{hash.text}.c_str(), password.data(), password.size(),
                         variant == "argon2i" ? Argon2_i : Argon2_id);

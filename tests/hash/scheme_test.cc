@@ -211,6 +211,8 @@ TEST_CASE("a hash that asks for too much is trouble before it is computed") {
     CHECK(match("{ARGON2I}$argon2i$v=19$m=1048576,t=9,p=1" + argon, "x") == time);
     CHECK(match("{ARGON2I}$argon2i$v=19$m=8,t=4294967295,p=1" + argon, "x") == time);
     CHECK(match("{ARGON2I}$argon2i$v=19$m=1024,t=1,p=65" + argon, "x") == time);
+    CHECK(match("{ARGON2ID}$argon2id$v=19$m=16,t=8193,p=2" + argon, "x") == time);
+    CHECK(match("{ARGON2ID}$argon2id$v=19$m=512,t=257,p=64" + argon, "x") == time);
     CHECK(match("{CRYPT}$6$rounds=999999999$salt$hash", "x") == time);
     CHECK(match("{BLF-CRYPT}$2y$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "x") ==
           time);
