@@ -114,10 +114,13 @@ void MysqlConnection::set_options(const MysqlPlace& place) {
     set(MYSQL_SET_CHARSET_NAME, "utf8mb4");
     set(MYSQL_OPT_MAX_ALLOWED_PACKET, &longest_packet);
     // The server may neither ask for a file of ours, nor for the password in clear text, nor for a
-    // library to be loaded.
+    // library to be loaded. Without encryption caching_sha2_password gives the password to whoever
+    // sends a key of his own, which on a port may be any account that took the port.
     set(MYSQL_OPT_LOCAL_INFILE, &none);
     set(MARIADB_OPT_RESTRICTED_AUTH,
-        "mysql_native_password,client_ed25519,caching_sha2_password,parsec");
+        place.tls || !place.socket.empty()
+            ? "mysql_native_password,client_ed25519,caching_sha2_password,parsec"
+            : "mysql_native_password,client_ed25519,parsec");
     set(MYSQL_OPT_SSL_VERIFY_SERVER_CERT, place.tls ? &yes : &no);
     if (!place.tls) return;
     set(MYSQL_OPT_SSL_ENFORCE, &yes);

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <doctest/doctest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -334,6 +335,37 @@ TEST_CASE("a server that says nothing, or too little, is left at the deadline") 
     }
     users.configure();
     CHECK(users.is_password(joe, "old"));
+}
+
+TEST_CASE("an account whose password the server could read is not used without encryption") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const MariadbUsers users{the_server()};
+    const Listener listener;
+    users.configure({{"connect", users.by_port(listener.port())}, {"timeout", "2"}});
+    // MySQL 8 asks for caching_sha2_password, and then for the whole exchange.
+    const std::string greeting =
+        bytes("\x4a\0\0\0\x0a") + bytes("8.0.30\0\7\0\0\0abcdefgh\0\xdf\xf7\x2d\2\0\x0f\0\x15") +
+        std::string(10, '\0') + bytes("ijklmnopqrst\0caching_sha2_password\0");
+    REQUIRE(greeting.size() == 4 + 0x4a);
+    std::string sent;
+    std::thread server{[&] {
+        const poppass::Fd client{::accept(listener.fd(), nullptr, nullptr)};
+        (void)poppass::write_whole(client.get(), greeting);
+        for (const auto& answer : {bytes("\2\0\0\2\1\4"), std::string{}}) {
+            char block[4096];
+            if (!first_ready({client.get()}, 5000)) return;
+            const auto n = ::read(client.get(), block, sizeof block);
+            if (n <= 0) return;
+            sent.append(block, static_cast<std::size_t>(n));
+            (void)poppass::write_whole(client.get(), answer);
+        }
+    }};
+    const auto outcome = run(users.check(joe, "old"));
+    server.join();
+    CHECK(outcome.status == 111);
+    // The next message would ask for a key of the server's, with which it could read the password.
+    CHECK_FALSE(sent.ends_with(bytes("\1\0\0\3\2")));
+    CHECK_MESSAGE(has(outcome.err, "caching_sha2_password"), outcome.err);
 }
 
 TEST_CASE("a connection that is cut anywhere in a change: the row is old or new, as was said") {
