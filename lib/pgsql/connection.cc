@@ -67,8 +67,14 @@ Result<void> PgsqlConnection::open(const PgsqlOptions& options,
     connection_.reset(::PQconnectStartParams(keys.data(), values.data(), 0));
     PGconn* const connection = connection_.get();
     if (connection == nullptr) return trouble("connect: not enough memory");
-    ::PQsetNoticeProcessor(
-        connection, [](void*, const char*) {}, nullptr);
+    ::PQsetNoticeReceiver(
+        connection,
+        [](void* self, const PGresult* notice) {
+            if (field(notice, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING")
+                static_cast<PgsqlConnection*>(self)->warning_ =
+                    one_line(field(notice, PG_DIAG_MESSAGE_PRIMARY), longest_text);
+        },
+        this);
     auto state =
         ::PQstatus(connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK) {
@@ -235,10 +241,13 @@ Result<std::uint64_t> PgsqlConnection::execute(const SqlStatement& statement,
     return std::strtoull(::PQcmdTuples(answer->get()), nullptr, 10);
 }
 
-// An error that leaves the server outside of a transaction has ended it.
+// An error that leaves the server outside of a transaction has ended it. If somebody cancels the
+// wait for a synchronous standby, the server says COMMIT all the same, after a warning.
 SqlConnection::Committed PgsqlConnection::commit() {
+    warning_.clear();
     const auto answer = ask("COMMIT", {});
-    if (answer && std::string_view{::PQcmdStatus(answer->get())} == "COMMIT") return {Commit::done};
+    if (answer && std::string_view{::PQcmdStatus(answer->get())} == "COMMIT")
+        return warning_.empty() ? Committed{Commit::done} : Committed{Commit::lost, warning_};
     if (answer) return {Commit::rolled_back, "the server rolled it back"};
     const bool ended = ::PQstatus(connection_.get()) == CONNECTION_OK &&
                        ::PQtransactionStatus(connection_.get()) == PQTRANS_IDLE;

@@ -95,6 +95,19 @@ TEST_CASE("the primary is killed in the middle of changes: no acknowledged chang
     MESSAGE(made << " changes of " << count << " made, the others not known");
 }
 
+TEST_CASE("a commit whose wait for the standby is cancelled is not said to be made") {
+    if (no_pgsql()) return;
+    Pair pair;
+    pair.standby.end(SIGINT);
+    const auto cancelled = pair.change_with_wait([&] {
+        pair.primary.run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+                         " WHERE wait_event = 'SyncRep'");
+    });
+    CAPTURE(cancelled.err);
+    CHECK(pair.users.hash("joe@x.org").starts_with("{SSHA512}")); // but the standby lacks it
+    CHECK(is_not_known(cancelled));
+}
+
 TEST_CASE("a commit that waits for the standby is made only when the standby has it") {
     if (no_pgsql()) return;
     Pair pair;
