@@ -8,12 +8,14 @@
 #include <cstdlib>
 #include <optional>
 #include <poll.h>
+#include <sys/resource.h>
 
 namespace poppass {
 
 namespace {
 
 constexpr std::size_t longest_text = 300; // of a server's words in the log
+constexpr int longest_value = 100'000;    // of a column
 
 // What is sent for a lock: others can neither change the row nor lock it so themselves.
 std::string with_lock(const SqlStatement& statement, SqlConnection::Lock lock) {
@@ -34,6 +36,28 @@ std::optional<std::string> value(const PGresult* answer, int column) {
     if (::PQftype(answer, column) == padded_char) text.erase(text.find_last_not_of(' ') + 1);
     return text;
 }
+
+// While it exists, this process gets no more memory than this. libpq takes as much as a message of
+// the server says that it has, and whoever can write a row could let it be a gigabyte.
+class MemoryLimit {
+public:
+    MemoryLimit() {
+        if (::getrlimit(RLIMIT_DATA, &before_) != 0) return;
+        const rlimit limit{std::min<rlim_t>(before_.rlim_cur, 64 << 20), before_.rlim_max};
+#ifndef POPPASS_SANITIZED // a sanitizer takes more for itself
+        is_set_ = ::setrlimit(RLIMIT_DATA, &limit) == 0;
+#endif
+    }
+    MemoryLimit(const MemoryLimit&) = delete;
+    MemoryLimit& operator=(const MemoryLimit&) = delete;
+    ~MemoryLimit() {
+        if (is_set_) ::setrlimit(RLIMIT_DATA, &before_);
+    }
+
+private:
+    rlimit before_{};
+    bool is_set_ = false;
+};
 
 const std::string server_start =
     "pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())::text";
@@ -108,6 +132,7 @@ Result<void> PgsqlConnection::set_up(bool writes) {
 
 // The next result of what was sent; nullptr after the last one.
 Result<PgsqlConnection::Answer> PgsqlConnection::next_answer() {
+    const MemoryLimit limit;
     PGconn* const connection = connection_.get();
     for (;;) {
         const int unsent = ::PQflush(connection);
@@ -199,8 +224,13 @@ Result<std::vector<SqlRow>> PgsqlConnection::select(const SqlStatement& statemen
     auto answer = ask_with(with_lock(statement, lock), statement, values, true);
     while (answer && ::PQresultStatus(answer->get()) == PGRES_SINGLE_TUPLE) {
         SqlRow& row = rows.emplace_back();
-        for (int i = 0; i < ::PQnfields(answer->get()); ++i)
+        for (int i = 0; i < ::PQnfields(answer->get()); ++i) {
+            if (::PQgetlength(answer->get(), 0, i) > longest_value) {
+                abandoned_ = true;
+                return trouble("user_query: a value is too long");
+            }
             row.push_back({::PQfname(answer->get(), i), value(answer->get(), i)});
+        }
         abandoned_ = rows.size() == 2;
         if (abandoned_) return rows;
         answer = next_answer();

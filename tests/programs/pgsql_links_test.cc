@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -462,6 +463,32 @@ TEST_CASE("a connection that is not local needs a certificate of the server's na
     std::this_thread::sleep_for(milliseconds{300});
     CHECK(status(good, "tls = verify\n") == 111);
     CHECK(status("", "") == 0);
+}
+
+TEST_CASE("a value that is too long is trouble, and takes no memory to speak of") {
+    if (no_pgsql()) return;
+    const auto& users = fresh_users();
+    users.reset("timeout = 20\n");
+    users.server.run("ALTER TABLE users ALTER password TYPE text");
+    for (const std::string size : {"100001", "200000000"}) {
+        CAPTURE(size);
+        users.server.run("UPDATE users SET password = repeat('x', " + size +
+                         ") WHERE email = 'joe@x.org'");
+        for (const auto& program : {users.check(joe, "old"), users.change(joe, "old", "new")}) {
+            const auto outcome = run(program);
+            CHECK(outcome.status == 111);
+            CHECK_MESSAGE((has(outcome.err, "too long") || has(outcome.err, "memory")),
+                          outcome.err);
+        }
+    }
+    rusage after{};
+    ::getrusage(RUSAGE_CHILDREN, &after);
+    MESSAGE("the largest child had " << after.ru_maxrss << " kB");
+    if (hardened) CHECK(after.ru_maxrss < 150'000);
+    users.server.run("UPDATE users SET password = '';"
+                     "ALTER TABLE users ALTER password TYPE varchar(200)");
+    users.reset();
+    CHECK(users.is_password(joe, "old"));
 }
 
 TEST_CASE("passwords of the account, and the socket") {
