@@ -104,6 +104,11 @@ private:
             settings_->tls.value_or(address.loopback ? Tls::no : Tls::verify) == Tls::verify;
         // What comes later wins. An empty value is none.
         PgsqlOptions options{{"sslrootcert", POPPASS_CA}, {"fallback_application_name", "poppass"}};
+        // On a port in clear text the server must show that it knows the account, because any
+        // account of this system can take the port while the server is down. Otherwise that one is
+        // sent the password if it asks for it, and says which hash a user has.
+        if (!verify && !host.is_socket() && settings_->password && knows_require_auth())
+            options.emplace_back("require_auth", "scram-sha-256");
         for (const auto* option = options_.get(); option->keyword != nullptr; ++option)
             if (option->val != nullptr && option->keyword != std::string_view{"port"})
                 options.emplace_back(option->keyword, option->val);
@@ -115,6 +120,14 @@ private:
                                        {"gssencmode", "disable"},
                                        {"client_encoding", "UTF8"}});
         return connection.open(options, deadline);
+    }
+
+    // libpq knows it since version 16.
+    bool knows_require_auth() const {
+        const auto* option = options_.get();
+        while (option->keyword != nullptr && option->keyword != std::string_view{"require_auth"})
+            ++option;
+        return option->keyword != nullptr;
     }
 
     const SqlSettings* settings_ = nullptr;
