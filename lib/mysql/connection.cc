@@ -282,7 +282,7 @@ Result<std::vector<SqlRow>> MysqlConnection::read(MYSQL_STMT* statement) {
             SqlColumn& column = row.emplace_back(SqlColumn{names[i], std::nullopt});
             if (nulls[i]) continue;
             column.value = read_value(statement, i, lengths[i]);
-            if (!column.value) return trouble("read a row: a value cannot be read");
+            if (!column.value) return end(), trouble("read a row: a value cannot be read");
         }
     }
 }
@@ -314,8 +314,10 @@ Result<std::uint64_t> MysqlConnection::execute(const SqlStatement& statement,
 SqlConnection::Committed MysqlConnection::commit() {
     const auto done = run("COMMIT");
     if (done) return {Commit::done};
-    const unsigned code = mysql_ == nullptr ? CR_SERVER_LOST : ::mysql_errno(mysql_);
-    const bool said_so = code < CR_MIN_ERROR || code > CR_MAX_ERROR;
+    // Class 40 says that the transaction was rolled back. Other errors may come after the commit,
+    // such as those of a proxy that has lost its server.
+    const bool said_so =
+        mysql_ != nullptr && std::string_view{::mysql_sqlstate(mysql_)}.starts_with("40");
     return {said_so ? Commit::rolled_back : Commit::lost, done.error().what};
 }
 

@@ -349,6 +349,7 @@ TEST_CASE("an account whose password the server could read is not used without e
     REQUIRE(greeting.size() == 4 + 0x4a);
     std::string sent;
     std::thread server{[&] {
+        if (!first_ready({listener.fd()}, 5000)) return;
         const poppass::Fd client{::accept(listener.fd(), nullptr, nullptr)};
         (void)poppass::write_whole(client.get(), greeting);
         for (const auto& answer : {bytes("\2\0\0\2\1\4"), std::string{}}) {
