@@ -3,7 +3,6 @@
 #include "base/network.hh"
 #include "sql/host.hh"
 
-#include <errmsg.h>
 #include <mysqld_error.h>
 #include <poll.h>
 #include <sys/socket.h>
