@@ -66,7 +66,7 @@ private:
     const SqlSettings& settings_;
     std::unique_ptr<PGconn, PgsqlFree> connection_;
     std::string transaction_;
-    std::string warning_; // the last one of the server
+    std::string warning_;    // the last one of the server
     bool abandoned_ = false; // more rows than anybody asked for are still to come
 };
 
