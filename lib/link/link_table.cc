@@ -43,6 +43,9 @@ constexpr char ldap_usage[] =
     "-H URI[ URI...] (-D DN | -b BASE [-q FILTER] [-w BINDDN -y PASSWORDFILE] [--name ATTRIBUTE]) "
     "[--utf8] [--starttls] [--ca FILE] [-t SECONDS]";
 
+using LongNames = decltype(KnownLink::long_options);
+constexpr LongNames sql_check_options{native, virtual_account, allow_expired, check, help, version};
+constexpr LongNames sql_set_options{allow_expired, check, help, version};
 constexpr char sql_check_usage[] =
     "[-c FILE] [--native] [--virtual ACCOUNT] [--allow-expired] [--] [PROG ARG...]";
 constexpr char sql_set_usage[] = "[-c FILE] [--allow-expired] [--] [PROG ARG...]";
@@ -83,28 +86,12 @@ constexpr KnownLink known_links[] = {
      "+:H:D:b:q:w:y:t:hV",
      {allow_expired, starttls, ca, name, utf8, check, help, version},
      {ldap_usage, " [--allow-expired] [--] [PROG ARG...]"}},
-    {"checkpw-sqlite",
-     Next::either,
-     "+:c:hV",
-     {native, virtual_account, allow_expired, check, help, version},
-     sql_check_usage},
-    {"setpw-sqlite",
-     Next::fallback,
-     "+:c:hV",
-     {allow_expired, check, help, version},
-     sql_set_usage},
-    {"checkpw-pgsql",
-     Next::either,
-     "+:c:hV",
-     {native, virtual_account, allow_expired, check, help, version},
-     sql_check_usage},
-    {"setpw-pgsql", Next::fallback, "+:c:hV", {allow_expired, check, help, version}, sql_set_usage},
-    {"checkpw-mysql",
-     Next::either,
-     "+:c:hV",
-     {native, virtual_account, allow_expired, check, help, version},
-     sql_check_usage},
-    {"setpw-mysql", Next::fallback, "+:c:hV", {allow_expired, check, help, version}, sql_set_usage},
+    {"checkpw-sqlite", Next::either, "+:c:hV", sql_check_options, sql_check_usage},
+    {"setpw-sqlite", Next::fallback, "+:c:hV", sql_set_options, sql_set_usage},
+    {"checkpw-pgsql", Next::either, "+:c:hV", sql_check_options, sql_check_usage},
+    {"setpw-pgsql", Next::fallback, "+:c:hV", sql_set_options, sql_set_usage},
+    {"checkpw-mysql", Next::either, "+:c:hV", sql_check_options, sql_check_usage},
+    {"setpw-mysql", Next::fallback, "+:c:hV", sql_set_options, sql_set_usage},
     {"checkpw-throttle",
      Next::guard,
      "+:d:n:w:x:hV",
@@ -127,7 +114,7 @@ constexpr KnownLink known_links[] = {
 };
 
 // The long options as getopt_long(3) needs them: with an empty one at the end.
-using GetoptTable = std::array<option, std::tuple_size_v<decltype(KnownLink::long_options)> + 1>;
+using GetoptTable = std::array<option, std::tuple_size_v<LongNames> + 1>;
 
 GetoptTable getopt_table(const KnownLink& link) {
     GetoptTable table{};
