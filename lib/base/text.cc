@@ -67,10 +67,9 @@ std::string_view cut_utf8(std::string_view text, std::size_t most) {
     return text.substr(0, most);
 }
 
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-    return text;
+std::string_view trim(std::string_view text, std::string_view blanks) {
+    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+    return text.substr(0, text.find_last_not_of(blanks) + 1);
 }
 
 std::string_view take_until(std::string_view& text, char mark) {

@@ -31,8 +31,8 @@ bool is_utf8(std::string_view text);
 // The text's beginning, at most `most` bytes, which does not end within a character of UTF-8.
 std::string_view cut_utf8(std::string_view text, std::size_t most);
 
-// The text without the spaces at its two ends.
-std::string_view trim(std::string_view text);
+// The text without the characters of `blanks` at its two ends.
+std::string_view trim(std::string_view text, std::string_view blanks = " ");
 
 // Takes the text before the next `mark` off the front, and the mark. Takes all of it if there is no
 // mark.

@@ -32,21 +32,13 @@ constexpr Method methods[] = {
     {"YESCRYPT", "yescrypt", "YESCRYPT_COST_FACTOR", "YESCRYPT_COST_FACTOR", 0},
 };
 
-std::string_view strip(std::string_view text, std::string_view what) {
-    text.remove_prefix(std::min(text.find_first_not_of(what), text.size()));
-    return text.substr(0, text.find_last_not_of(what) + 1);
-}
-
 // The value in the last line of that name; empty if there is none.
 std::string_view find_value(std::string_view text, std::string_view name) {
     std::string_view value;
-    for (bool more = !name.empty(); more;) {
-        const std::size_t end = text.find('\n');
-        const std::string_view line = strip(text.substr(0, end), blanks);
-        more = end != text.npos;
-        if (more) text.remove_prefix(end + 1);
+    while (!name.empty() && !text.empty()) {
+        const std::string_view line = trim(take_until(text, '\n'), blanks);
         const std::string_view word = line.substr(0, line.find_first_of(blanks));
-        if (word == name) value = strip(strip(line.substr(word.size()), blanks), "\"");
+        if (word == name) value = trim(trim(line.substr(word.size()), blanks), "\"");
     }
     return value;
 }

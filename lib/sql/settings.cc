@@ -19,14 +19,9 @@ constexpr std::size_t longest_password = 1024;
 
 constexpr std::string_view blanks = " \t\r";
 
-std::string_view strip(std::string_view text) {
-    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-    return text.substr(0, text.find_last_not_of(blanks) + 1);
-}
-
 std::vector<std::string> split_words(std::string_view text) {
     std::vector<std::string> words;
-    while (!(text = strip(text)).empty()) {
+    while (!(text = trim(text, blanks)).empty()) {
         const std::size_t end = std::min(text.find_first_of(blanks), text.size());
         words.emplace_back(text.substr(0, end));
         text.remove_prefix(end);
@@ -62,10 +57,8 @@ Result<void> read_lines(std::string_view text, Values& values, SqlSettings& sett
     std::optional<std::string>* last = nullptr; // what a further line continues
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::string line_name = "line " + std::to_string(number);
-        const std::size_t end = text.find('\n');
-        const std::string_view line = text.substr(0, end);
-        text.remove_prefix(end == text.npos ? text.size() : end + 1);
-        const std::string_view content = strip(line);
+        const std::string_view line = take_until(text, '\n');
+        const std::string_view content = trim(line, blanks);
         if (line.find('\0') != line.npos) return misuse(line_name + " holds a NUL");
         if (content.empty() || content.starts_with('#')) continue;
         if (blanks.find(line.front()) != blanks.npos) {
@@ -75,8 +68,8 @@ Result<void> read_lines(std::string_view text, Values& values, SqlSettings& sett
         }
         const std::size_t equals = content.find('=');
         if (equals == content.npos) return misuse(line_name + " is not KEY = VALUE");
-        const std::string_view key = strip(content.substr(0, equals));
-        const std::string_view value = strip(content.substr(equals + 1));
+        const std::string_view key = trim(content.substr(0, equals), blanks);
+        const std::string_view value = trim(content.substr(equals + 1), blanks);
         last = nullptr;
         if (key == "password") {
             if (settings.password) return misuse(line_name + ": password is there twice");
