@@ -104,8 +104,7 @@ private:
         const auto addresses = find_addresses(host);
         if (!addresses) return addresses.error();
         const bool loopback = addresses->front().loopback;
-        using Tls = SqlSettings::Tls;
-        place.tls = settings_->tls.value_or(loopback ? Tls::no : Tls::verify) == Tls::verify;
+        place.tls = settings_->verifies(loopback);
         if (!place.tls && loopback) place.host = addresses->front().text;
         return place;
     }

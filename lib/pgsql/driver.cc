@@ -99,9 +99,7 @@ private:
 
     Result<void> open_at(PgsqlConnection& connection, const SqlHost& host,
                          const SqlAddress& address, Clock::time_point deadline) const {
-        using Tls = SqlSettings::Tls;
-        const bool verify =
-            settings_->tls.value_or(address.loopback ? Tls::no : Tls::verify) == Tls::verify;
+        const bool verify = settings_->verifies(address.loopback);
         // What comes later wins. An empty value is none.
         PgsqlOptions options{{"sslrootcert", POPPASS_CA}, {"fallback_application_name", "poppass"}};
         // On a port in clear text the server must show that it knows the account, because any

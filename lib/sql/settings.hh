@@ -27,6 +27,11 @@ struct SqlSettings {
     std::unique_ptr<Secret> password = {}; // of the database account, and a NUL; nullptr: none
     bool owner_is_root = false;            // of the file
 
+    // Whether a server at an address of loopback, or at another one, must prove who it is.
+    bool verifies(bool loopback) const {
+        return tls.value_or(loopback ? Tls::no : Tls::verify) == Tls::verify;
+    }
+
     // The password, which a NUL follows; empty if there is none.
     std::string_view password_view() const {
         return password ? password->view().substr(0, password->size() - 1) : std::string_view{""};
