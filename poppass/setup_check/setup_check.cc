@@ -38,10 +38,6 @@ constexpr std::size_t most_printed = 1'000'000; // by a link
 
 std::string in_quotes(std::string_view word) { return "`" + std::string{word} + "'"; }
 
-bool is_loopback(std::string_view address) {
-    return address.starts_with("127.") || address == "::1";
-}
-
 // The address that the super-server names, or else our address on the socket at descriptor 0.
 std::optional<std::string> service_address() {
     if (const auto named = environment("TCPLOCALIP")) return parse_address(*named);
@@ -505,7 +501,7 @@ private:
             report_.ok("address",
                        "not seen from here: passwords cross it in clear, so it should be "
                        "loopback or behind TLS");
-        else if (is_loopback(*address))
+        else if (is_loopback_address(*address))
             report_.ok("address", *address + " is loopback");
         else if (environment("PROTO").value_or("") != "SSL")
             report_.warn("address", *address + " is not loopback, and passwords cross it in clear: "
