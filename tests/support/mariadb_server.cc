@@ -32,13 +32,15 @@ std::vector<std::string> lines(const std::string& text) {
 
 bool have_mariadb() { return ::access(server_program, X_OK) == 0 && ::geteuid() == 0; }
 
+// A server that starts deletes all temporary tables that it finds in its tmpdir, also those of
+// another server. So each server has a tmpdir of its own.
 MariadbServer::MariadbServer(std::vector<std::string> options)
     : options_(std::move(options)), port_(std::stoi(free_port())) {
     if (::chmod(directory_.path().c_str(), 0755) != 0) throw std::runtime_error{"chmod"};
     const auto made =
         test::run({.argv = {"sh", "-c",
                             "mkdir \"$1\" && chown mysql \"$1\" && exec mariadb-install-db "
-                            "--no-defaults --datadir=\"$1\"/data --user=mysql "
+                            "--no-defaults --datadir=\"$1\"/data --tmpdir=\"$1\" --user=mysql "
                             "--auth-root-authentication-method=normal --skip-test-db "
                             "--innodb-log-file-size=4M",
                             "sh", directory_.file("server")},
@@ -54,6 +56,7 @@ void MariadbServer::start() {
                                   "--no-defaults",
                                   "--user=mysql",
                                   "--datadir=" + place + "/data",
+                                  "--tmpdir=" + place,
                                   "--pid-file=" + place + "/pid",
                                   "--socket=" + place + "/socket",
                                   "--port=" + std::to_string(port_),

@@ -105,10 +105,11 @@ class Mysql(Server):
         super().__init__(directory, "mysql")
         data = self.directory / "data"
         must(self.as_owner("mariadb-install-db", "--no-defaults", f"--datadir={data}",
-                           "--auth-root-authentication-method=normal", "--skip-test-db"), cwd="/")
+                           f"--tmpdir={self.directory}", "--skip-test-db",
+                           "--auth-root-authentication-method=normal"), cwd="/")
         self.start(shutil.which("mariadbd"), "--no-defaults", f"--datadir={data}",
-                   f"--socket={self.directory}/socket", "--skip-networking", "--skip-log-bin",
-                   f"--pid-file={self.directory}/pid")
+                   f"--tmpdir={self.directory}", f"--socket={self.directory}/socket",
+                   f"--pid-file={self.directory}/pid", "--skip-networking", "--skip-log-bin")
 
     def client(self, *argv):
         return ["mariadb", "--no-defaults", "-u", "root", "-S", f"{self.directory}/socket",
