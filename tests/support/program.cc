@@ -405,8 +405,8 @@ bool missing(bool have, std::string_view thing) {
 
 const std::vector<std::string>& missing_things() { return missing_list(); }
 
-TemporaryDirectory::TemporaryDirectory()
-    : path_{std::filesystem::temp_directory_path() / "poppass-test-XXXXXX"} {
+TemporaryDirectory::TemporaryDirectory(const std::filesystem::path& parent)
+    : path_{parent / "poppass-test-XXXXXX"} {
     if (::mkdtemp(path_.data()) == nullptr) fail("make a temporary directory");
 }
 

@@ -5,6 +5,7 @@
 #include "base/fd.hh"
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -160,10 +161,11 @@ NextLink parse_next_link(std::string_view report);
 bool missing(bool have, std::string_view thing);
 const std::vector<std::string>& missing_things();
 
-// A new directory in $TMPDIR (/tmp) with mode 0700. It is removed with all its content.
+// A new directory, by default in $TMPDIR (/tmp), with mode 0700. It is removed with all its content.
 class TemporaryDirectory {
 public:
-    TemporaryDirectory();
+    explicit TemporaryDirectory(
+        const std::filesystem::path& parent = std::filesystem::temp_directory_path());
     TemporaryDirectory(const TemporaryDirectory&) = delete;
     TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
     ~TemporaryDirectory();

@@ -2,6 +2,7 @@
 #include "support/live_service.hh"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,6 +70,7 @@ std::string service_directory(LiveService& service, const std::string& kind,
         service.service_text(kind + "/run.in", {"127.0.0.1 106 ", "127.0.0.1 " + port + " "}),
         0755);
     write_file(directory + "/env/PASSWORD_COMMAND", service.service_text("PASSWORD_COMMAND.in"));
+    write_file(directory + "/env/POPPASS_AFTER", service.service_text("POPPASS_AFTER.in"));
     write_file(directory + "/env/POPPASS_FILE", service.file("users") + "\n");
     write_file(directory + "/env/POPPASS_DELAY", "1\n");
     return directory;
@@ -124,6 +126,16 @@ TEST_CASE("systemd takes the units, and rates them") {
     }
 }
 
+TEST_CASE("systemd takes the units of the notice") {
+    if (missing(have_program("systemd-analyze"), "systemd-analyze (systemd)")) return;
+    CredentialFixture fixture;
+    const auto verified = run({.argv = {"systemd-analyze", "--man=no", "verify",
+                                        unit_file(fixture, "poppass-notice.service"),
+                                        unit_file(fixture, "poppass-notice.socket")}});
+    CHECK(verified.status == 0);
+    CHECK(verified.err == "");
+}
+
 // Passes an accepted connection, as a socket unit does, to what a service unit starts, within its
 // limits.
 namespace {
@@ -154,10 +166,21 @@ TEST_CASE("a change works within the limits of poppass@.service") {
     LiveService service;
     const auto owner = std::to_string(file_owner);
     REQUIRE(run({.argv = {"chown", "-R", owner + ":" + owner, service.directory()}}).status == 0);
+    // A notice is queued, in a directory that the unit may not write to.
+    TemporaryDirectory outside{"/run"};
+    REQUIRE(::chmod(outside.path().c_str(), 0755) == 0);
+    const auto queue = outside.file("queue"), text = outside.file("text");
+    REQUIRE(::mkfifo(queue.c_str(), 0222) == 0);
+    REQUIRE(::chmod(queue.c_str(), 0222) == 0);
+    const auto queued = Fd{::open(queue.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+    REQUIRE(queued.get() >= 0);
+    write_file(text, "To: %u\n");
     const Words changes{"User=poppass-users",
                         "User=" + owner,
                         "Group=poppass-users",
                         "Group=" + owner,
+                        "/run/poppass-notice\"",
+                        queue + " " + text + "\"",
                         "\nUMask=",
                         "\nEnvironment=POPPASS_FILE=" + service.file("users") +
                             "\nEnvironment=POPPASS_DELAY=1\nUMask="};
@@ -166,6 +189,11 @@ TEST_CASE("a change works within the limits of poppass@.service") {
     service.start(activated(port, unit), port);
     check_change(service);
     CHECK(service.log_has("event=change result=changed user=joe ip=127.0.0.1"));
+    CHECK(service.log_has("event=after result=done user=joe ip=127.0.0.1"));
+    std::string line(64, '\0');
+    line.resize(static_cast<std::size_t>(
+        std::max<ssize_t>(0, ::read(queued.get(), line.data(), line.size()))));
+    CHECK(line == "joe \n");
     struct stat file {};
     REQUIRE(::stat(service.file("users").c_str(), &file) == 0);
     CHECK(file.st_uid == file_owner);
