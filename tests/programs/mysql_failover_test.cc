@@ -62,7 +62,7 @@ std::string name(std::size_t user) { return "user" + std::to_string(user) + "@x.
 } // namespace
 
 TEST_CASE("the primary is killed in the middle of changes: no acknowledged change is lost") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     constexpr std::size_t count = 60;
     Pair pair;
     pair.primary.run("INSERT INTO users (email, password) SELECT CONCAT('user', seq, '@x.org'), "
@@ -94,8 +94,7 @@ TEST_CASE("the primary is killed in the middle of changes: no acknowledged chang
 }
 
 TEST_CASE("a commit that waits for the replica is not said to be made") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
-    const std::string joe = "joe@x.org";
+    if (no_mariadb()) return;
     Pair pair;
     pair.replica.run("STOP SLAVE IO_THREAD");
     auto program = pair.users->change(joe, "old", "new");

@@ -1,8 +1,6 @@
 // checkpw-mysql and setpw-mysql with a real MariaDB.
-#include "support/hostile_texts.hh"
 #include "support/mariadb_server.hh"
 #include "support/odd_server.hh"
-#include "support/users_file.hh"
 
 #include <csignal>
 #include <doctest/doctest.h>
@@ -16,15 +14,6 @@ using namespace poppass::test;
 
 namespace {
 
-using Words = std::vector<std::string>;
-
-const std::string wrong_words = "553 Sorry, old password is incorrect (#5.7.1)\n";
-const std::string nothing_words =
-    "454 Sorry, there is trouble on the server; nothing was changed (#4.3.0)\n";
-const std::string joe = "joe@x.org", ann = "ann@x.org";
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
-
 // One server for all cases, which begin with a new table each.
 MariadbServer& the_server() {
     static MariadbServer server;
@@ -33,78 +22,28 @@ MariadbServer& the_server() {
     return server;
 }
 
-Words next_link() { return {built("next-link"), "42", "/bin/false"}; }
-
 } // namespace
 
 TEST_CASE("a check: right, wrong, unknown, locked, expired, without a hash") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
-    const auto status = [&](const std::string& login, const std::string& password,
-                            const Words& words = {}) {
-        const auto outcome = run(users.check(login, password, words));
-        CHECK(outcome.out.empty());
-        INFO(outcome.err);
-        return outcome.status;
-    };
-    CHECK(status(joe, "old") == 0);
-    CHECK(status(joe, "Old") == 1);
-    CHECK(status(joe, "") == 1);
-    CHECK(status(ann, "ann's") == 0);
-    CHECK(status("nobody@x.org", "old") == 1);
-    CHECK(status("", "old") == 1);
-    for (const auto& further : {users.check("nobody@x.org", "old", next_link()),
-                                users.check(joe, "wrong", next_link())}) {
-        const auto outcome = run(further);
-        CHECK(outcome.status == 42);
-        CHECK(parse_next_link(outcome.out).record == further.record);
-    }
-    const auto set = [&](const std::string& what) {
-        users.server.run("UPDATE users SET " + what + " WHERE email = 'joe@x.org'");
-    };
-    set("locked = 1");
-    CHECK(status(joe, "old", next_link()) == 1);
-    set("locked = 0, expired = 1");
-    CHECK(status(joe, "old") == 1);
-    CHECK(status(joe, "old", {"--allow-expired"}) == 0);
-    set("locked = 2");
-    CHECK(status(joe, "old") == 111);
-    set("locked = NULL, expired = NULL, password = NULL");
-    const auto none = run(users.check(joe, ""));
-    CHECK(none.status == 1);
-    CHECK(has(none.err, "the user's hash is empty or malformed"));
-    set("password = ''");
-    CHECK(status(joe, "") == 1);
+    test_check(users);
+    users.set("locked = 2");
+    CHECK(users.status(joe, "old") == 111);
+}
+
+TEST_CASE("a user or a password that is not known goes to the next link, with the same record") {
+    if (no_mariadb()) return;
+    test_next_link(MariadbUsers{the_server()});
 }
 
 TEST_CASE("a change: the new password counts, the old one does not, and no other row changes") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
-    const MariadbUsers users{the_server()};
-    const auto other = users.rows("email = 'ann@x.org'");
-    const auto outcome = run(users.change(joe, "old", "new"));
-    CHECK(outcome.out.empty());
-    CHECK(outcome.err.empty());
-    CHECK(outcome.status == 0);
-    CHECK(users.hash(joe).starts_with("{SSHA512}"));
-    CHECK(users.is_password(joe, "new"));
-    CHECK_FALSE(users.is_password(joe, "old"));
-    CHECK(users.rows("email = 'ann@x.org'") == other);
-    CHECK(users.rows("email = 'joe@x.org' AND changed > 1600000000").size() == 1);
-    const auto again = run(users.change(joe, "old", "newer"));
-    CHECK(again.status == 1);
-    CHECK(again.out == wrong_words);
-    CHECK(run(users.change("nobody@x.org", "old", "new")).out == wrong_words);
-    users.server.run("UPDATE users SET locked = 1 WHERE email = 'joe@x.org'");
-    CHECK(run(users.change(joe, "new", "newer")).out ==
-          "553 Sorry, your account is locked (#5.7.1)\n");
-    users.server.run("UPDATE users SET locked = 0, expired = 1 WHERE email = 'joe@x.org'");
-    CHECK(run(users.change(joe, "new", "newer")).status == 0);
+    if (no_mariadb()) return;
+    test_change(MariadbUsers{the_server()});
 }
 
 TEST_CASE("no hostile login finds a foreign user, and none changes a foreign row") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
-    const auto texts = hostile_texts();
-    REQUIRE(texts.size() > 250);
+    if (no_mariadb()) return;
     const struct {
         std::string mode, table;
     } servers[] = {
@@ -119,42 +58,19 @@ TEST_CASE("no hostile login finds a foreign user, and none changes a foreign row
         CAPTURE(table);
         the_server().run("SET GLOBAL sql_mode = '" + mode + "'");
         const MariadbUsers users{the_server(), table};
-        users.give(joe, "{PLAIN}old");
-        users.give(ann, "{PLAIN}old");
-        const auto before = users.rows();
         // All texts meet one server, and every third one each of the others.
-        for (std::size_t i = number; i < texts.size(); i += number == 0 ? 1 : 3) {
-            CAPTURE(texts[i]);
-            const auto checked = run(users.check(texts[i], "old"));
-            CHECK_MESSAGE(checked.status == 1, checked.err);
-            const auto changed = run(users.change(texts[i], "old", "new"));
-            CHECK(changed.status == 1);
-            CHECK(changed.out == wrong_words);
-        }
-        CHECK(users.rows() == before);
+        test_hostile_logins(users, number, number == 0 ? 1 : 3);
     }
     the_server().run("SET GLOBAL sql_mode = DEFAULT");
 }
 
 TEST_CASE("a hostile password is a password, as long as it is the user's own") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
-    const MariadbUsers users{the_server()};
-    const auto other = users.rows("email = 'ann@x.org'");
-    std::string now = "old";
-    const auto texts = hostile_texts();
-    for (std::size_t i = 0; i < texts.size(); i += 7) {
-        CAPTURE(texts[i]);
-        CHECK(run(users.check(joe, texts[i])).status == 1);
-        CHECK(run(users.change(joe, texts[i], "x")).out == wrong_words);
-        CHECK(run(users.change(joe, now, texts[i])).status == 0);
-        CHECK(users.is_password(joe, texts[i]));
-        now = texts[i];
-    }
-    CHECK(users.rows("email = 'ann@x.org'") == other);
+    if (no_mariadb()) return;
+    test_hostile_passwords(MariadbUsers{the_server()}, 7);
 }
 
 TEST_CASE("a user has one name, however a collation lets the client write it") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
     std::string now = "old";
     int number = 0;
@@ -179,31 +95,22 @@ TEST_CASE("a user has one name, however a collation lets the client write it") {
     CHECK(users.is_password(joe, now));
     CHECK(users.rows().size() == 2);
     // A CHAR column is filled with blanks, which are not a part of its value.
-    users.server.run("ALTER TABLE users MODIFY email CHAR(64), MODIFY password CHAR(200)");
+    users.sql("ALTER TABLE users MODIFY email CHAR(64), MODIFY password CHAR(200)");
     CHECK(run(users.change("Joe@x.org", now, "last")).status == 0);
     CHECK(users.is_password(joe, "last"));
 }
 
-TEST_CASE("of two who change the same user at once one wins, and the other is told") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+TEST_CASE("of those who change the same user at once one wins, and the others are told") {
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
-    for (int round = 0; round < 10; ++round) {
-        users.give(joe, "{PLAIN}old");
-        Outcome outcomes[2];
-        std::thread other{[&] { outcomes[0] = run(users.change(joe, "old", "left")); }};
-        outcomes[1] = run(users.change(joe, "old", "right"));
-        other.join();
-        CHECK(outcomes[0].status + outcomes[1].status == 1);
-        const auto& loser = outcomes[0].status == 0 ? outcomes[1] : outcomes[0];
-        CHECK(loser.out == wrong_words);
-        CHECK(users.is_password(joe, outcomes[0].status == 0 ? "left" : "right"));
-    }
+    users.configure({{"timeout", "30"}});
+    test_race(users);
 }
 
 TEST_CASE("a locked row is waited for, and no longer than the time-out") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
-    users.give(joe, "{PLAIN}old");
+    users.give("{PLAIN}old");
     users.configure({{"timeout", "2"}});
     Process holder{{.argv = {"mariadb", "--no-defaults", "-uroot", "-n", "-N", "-S",
                              users.server.socket(), "mail"},
@@ -223,70 +130,61 @@ TEST_CASE("a locked row is waited for, and no longer than the time-out") {
 }
 
 TEST_CASE("a row that does not take the new hash keeps the old one") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
-    users.give(joe, "{PLAIN}old");
-    const auto refused = [&](const std::string& text) {
-        const auto before = users.rows();
-        const auto outcome = run(users.change(joe, "old", "new"));
-        CHECK(outcome.status == 111);
-        CHECK(outcome.out == nothing_words);
-        CHECK_MESSAGE(has(outcome.err, text), outcome.err);
-        CHECK_FALSE(has(outcome.err, "{SSHA512}")); // no hash is logged
-        CHECK(users.rows() == before);
-    };
-    users.server.run("ALTER TABLE users MODIFY password VARCHAR(40)");
-    refused("error 1406 (22001)");
-    users.server.run("ALTER TABLE users MODIFY password VARCHAR(255);"
-                     "CREATE TRIGGER cut BEFORE UPDATE ON users FOR EACH ROW "
-                     "SET NEW.password = LEFT(NEW.password, 20)");
-    refused("does not hold the new hash");
-    users.server.run("DROP TRIGGER cut; CREATE TRIGGER no BEFORE UPDATE ON users FOR EACH ROW "
-                     "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not {SSHA512} today'");
-    refused("error 1644 (45000)");
-    users.server.run("DROP TRIGGER no");
+    users.give("{PLAIN}old");
+    users.sql("ALTER TABLE users MODIFY password VARCHAR(40)");
+    test_refusal(users, "error 1406 (22001)");
+    users.sql("ALTER TABLE users MODIFY password VARCHAR(255);"
+              "CREATE TRIGGER cut BEFORE UPDATE ON users FOR EACH ROW "
+              "SET NEW.password = LEFT(NEW.password, 20)");
+    test_refusal(users, "does not hold the new hash");
+    users.sql("DROP TRIGGER cut; CREATE TRIGGER no BEFORE UPDATE ON users FOR EACH ROW "
+              "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not {SSHA512} today'");
+    test_refusal(users, "error 1644 (45000)");
+    users.sql("DROP TRIGGER no");
     // Wrong statements: one matches no row, because its old hash is wrong, and one matches two.
     users.configure({{"set_query", "UPDATE users SET password = :hash WHERE email = :login "
                                    "AND password = CONCAT(:old_hash, 'x')"}});
-    refused("matched 0 rows");
+    test_refusal(users, "matched 0 rows");
     users.configure({{"set_query", "UPDATE users SET password = :hash WHERE email = :login "
                                    "OR password <> :old_hash"}});
-    refused("matched 2 rows");
+    test_refusal(users, "matched 2 rows");
 }
 
 TEST_CASE("several statements are one transaction, and need tables that have transactions") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
-    users.give(joe, "{PLAIN}old");
-    users.server.run("DROP TABLE IF EXISTS history; CREATE TABLE history (email VARCHAR(255), "
-                     "at BIGINT, UNIQUE (at)); GRANT SELECT, INSERT ON history TO "
-                     "links@localhost");
+    users.give("{PLAIN}old");
+    users.sql("DROP TABLE IF EXISTS history; CREATE TABLE history (email VARCHAR(255), "
+              "at BIGINT, UNIQUE (at)); GRANT SELECT, INSERT ON history TO "
+              "links@localhost");
     const std::string both = users.set_query + "; INSERT INTO history VALUES (:login, 7)";
     users.configure({{"set_query", both}});
     CHECK(run(users.change(joe, "old", "new")).status == 0);
-    CHECK(users.server.run("SELECT * FROM history") == Words{"joe@x.org\t7"});
+    CHECK(users.sql("SELECT * FROM history") == Words{"joe@x.org\t7"});
     const auto twice = run(users.change(joe, "new", "newer"));
     CHECK(twice.status == 111);
     CHECK(twice.out == nothing_words);
     CHECK(users.is_password(joe, "new"));
-    users.server.run("ALTER TABLE history ENGINE = MyISAM");
+    users.sql("ALTER TABLE history ENGINE = MyISAM");
     const auto mixed = run(users.change(joe, "new", "newer"));
     CHECK(mixed.status == 2);
     CHECK(has(mixed.err, "history (MyISAM)"));
     // One statement on such a table decides by itself.
-    users.server.run("DROP TABLE history; ALTER TABLE users ENGINE = MyISAM");
+    users.sql("DROP TABLE history; ALTER TABLE users ENGINE = MyISAM");
     users.configure();
     CHECK(run(users.change(joe, "new", "newer")).status == 0);
     CHECK(users.is_password(joe, "newer"));
-    const auto looked = run({.argv = {built("setpw-mysql"), "-c", users.settings, "--check"}});
+    const auto looked = users.look_over("setpw");
     CHECK(looked.status == 1);
     CHECK(has(looked.out, "users (MyISAM)"));
 }
 
 TEST_CASE("servers are asked in turn; one that takes no writes is asked for checks only") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
-    users.give(joe, "{PLAIN}old");
+    users.give("{PLAIN}old");
     const std::string away = users.directory.file("nobody-listens-here");
     users.configure(
         {{"connect", "host=" + away + "," + users.server.socket() + " user=links dbname=mail"}});
@@ -301,21 +199,21 @@ TEST_CASE("servers are asked in turn; one that takes no writes is asked for chec
     CHECK(nowhere.status == 111);
     CHECK(has(nowhere.err, "no server of the database could be asked"));
     users.configure();
-    users.server.run("SET GLOBAL read_only = 1");
+    users.sql("SET GLOBAL read_only = 1");
     const auto passed = run(users.change(joe, "new", "newer"));
     CHECK_FALSE(users.is_password(joe, "new"));
     users.configure({{"check_hosts", users.server.socket()}});
     CHECK(users.is_password(joe, "new"));
-    users.server.run("SET GLOBAL read_only = 0");
+    users.sql("SET GLOBAL read_only = 0");
     CHECK(passed.status == 111);
     CHECK(passed.out == nothing_words);
     CHECK(has(passed.err, "the server takes no writes"));
 }
 
 TEST_CASE("a server that says nothing, or too little, is left at the deadline") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
-    users.give(joe, "{PLAIN}old");
+    users.give("{PLAIN}old");
     const auto late = [&](int port, const Program& program) {
         users.configure({{"connect", users.by_port(port)}, {"timeout", "1"}});
         const auto outcome = run(program);
@@ -338,7 +236,7 @@ TEST_CASE("a server that says nothing, or too little, is left at the deadline") 
 }
 
 TEST_CASE("an account whose password the server could read is not used without encryption") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
     const Listener listener;
     users.configure({{"connect", users.by_port(listener.port())}, {"timeout", "2"}});
@@ -370,14 +268,14 @@ TEST_CASE("an account whose password the server could read is not used without e
 }
 
 TEST_CASE("a connection that is cut anywhere in a change: the row is old or new, as was said") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
     int changed = 0, unchanged = 0;
     for (const auto deed : {CutProxy::Deed::drop_request, CutProxy::Deed::drop_answer})
         for (int step = 1;; ++step) {
             CAPTURE(int(deed));
             CAPTURE(step);
-            users.give(joe, "{PLAIN}old");
+            users.give("{PLAIN}old");
             const CutProxy proxy{users.server.port(), step, deed};
             users.configure({{"connect", users.by_port(proxy.port())}, {"timeout", "25"}});
             const auto outcome = run(users.change(joe, "old", "new"));
@@ -396,13 +294,13 @@ TEST_CASE("a connection that is cut anywhere in a change: the row is old or new,
 }
 
 TEST_CASE("a server that is killed in a change: the row is old or new, as was said") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     MariadbServer& server = the_server();
     const MariadbUsers users{server};
     users.configure({{"timeout", "20"}});
     int known = 0;
     for (int round = 0; round < 4; ++round) {
-        users.give(joe, "{PLAIN}old");
+        users.give("{PLAIN}old");
         Process changer{users.change(joe, "old", "new")};
         std::this_thread::sleep_for(milliseconds{5 * round});
         server.end(SIGKILL);
@@ -419,18 +317,11 @@ TEST_CASE("a server that is killed in a change: the row is old or new, as was sa
 }
 
 TEST_CASE("a connection that is not local needs a certificate of the server's name") {
-    if (missing(have_mariadb(), "root and MariaDB") ||
-        missing(run({.argv = {"sh", "-c", "command -v openssl"}}).status == 0, "openssl"))
-        return;
+    if (no_mariadb() || no_openssl()) return;
     const TemporaryDirectory directory;
     REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
     const auto certificate = [&](const std::string& name, const std::string& names) {
-        const auto made =
-            run({.argv = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                          "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=test",
-                          "-addext", "subjectAltName=" + names, "-keyout",
-                          directory.file(name + ".key"), "-out", directory.file(name)}});
-        REQUIRE_MESSAGE(made.status == 0, made.err);
+        make_certificate(directory.file(name), names);
         REQUIRE(::chmod(directory.file(name + ".key").c_str(), 0644) == 0);
         return directory.file(name);
     };
@@ -468,16 +359,11 @@ TEST_CASE("a connection that is not local needs a certificate of the server's na
 }
 
 TEST_CASE("wrong settings are exit 2 before the record is read") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
     const auto misused = [&](std::map<std::string, std::string> values, const std::string& words) {
         users.configure(std::move(values));
-        for (auto program : {users.check(joe, "old"), users.change(joe, "old", "new")}) {
-            program.record.reset();
-            const auto outcome = run(program);
-            CHECK(outcome.status == 2);
-            CHECK_MESSAGE(has(outcome.err, words), outcome.err);
-        }
+        test_misuse(users, words);
     };
     misused({{"connect", "host=127.0.0.1 user=links"}}, "must name user= and dbname=");
     misused({{"connect", "user=links dbname=mail password=x"}}, "connect may not contain password");
@@ -502,49 +388,46 @@ TEST_CASE("wrong settings are exit 2 before the record is read") {
 }
 
 TEST_CASE("--check says what is right and what is wrong") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
-    const auto check = [&](const std::string& program) {
-        return run({.argv = {built(program), "-c", users.settings, "--check"}});
-    };
-    users.server.run("CREATE USER IF NOT EXISTS reader@localhost IDENTIFIED BY 'sec''ret';"
-                     "GRANT SELECT ON users TO reader@localhost");
-    const auto changing = check("setpw-mysql");
+    users.sql("CREATE USER IF NOT EXISTS reader@localhost IDENTIFIED BY 'sec''ret';"
+              "GRANT SELECT ON users TO reader@localhost");
+    const auto changing = users.look_over("setpw");
     CHECK_MESSAGE(changing.status == 0, changing.out);
     CHECK(has(changing.out, "set_query can be prepared"));
-    CHECK(check("checkpw-mysql").status == 0); // the same settings and account serve both
+    CHECK(users.look_over("checkpw").status == 0); // the same settings and account serve both
     users.configure({{"connect", users.by_port(users.server.port())}});
-    const auto port = check("checkpw-mysql");
+    const auto port = users.look_over("checkpw");
     CHECK(port.status == 1);
     CHECK(has(port.out, "any account can listen on this port"));
     users.configure();
-    users.server.run("SET GLOBAL innodb_flush_log_at_trx_commit = 2");
-    const auto unsafe = check("setpw-mysql");
-    users.server.run("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
+    users.sql("SET GLOBAL innodb_flush_log_at_trx_commit = 2");
+    const auto unsafe = users.look_over("setpw");
+    users.sql("SET GLOBAL innodb_flush_log_at_trx_commit = 1");
     CHECK(unsafe.status == 1);
     CHECK(has(unsafe.out, "innodb_flush_log_at_trx_commit is 2; set it to 1"));
     users.configure({{"set_query", ""}});
-    const auto too_much = check("checkpw-mysql");
+    const auto too_much = users.look_over("checkpw");
     CHECK(too_much.status == 1);
     CHECK(has(too_much.out, "UPDATE of users.password"));
     users.configure({{"connect", "socket=" + users.server.socket() + " user=reader dbname=mail"}});
-    CHECK(check("checkpw-mysql").status == 0);
-    const auto may_not = check("setpw-mysql");
+    CHECK(users.look_over("checkpw").status == 0);
+    const auto may_not = users.look_over("setpw");
     CHECK(may_not.status == 2);
     CHECK(has(may_not.out, "denied"));
     for (const std::string grant :
          {"GRANT DELETE ON users TO reader@localhost", "GRANT UPDATE ON users TO reader@localhost",
           "GRANT CREATE ON mail.* TO reader@localhost", "GRANT FILE ON *.* TO reader@localhost"}) {
-        users.server.run(grant);
-        const auto warned = check("checkpw-mysql");
+        users.sql(grant);
+        const auto warned = users.look_over("checkpw");
         CHECK(warned.status == 1);
         CHECK_MESSAGE(has(warned.out, grant.substr(6, grant.find(' ', 6) - 6) + " "), warned.out);
     }
-    users.server.run("DROP USER reader@localhost");
-    const auto gone = check("checkpw-mysql");
+    users.sql("DROP USER reader@localhost");
+    const auto gone = users.look_over("checkpw");
     CHECK(gone.status == 2);
     CHECK(has(gone.out, "Access denied"));
     users.configure({{"password", "guess"}});
-    CHECK(check("checkpw-mysql").status == 2);
+    CHECK(users.look_over("checkpw").status == 2);
     CHECK(run(users.check(joe, "old")).status == 111);
 }

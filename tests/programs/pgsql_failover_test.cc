@@ -42,7 +42,7 @@ struct Pair {
 
     // Changes joe's password, and runs `deed` while the commit waits for the standby.
     Outcome change_with_wait(const std::function<void()>& deed) {
-        auto program = users.change("joe@x.org", "old", "new");
+        auto program = users.change(joe, "old", "new");
         program.timeout = milliseconds{60'000};
         auto changing = std::async(std::launch::async, [&] { return run(program); });
         wait_until([&] {
@@ -53,10 +53,6 @@ struct Pair {
         return changing.get();
     }
 };
-
-bool no_pgsql() { return missing(have_pgsql(), "PostgreSQL, and its account postgres"); }
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
 std::string name(std::size_t user) { return "user" + std::to_string(user) + "@x.org"; }
 
@@ -117,7 +113,7 @@ TEST_CASE("a commit that waits for the standby is made only when the standby has
         pair.primary.start();
     });
     CAPTURE(alone.err);
-    CHECK(pair.users.hash("joe@x.org").starts_with("{SSHA512}")); // but the standby lacks it
+    CHECK(pair.users.hash(joe).starts_with("{SSHA512}")); // but the standby lacks it
     CHECK(is_not_known(alone));
 
     pair.standby.start();
@@ -127,6 +123,6 @@ TEST_CASE("a commit that waits for the standby is made only when the standby has
     const auto received = pair.change_with_wait([&] { pair.kill_primary(); });
     CHECK(is_not_known(received));
     pair.promote();
-    CHECK(pair.hash("joe@x.org").starts_with("{SSHA512}"));
-    CHECK(pair.users.is_password("joe@x.org", "new"));
+    CHECK(pair.hash(joe).starts_with("{SSHA512}"));
+    CHECK(pair.users.is_password(joe, "new"));
 }

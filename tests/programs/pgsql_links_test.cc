@@ -1,15 +1,12 @@
 // checkpw-pgsql and setpw-pgsql with a real PostgreSQL server.
-#include "support/hostile_texts.hh"
 #include "support/odd_server.hh"
 #include "support/pgsql_server.hh"
-#include "support/users_file.hh"
 
 #include <chrono>
 #include <csignal>
 #include <doctest/doctest.h>
 #include <libpq-fe.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 
@@ -17,30 +14,15 @@ using namespace poppass::test;
 
 namespace {
 
-using Words = std::vector<std::string>;
 using Seconds = std::chrono::duration<double>;
 
-const std::string wrong_words = "553 Sorry, old password is incorrect (#5.7.1)\n";
-const std::string nothing_words =
-    "454 Sorry, there is trouble on the server; nothing was changed (#4.3.0)\n";
-const std::string joe = "joe@x.org", ann = "ann@x.org", secret = "password = secret\n";
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+const std::string secret = "password = secret\n";
 
 // One server for all cases. A case that needs other settings of the server has its own.
 const PgsqlUsers& fresh_users() {
     static const PgsqlUsers users;
     users.reset();
     return users;
-}
-
-bool no_pgsql() { return missing(have_pgsql(), "PostgreSQL, and its account postgres"); }
-
-void replace(const PgsqlUsers& users, const std::string& from, const std::string& to) {
-    auto text = read_file(users.settings);
-    const auto at = text.find(from);
-    REQUIRE(at != text.npos);
-    write_file(users.settings, text.replace(at, from.size(), to));
 }
 
 struct Timed {
@@ -59,108 +41,42 @@ Timed timed(const Program& program) {
 TEST_CASE("a check: right, wrong, unknown, locked, expired, without a hash") {
     if (no_pgsql()) return;
     const auto& users = fresh_users();
-    const auto status = [&](const std::string& login, const std::string& password,
-                            const Words& words = {}) {
-        const auto outcome = run(users.check(login, password, words));
-        CHECK(outcome.out.empty());
-        return outcome.status;
-    };
-    CHECK(status(joe, "old") == 0);
-    CHECK(status(joe, "Old") == 1);
-    CHECK(status(joe, "") == 1);
-    CHECK(status(ann, "ann's") == 0);
-    CHECK(status("nobody@x.org", "old") == 1);
-    CHECK(status("JOE@x.org", "old") == 1);
-    CHECK(status("", "old") == 1);
-    const auto set = [&](const std::string& what) {
-        users.server.run("UPDATE users SET " + what + " WHERE email = 'joe@x.org'");
-    };
-    set("locked = true");
-    CHECK(status(joe, "old") == 1);
-    set("locked = false, expired = true");
-    CHECK(status(joe, "old") == 1);
-    CHECK(status(joe, "old", {"--allow-expired"}) == 0);
-    set("expired = NULL, locked = NULL");
-    CHECK(status(joe, "old") == 0);
-    for (const std::string none : {"NULL", "''", "'*'", "'{SHA}x'"}) {
-        CAPTURE(none);
-        set("password = " + none);
-        const auto outcome = run(users.check(joe, ""));
-        CHECK(outcome.status == 1);
-        CHECK(has(outcome.err, "the user's hash is empty or malformed"));
-    }
+    CHECK(users.status("JOE@x.org", "old") == 1);
+    test_check(users);
+}
+
+TEST_CASE("a user or a password that is not known goes to the next link, with the same record") {
+    if (no_pgsql()) return;
+    test_next_link(fresh_users());
 }
 
 TEST_CASE("a change: the new password counts, the old one does not, and no other row changes") {
     if (no_pgsql()) return;
-    const auto& users = fresh_users();
-    const auto other = users.rows("email = 'ann@x.org'");
-    const auto outcome = run(users.change(joe, "old", "new"));
-    CHECK_MESSAGE(outcome.status == 0, outcome.err);
-    CHECK(outcome.out.empty());
-    CHECK(outcome.err.empty());
-    CHECK(users.hash(joe).starts_with("{SSHA512}"));
-    CHECK(users.is_password(joe, "new"));
-    CHECK_FALSE(users.is_password(joe, "old"));
-    CHECK(users.rows("email = 'ann@x.org'") == other);
-    CHECK(users.server.run("SELECT changed > 1600000000 FROM users WHERE email = 'joe@x.org'") ==
-          Words{"t"});
-    CHECK(run(users.change(joe, "old", "newer")).out == wrong_words);
-    CHECK(run(users.change("nobody@x.org", "old", "new")).out == wrong_words);
-    CHECK(users.is_password(joe, "new"));
-    users.server.run("UPDATE users SET locked = true WHERE email = 'joe@x.org'");
-    CHECK(run(users.change(joe, "new", "newer")).out ==
-          "553 Sorry, your account is locked (#5.7.1)\n");
-    const Words next{built("next-link"), "42", "/bin/false"};
-    CHECK(run(users.check("nobody@x.org", "x", next)).status == 42);
-    CHECK(run(users.change("nobody@x.org", "x", "new", next)).status == 42);
+    test_change(fresh_users());
 }
 
 TEST_CASE("no hostile login finds a foreign user, and none changes a foreign row") {
     if (no_pgsql()) return;
     const PgsqlUsers users{"standard_conforming_strings = off\nbackslash_quote = on\n"};
-    users.server.run("UPDATE users SET password = '{PLAIN}old'");
     // The texts of the statements have literals too, in which a backslash must mean nothing.
-    replace(users, "WHERE email = :login", "WHERE email = :login AND email <> 'a\\' AND 1 = 1");
-    const auto before = users.rows();
-    CHECK(users.is_password(joe, "old"));
-    for (const auto& text : hostile_texts()) {
-        CAPTURE(text);
-        CHECK(run(users.check(text, "old")).status == 1);
-        const auto changed = run(users.change(text, "old", "new"));
-        CHECK(changed.status == 1);
-        CHECK(changed.out == wrong_words);
-    }
-    CHECK(users.rows() == before);
+    users.replace("WHERE email = :login", "WHERE email = :login AND email <> 'a\\' AND 1 = 1");
+    test_hostile_logins(users);
 }
 
 TEST_CASE("a hostile password is a password, as long as it is the user's own") {
     if (no_pgsql()) return;
-    const auto& users = fresh_users();
-    const auto other = users.rows("email = 'ann@x.org'");
-    std::string now = "old";
-    const auto texts = hostile_texts();
-    for (std::size_t i = 0; i < texts.size(); i += 9) {
-        const auto& text = texts[i];
-        CAPTURE(text);
-        CHECK(run(users.check(joe, text)).status == 1);
-        CHECK(run(users.change(joe, text, "x")).out == wrong_words);
-        CHECK(run(users.change(joe, now, text)).status == 0);
-        CHECK(users.is_password(joe, text));
-        now = text;
-    }
-    CHECK(users.rows("email = 'ann@x.org'") == other);
+    test_hostile_passwords(fresh_users(), 9);
 }
 
 TEST_CASE("a user has one name, however the client writes it") {
     if (no_pgsql()) return;
     const auto& users = fresh_users();
-    users.server.run("DROP TABLE IF EXISTS folded; CREATE COLLATION IF NOT EXISTS loose"
-                     " (provider = icu, locale = 'und-u-ks-level1', deterministic = false);"
-                     "CREATE TABLE folded (email char(40) COLLATE loose PRIMARY KEY,"
-                     " password char(160)); GRANT SELECT, UPDATE (password) ON folded TO mail;"
-                     "INSERT INTO folded VALUES ('joe@x.org', '{PLAIN}old'), "
-                     "('ann@x.org', '{PLAIN}old')");
+    users.sql("DROP TABLE IF EXISTS folded; CREATE COLLATION IF NOT EXISTS loose"
+              " (provider = icu, locale = 'und-u-ks-level1', deterministic = false);"
+              "CREATE TABLE folded (email char(40) COLLATE loose PRIMARY KEY,"
+              " password char(160)); GRANT SELECT, UPDATE (password) ON folded TO mail;"
+              "INSERT INTO folded VALUES ('joe@x.org', '{PLAIN}old'), "
+              "('ann@x.org', '{PLAIN}old')");
     write_file(users.settings, "connect = " + users.server.on_loopback() + " user=mail\n" + secret +
                                    "user_query = SELECT email AS login, password AS hash\n"
                                    "  FROM folded WHERE email = :login\n"
@@ -197,8 +113,8 @@ TEST_CASE("a user has one name, however the client writes it") {
 TEST_CASE("a login that does not fit the type of a column is an unknown user") {
     if (no_pgsql()) return;
     const auto& users = fresh_users();
-    replace(users, "AS hash", "AS hash, '5@x.org' AS alias");
-    replace(users, "WHERE email = :login", "WHERE :local::int = 5 AND email = 'joe@x.org'");
+    users.replace("AS hash", "AS hash, '5@x.org' AS alias");
+    users.replace("WHERE email = :login", "WHERE :local::int = 5 AND email = 'joe@x.org'");
     CHECK(run(users.check("5@x.org", "old")).status == 0);
     for (const std::string odd : {"five", "5;", "99999999999999999999", "5'"}) {
         const auto outcome = run(users.check(odd, "old"));
@@ -207,12 +123,9 @@ TEST_CASE("a login that does not fit the type of a column is an unknown user") {
     }
     // A new hash that does not fit is trouble, and no word of it is shown.
     users.reset("prefix = yes\n");
-    users.server.run("ALTER TABLE users ALTER password TYPE varchar(60)");
-    const auto outcome = run(users.change(joe, "old", "new"));
-    CHECK(outcome.status == 111);
-    CHECK(outcome.out == nothing_words);
-    CHECK(has(outcome.err, "a value does not fit (SQLSTATE 22001)"));
-    users.server.run("ALTER TABLE users ALTER password TYPE varchar(200)");
+    users.sql("ALTER TABLE users ALTER password TYPE varchar(60)");
+    test_refusal(users, "a value does not fit (SQLSTATE 22001)");
+    users.sql("ALTER TABLE users ALTER password TYPE varchar(200)");
     CHECK(users.is_password(joe, "old"));
 }
 
@@ -220,28 +133,7 @@ TEST_CASE("of those who change the same user at once one wins, and the others ar
     if (no_pgsql()) return;
     const auto& users = fresh_users();
     users.reset("timeout = 30\n");
-    for (int round = 0; round < 5; ++round) {
-        const std::string old = round == 0 ? "old" : "winner" + std::to_string(round - 1);
-        Outcome outcomes[4];
-        std::vector<std::thread> threads;
-        for (int i = 0; i < 4; ++i)
-            threads.emplace_back(
-                [&, i] { outcomes[i] = run(users.change(joe, old, "new" + std::to_string(i))); });
-        for (auto& thread : threads) thread.join();
-        int won = -1;
-        for (int i = 0; i < 4; ++i) {
-            if (outcomes[i].status == 0) {
-                CHECK(won == -1);
-                won = i;
-                continue;
-            }
-            CHECK(outcomes[i].status == 1);
-            CHECK(outcomes[i].out == wrong_words);
-        }
-        REQUIRE(won >= 0);
-        CHECK(run(users.change(joe, "new" + std::to_string(won), "winner" + std::to_string(round)))
-                  .status == 0);
-    }
+    test_race(users);
 }
 
 TEST_CASE("a row that does not take the new hash keeps the old one") {
@@ -251,17 +143,12 @@ TEST_CASE("a row that does not take the new hash keeps the old one") {
                              const std::string& kind = "BEFORE UPDATE ON users FOR EACH ROW") {
         CAPTURE(body);
         users.reset();
-        users.server.run("CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ "
-                         "BEGIN " +
-                         body + " END $$; CREATE " +
-                         (kind.starts_with("AFTER") ? "CONSTRAINT " : "") + "TRIGGER t " + kind +
-                         " EXECUTE FUNCTION f()");
-        const auto outcome = run(users.change(joe, "old", "new"));
-        users.server.run("DROP TRIGGER t ON users");
-        CHECK(outcome.status == 111);
-        CHECK(outcome.out == nothing_words);
-        CHECK_MESSAGE(has(outcome.err, words), outcome.err);
-        CHECK(users.hash(joe) == "{PLAIN}old");
+        users.sql("CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ "
+                  "BEGIN " +
+                  body + " END $$; CREATE " + (kind.starts_with("AFTER") ? "CONSTRAINT " : "") +
+                  "TRIGGER t " + kind + " EXECUTE FUNCTION f()");
+        test_refusal(users, words);
+        users.sql("DROP TRIGGER t ON users");
     };
     refused("RETURN NULL;", "matched 0 rows");
     refused("NEW.password = left(NEW.password, 50); RETURN NEW;",
@@ -275,10 +162,10 @@ TEST_CASE("a row that does not take the new hash keeps the old one") {
 TEST_CASE("several statements are one transaction") {
     if (no_pgsql()) return;
     const auto& users = fresh_users();
-    users.server.run("DROP TABLE IF EXISTS log, sessions; CREATE TABLE log (who text, at bigint, "
-                     "address inet); CREATE TABLE sessions (who text);"
-                     "GRANT INSERT ON log TO mail; GRANT SELECT, DELETE ON sessions TO mail;"
-                     "INSERT INTO sessions VALUES ('joe@x.org'), ('ann@x.org')");
+    users.sql("DROP TABLE IF EXISTS log, sessions; CREATE TABLE log (who text, at bigint, "
+              "address inet); CREATE TABLE sessions (who text);"
+              "GRANT INSERT ON log TO mail; GRANT SELECT, DELETE ON sessions TO mail;"
+              "INSERT INTO sessions VALUES ('joe@x.org'), ('ann@x.org')");
     write_file(users.settings,
                "connect = " + users.server.on_loopback() + " user=mail\n" + secret +
                    "user_query = SELECT email AS login, password AS hash FROM users WHERE email = "
@@ -291,14 +178,14 @@ TEST_CASE("several statements are one transaction") {
     program.environment = {{"TCPREMOTEIP", "2001:db8::1"}};
     const auto outcome = run(program);
     CHECK_MESSAGE(outcome.status == 0, outcome.err);
-    CHECK(users.server.run("SELECT * FROM sessions") == Words{"ann@x.org"});
-    CHECK(users.server.run("SELECT who, address FROM log") == Words{";joe/x.org|2001:db8::1"});
+    CHECK(users.sql("SELECT * FROM sessions") == Words{"ann@x.org"});
+    CHECK(users.sql("SELECT who, address FROM log") == Words{";joe/x.org|2001:db8::1"});
     // The last one fails: none of them counts.
-    users.server.run("ALTER TABLE log ADD CHECK (at < 0) NOT VALID;"
-                     "INSERT INTO sessions VALUES ('joe@x.org')");
+    users.sql("ALTER TABLE log ADD CHECK (at < 0) NOT VALID;"
+              "INSERT INTO sessions VALUES ('joe@x.org')");
     CHECK(run(users.change(joe, "new", "newer")).out == nothing_words);
     CHECK(users.is_password(joe, "new"));
-    CHECK(users.server.run("SELECT count(*) FROM sessions") == Words{"2"});
+    CHECK(users.sql("SELECT count(*) FROM sessions") == Words{"2"});
 }
 
 TEST_CASE("wrong settings are exit 2 before the record is read") {
@@ -308,12 +195,7 @@ TEST_CASE("wrong settings are exit 2 before the record is read") {
                              const std::string& more = {}) {
         CAPTURE(connect);
         users.configure(connect, more);
-        auto program = users.change(joe, "old", "new");
-        program.record.reset();
-        const auto outcome = run(program);
-        CHECK(outcome.status == 2);
-        CHECK_MESSAGE(has(outcome.err, words), outcome.err);
-        CHECK_FALSE(has(outcome.err, "hidden"));
+        test_misuse(users, words);
     };
     misused("dbname=postgres", "must name each host");
     misused("host=a,,b", "must name each host");
@@ -332,10 +214,10 @@ TEST_CASE("wrong settings are exit 2 before the record is read") {
                                    {"AS hash", "AS hash, changed"}}) {
         CAPTURE(to);
         users.reset();
-        if (to.ends_with("changed")) users.server.run("REVOKE SELECT ON users FROM mail");
-        replace(users, from, to);
+        if (to.ends_with("changed")) users.sql("REVOKE SELECT ON users FROM mail");
+        users.replace(from, to);
         CHECK(run(users.check(joe, "old")).status == 2);
-        users.server.run("GRANT SELECT ON users TO mail");
+        users.sql("GRANT SELECT ON users TO mail");
     }
 }
 
@@ -386,7 +268,7 @@ TEST_CASE("a lock of others is waited for, and no longer than the time limit") {
     }};
     CHECK(run(users.change(joe, "old", "new")).status == 0);
     later.join();
-    replace(users, "locked, expired", "pg_sleep(60) IS NULL AS locked");
+    users.replace("locked, expired", "pg_sleep(60) IS NULL AS locked");
     const auto slow = timed(users.check(joe, "new"));
     CHECK(slow.outcome.status == 111);
     CHECK(slow.seconds < 8);
@@ -396,8 +278,8 @@ TEST_CASE("a server that takes no writes is passed over, unless check_hosts name
     if (no_pgsql()) return;
     const auto& users = fresh_users();
     const PgsqlUsers other{"default_transaction_read_only = off\n"};
-    other.server.run("ALTER ROLE mail SET default_transaction_read_only = on;"
-                     "UPDATE users SET password = '{PLAIN}other'");
+    other.sql("ALTER ROLE mail SET default_transaction_read_only = on;"
+              "UPDATE users SET password = '{PLAIN}other'");
     const std::string read_only = std::to_string(other.server.port());
     const std::string both = read_only + "," + std::to_string(users.server.port());
     const std::string connect = "host=127.0.0.1,127.0.0.1 user=mail dbname=postgres port=" + both;
@@ -414,29 +296,20 @@ TEST_CASE("a server that takes no writes is passed over, unless check_hosts name
 }
 
 TEST_CASE("a connection that is not local needs a certificate of the server's name") {
-    if (no_pgsql() ||
-        missing(run({.argv = {"sh", "-c", "command -v openssl"}}).status == 0, "openssl"))
-        return;
+    if (no_pgsql() || no_openssl()) return;
     const auto& users = fresh_users();
     const auto certificate = [&](const std::string& name, const std::string& names) {
-        const std::string key = users.server.file(name + ".key"),
-                          file = users.server.file(name + ".crt");
-        const auto made =
-            run({.argv = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                          "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=test",
-                          "-addext", "subjectAltName=" + names, "-keyout", key, "-out", file}});
-        REQUIRE_MESSAGE(made.status == 0, made.err);
-        users.server.own(key);
+        auto file = users.server.file(name);
+        make_certificate(file, names);
         users.server.own(file);
+        users.server.own(file + ".key");
         return file;
     };
-    const auto listen = [&](const std::string& name) {
-        users.server.run("ALTER SYSTEM SET ssl_cert_file = '" + users.server.file(name + ".crt") +
-                         "'");
-        users.server.run("ALTER SYSTEM SET ssl_key_file = '" + users.server.file(name + ".key") +
-                         "'");
-        users.server.run("ALTER SYSTEM SET ssl = on");
-        users.server.run("SELECT pg_reload_conf()");
+    const auto listen = [&](const std::string& file) {
+        users.sql("ALTER SYSTEM SET ssl_cert_file = '" + file + "'");
+        users.sql("ALTER SYSTEM SET ssl_key_file = '" + file + ".key'");
+        users.sql("ALTER SYSTEM SET ssl = on");
+        users.sql("SELECT pg_reload_conf()");
         std::this_thread::sleep_for(milliseconds{300});
     };
     const std::string good = certificate("good", "IP:127.0.0.1"),
@@ -449,18 +322,18 @@ TEST_CASE("a connection that is not local needs a certificate of the server's na
         INFO(outcome.err);
         return outcome.status;
     };
-    listen("good");
+    listen(good);
     CHECK(status("", "") == 0);
     CHECK(status(good, "tls = verify\n") == 0);
     CHECK(status(good, "tls = no\n") == 0);
     // Not signed by an authority that is trusted, and of another name.
     CHECK(status("", "tls = verify\n") == 111);
     CHECK(status(other, "tls = verify\n") == 111);
-    listen("other");
+    listen(other);
     CHECK(status(other, "tls = verify\n") == 111);
     // A server without TLS.
-    users.server.run("ALTER SYSTEM RESET ALL");
-    users.server.run("SELECT pg_reload_conf()");
+    users.sql("ALTER SYSTEM RESET ALL");
+    users.sql("SELECT pg_reload_conf()");
     std::this_thread::sleep_for(milliseconds{300});
     CHECK(status(good, "tls = verify\n") == 111);
     CHECK(status("", "") == 0);
@@ -470,11 +343,11 @@ TEST_CASE("a value that is too long is trouble, and takes no memory to speak of"
     if (no_pgsql()) return;
     const auto& users = fresh_users();
     users.reset("timeout = 20\n");
-    users.server.run("ALTER TABLE users ALTER password TYPE text");
+    users.sql("ALTER TABLE users ALTER password TYPE text");
     for (const std::string size : {"100001", "200000000"}) {
         CAPTURE(size);
-        users.server.run("UPDATE users SET password = repeat('x', " + size +
-                         ") WHERE email = 'joe@x.org'");
+        users.sql("UPDATE users SET password = repeat('x', " + size +
+                  ") WHERE email = 'joe@x.org'");
         for (const auto& program : {users.check(joe, "old"), users.change(joe, "old", "new")}) {
             const auto outcome = run(program);
             CHECK(outcome.status == 111);
@@ -486,8 +359,8 @@ TEST_CASE("a value that is too long is trouble, and takes no memory to speak of"
     ::getrusage(RUSAGE_CHILDREN, &after);
     MESSAGE("the largest child had " << after.ru_maxrss << " kB");
     if (hardened) CHECK(after.ru_maxrss < 150'000);
-    users.server.run("UPDATE users SET password = '';"
-                     "ALTER TABLE users ALTER password TYPE varchar(200)");
+    users.sql("UPDATE users SET password = '';"
+              "ALTER TABLE users ALTER password TYPE varchar(200)");
     users.reset();
     CHECK(users.is_password(joe, "old"));
 }
@@ -533,45 +406,42 @@ TEST_CASE("passwords of the account, and the socket") {
 TEST_CASE("--check says what is right and what is wrong") {
     if (no_pgsql()) return;
     const auto& users = fresh_users();
-    users.server.run("DROP TABLE IF EXISTS log, sessions, folded");
-    const auto check = [&](const std::string& program) {
-        return run({.argv = {built(program), "-c", users.settings, "--check"}});
-    };
-    for (const std::string program : {"checkpw-pgsql", "setpw-pgsql"}) {
+    users.sql("DROP TABLE IF EXISTS log, sessions, folded");
+    for (const std::string program : {"checkpw", "setpw"}) {
         CAPTURE(program);
         users.reset();
-        const auto port = check(program);
+        const auto port = users.look_over(program);
         CHECK(port.status == 1);
         CHECK(has(port.out, "any account can listen on this port"));
         users.configure(users.server.on_socket() + " user=mail");
-        const auto good = check(program);
+        const auto good = users.look_over(program);
         CHECK_MESSAGE(good.status == 0, good.out);
         CHECK(has(good.out, "finds no row for a login that does not exist"));
-        CHECK(has(good.out, "set_query can be prepared") == (program == "setpw-pgsql"));
+        CHECK(has(good.out, "set_query can be prepared") == (program == "setpw"));
         CHECK(has(good.out, "mail may change no more than single columns"));
     }
-    users.server.run("GRANT DELETE ON users TO mail");
-    const auto warned = check("setpw-pgsql");
+    users.sql("GRANT DELETE ON users TO mail");
+    const auto warned = users.look_over("setpw");
     CHECK(warned.status == 1);
     CHECK(has(warned.out, "may do more to users and no other table"));
-    users.server.run("REVOKE DELETE ON users FROM mail");
+    users.sql("REVOKE DELETE ON users FROM mail");
     users.configure(users.server.on_socket() + " user=postgres");
-    CHECK(has(check("setpw-pgsql").out, "postgres is a superuser"));
+    CHECK(has(users.look_over("setpw").out, "postgres is a superuser"));
     users.reset();
-    replace(users, "WHERE email = :login", "WHERE email = :login OR true");
-    CHECK(has(check("checkpw-pgsql").out, "more than one row"));
+    users.replace("WHERE email = :login", "WHERE email = :login OR true");
+    CHECK(has(users.look_over("checkpw").out, "more than one row"));
     users.reset();
-    users.server.run("REVOKE UPDATE ON users FROM mail");
-    CHECK(check("checkpw-pgsql").status == 1);
-    users.server.run("REVOKE UPDATE (password, changed) ON users FROM mail");
-    const auto denied = check("setpw-pgsql");
-    users.server.run("GRANT UPDATE (password, changed) ON users TO mail");
+    users.sql("REVOKE UPDATE ON users FROM mail");
+    CHECK(users.look_over("checkpw").status == 1);
+    users.sql("REVOKE UPDATE (password, changed) ON users FROM mail");
+    const auto denied = users.look_over("setpw");
+    users.sql("GRANT UPDATE (password, changed) ON users TO mail");
     CHECK(denied.status == 2);
     CHECK(has(denied.out, "permission denied for table users"));
-    replace(users, "SET password = :hash", "SET pasword = :hash");
-    const auto column = check("setpw-pgsql");
+    users.replace("SET password = :hash", "SET pasword = :hash");
+    const auto column = users.look_over("setpw");
     CHECK(column.status == 2);
     CHECK(has(column.out, "pasword"));
     users.configure("host=127.0.0.1 user=mail dbname=postgres port=" + free_port(), secret);
-    CHECK(check("setpw-pgsql").status == 2);
+    CHECK(users.look_over("setpw").status == 2);
 }

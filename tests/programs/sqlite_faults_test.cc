@@ -13,16 +13,15 @@ using namespace poppass::test;
 
 namespace {
 
-const std::string joe = "joe@x.org";
 const std::set<std::string> names{"pwrite64", "write",     "fdatasync", "fsync", "unlink",
                                   "fcntl",    "ftruncate", "openat",    "mmap",  "pread64"};
 
 struct Users : SqliteUsers {
     explicit Users(const std::string& mode) {
-        configure("scheme = SSHA512\ntimeout = 3\n");
+        configure(quick + "timeout = 3\n");
         const Sqlite database{path};
         database.run("PRAGMA journal_mode = " + mode);
-        database.run("UPDATE users SET password = '{PLAIN}old' WHERE email = 'joe@x.org'");
+        give("{PLAIN}old");
         // Enough rows that a change writes a page among many.
         database.run(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200) "
@@ -31,7 +30,7 @@ struct Users : SqliteUsers {
 };
 
 Outcome change(const Users& users, const std::string& from, const std::string& to,
-               std::vector<std::string> strace = {}) {
+               Words strace = {}) {
     auto program = users.change(joe, from, to);
     strace.insert(strace.end(), program.argv.begin(), program.argv.end());
     program.argv = strace;
@@ -67,15 +66,14 @@ void sweep(const std::string& mode, const std::string& fault) {
             // Checks come first: they must not need somebody else who repairs the database.
             const bool is_new = users.is_password(joe, "new");
             CHECK(users.is_password(joe, is_new ? "new" : "old"));
-            CHECK(Sqlite{users.path}.run("PRAGMA integrity_check") ==
-                  std::vector<std::string>{"ok"});
+            CHECK(users.sql("PRAGMA integrity_check") == Words{"ok"});
             CHECK(users.rows("email <> 'joe@x.org'") == others);
             const std::string hash = users.hash(joe);
             const bool changed = hash != "{PLAIN}old";
             if (changed) CHECK(hash.starts_with("{SSHA512}"));
             CHECK(changed == is_new);
             if (outcome.status == 0) CHECK(changed);
-            if (outcome.out.find("nothing was changed") != std::string::npos) CHECK_FALSE(changed);
+            if (has(outcome.out, "nothing was changed")) CHECK_FALSE(changed);
             if (fault == "signal=TERM" && changed) CHECK(outcome.status == 0);
             if (fault == "signal=KILL") CHECK(outcome.signal == SIGKILL);
             if (outcome.signal == SIGKILL && changed) ++changed_by_killed;

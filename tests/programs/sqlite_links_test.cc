@@ -1,141 +1,37 @@
 // checkpw-sqlite and setpw-sqlite with real databases.
-#include "support/hostile_texts.hh"
 #include "support/sqlite_database.hh"
 #include "support/users_file.hh"
 
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
-#include <set>
 #include <thread>
 
 using namespace poppass::test;
 
-namespace {
-
-using Words = std::vector<std::string>;
-
-const std::string wrong_words = "553 Sorry, old password is incorrect (#5.7.1)\n";
-const std::string nothing_words =
-    "454 Sorry, there is trouble on the server; nothing was changed (#4.3.0)\n";
-const std::string quick = "scheme = SSHA512\n"; // its new hashes take no time
-const std::string joe = "joe@x.org", ann = "ann@x.org";
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
-
-void give(const SqliteUsers& users, const std::string& hash, const std::string& email = joe) {
-    Sqlite{users.path}.run("UPDATE users SET password = ? WHERE email = ?", {hash, email});
-}
-
-// The rest of a change's report: what a link beside us would be given.
-Words next_link() { return {built("next-link"), "42", "/bin/false"}; }
-
-} // namespace
-
 TEST_CASE("a check: right, wrong, unknown, locked, expired, without a hash") {
     const SqliteUsers users;
-    const auto status = [&](const std::string& login, const std::string& password,
-                            const Words& words = {}) {
-        const auto outcome = run(users.check(login, password, words));
-        CHECK(outcome.out.empty());
-        return outcome.status;
-    };
-    CHECK(status(joe, "old") == 0);
-    CHECK(status(joe, "Old") == 1);
-    CHECK(status(joe, "") == 1);
-    CHECK(status(joe, "ann's") == 1);
-    CHECK(status(ann, "ann's") == 0);
-    CHECK(status("nobody@x.org", "old") == 1);
-    CHECK(status("", "old") == 1);
-    const auto set = [&](const std::string& what) {
-        Sqlite{users.path}.run("UPDATE users SET " + what + " WHERE email = 'joe@x.org'");
-    };
-    set("locked = 1");
-    CHECK(status(joe, "old") == 1);
-    CHECK(status(joe, "wrong") == 1);
-    // A later link must not undo a refusal by policy.
-    CHECK(status(joe, "old", next_link()) == 1);
-    CHECK(run(users.check(joe, "wrong", next_link())).status == 1);
-    set("locked = 0, expired = 1");
-    CHECK(status(joe, "old") == 1);
-    CHECK(status(joe, "old", {"--allow-expired"}) == 0);
-    CHECK(status(joe, "wrong", {"--allow-expired"}) == 1);
-    set("locked = NULL, expired = NULL");
-    CHECK(status(joe, "old") == 0);
-    set("locked = 'f', expired = 't'");
-    CHECK(status(joe, "old") == 1);
-    set("locked = 2");
+    test_check(users, "");
+    users.set("locked = 'f', expired = 't'");
+    CHECK(users.status(joe, "old") == 1);
+    users.set("locked = 2");
     const auto odd = run(users.check(joe, "old"));
     CHECK(odd.status == 111);
     CHECK(has(odd.err, "the column locked is neither 0 nor 1"));
-    set("locked = 0, expired = 0");
-    for (const std::string none : {"NULL", "''", "'*'", "'{SHA}x'", "'{CRYPT}'", "'{PLAIN}'",
-                                   "'{PLAIN.b64} '", "'{PLAIN.hex}  '"}) {
-        CAPTURE(none);
-        set("password = " + none);
-        const auto outcome = run(users.check(joe, ""));
-        CHECK(outcome.status == 1);
-        CHECK(has(outcome.err, "the user's hash is empty or malformed"));
-        CHECK(status(joe, "old") == 1);
-    }
-    set("password = '{NTLM}0123'");
-    const auto unknown = run(users.check(joe, "old"));
-    CHECK(unknown.status == 111);
-    CHECK(has(unknown.err, "the scheme NTLM is not known"));
-    set("password = '$2y$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'");
-    const auto costly = run(users.check(joe, "old"));
-    CHECK(costly.status == 111);
-    CHECK(has(costly.err, "the stored hash asks for too much time"));
 }
 
 TEST_CASE("a user or a password that is not known goes to the next link, with the same record") {
-    const SqliteUsers users;
-    for (const auto& program :
-         {users.check("nobody@x.org", "x", next_link()), users.check(joe, "x", next_link()),
-          users.change("nobody@x.org", "x", "new", next_link()),
-          users.change(joe, "x", "new", next_link())}) {
-        const auto outcome = run(program);
-        CHECK(outcome.status == 42);
-        const auto next = parse_next_link(outcome.out);
-        CHECK(next.record == program.record);
-        CHECK(next.descriptors == std::vector<int>{0, 1, 2, 3});
-    }
-    CHECK(users.is_password(joe, "old"));
+    test_next_link(SqliteUsers{});
 }
 
 TEST_CASE("a change: the new password counts, the old one does not, and no other row changes") {
     const SqliteUsers users;
-    const auto other = users.rows("email = 'ann@x.org'");
-    const auto outcome = run(users.change(joe, "old", "new"));
-    CHECK(outcome.status == 0);
-    CHECK(outcome.out.empty());
-    CHECK(users.hash(joe).starts_with("{CRYPT}$y$"));
-    CHECK(users.is_password(joe, "new"));
-    CHECK_FALSE(users.is_password(joe, "old"));
-    CHECK(users.rows("email = 'ann@x.org'") == other);
-    CHECK(Sqlite{users.path}.run("SELECT changed > 1600000000 AND typeof(changed) = 'integer' "
-                                 "FROM users WHERE email = 'joe@x.org'") == Words{"1"});
-    const auto again = run(users.change(joe, "old", "newer"));
-    CHECK(again.status == 1);
-    CHECK(again.out == wrong_words);
-    CHECK(run(users.change("nobody@x.org", "old", "new")).out == wrong_words);
-    CHECK(users.is_password(joe, "new"));
-
-    Sqlite{users.path}.run("UPDATE users SET locked = 1, expired = 1 WHERE email = 'joe@x.org'");
-    CHECK(run(users.change(joe, "wrong", "newer")).out == wrong_words);
-    const auto locked = run(users.change(joe, "new", "newer"));
-    CHECK(locked.status == 1);
-    CHECK(locked.out == "553 Sorry, your account is locked (#5.7.1)\n");
-    // An expired password is what a change is for.
-    Sqlite{users.path}.run("UPDATE users SET locked = 0 WHERE email = 'joe@x.org'");
-    CHECK(run(users.change(joe, "new", "newer")).status == 0);
-    CHECK(run(users.change(joe, "newer", "newest", {"--allow-expired"})).status == 0);
+    test_change(users, "{CRYPT}$y$");
+    CHECK(users.sql("SELECT typeof(changed) FROM users WHERE email = 'joe@x.org'") ==
+          Words{"integer"});
 }
 
 TEST_CASE(
@@ -163,7 +59,7 @@ TEST_CASE(
         CAPTURE(settings);
         CAPTURE(before);
         users.configure(settings);
-        give(users, before);
+        users.give(before);
         CHECK(run(users.change(joe, "old", "new")).status == 0);
         CHECK_MESSAGE(users.hash(joe).starts_with(after), users.hash(joe));
         CHECK(users.is_password(joe, "new"));
@@ -180,12 +76,7 @@ TEST_CASE("wrong settings are exit 2 before the record is read") {
                              mode_t mode = 0600) {
         write_file(users.settings, text);
         REQUIRE(::chmod(users.settings.c_str(), mode) == 0);
-        for (auto program : {users.check(joe, "old"), users.change(joe, "old", "new")}) {
-            program.record.reset();
-            const auto outcome = run(program);
-            CHECK(outcome.status == 2);
-            CHECK_MESSAGE(has(outcome.err, words), outcome.err);
-        }
+        test_misuse(users, words);
         REQUIRE(::chmod(users.settings.c_str(), 0600) == 0);
     };
     const std::string query = "user_query = SELECT email AS login, password AS hash FROM users "
@@ -237,40 +128,16 @@ TEST_CASE("wrong settings are exit 2 before the record is read") {
 TEST_CASE("no hostile login finds a foreign user, and none changes a foreign row") {
     const SqliteUsers users;
     users.configure(quick);
-    give(users, "{PLAIN}old");
-    give(users, "{PLAIN}old", ann);
-    const auto before = Sqlite{users.path}.run("SELECT * FROM users ORDER BY email");
-    const auto schema = Sqlite{users.path}.run("SELECT * FROM sqlite_schema");
-    const auto texts = hostile_texts();
-    REQUIRE(texts.size() > 250);
-    for (const auto& text : texts) {
-        CAPTURE(text);
-        CHECK(run(users.check(text, "old")).status == 1);
-        const auto changed = run(users.change(text, "old", "new"));
-        CHECK(changed.status == 1);
-        CHECK(changed.out == wrong_words);
-    }
-    CHECK(Sqlite{users.path}.run("SELECT * FROM users ORDER BY email") == before);
-    CHECK(Sqlite{users.path}.run("SELECT * FROM sqlite_schema") == schema);
+    const auto schema = users.sql("SELECT * FROM sqlite_schema");
+    test_hostile_logins(users);
+    CHECK(users.sql("SELECT * FROM sqlite_schema") == schema);
 }
 
 TEST_CASE("a hostile password is a password, as long as it is the user's own") {
     const SqliteUsers users;
     users.configure(quick);
-    give(users, "{PLAIN}old");
-    const auto other = users.rows("email = 'ann@x.org'");
-    std::string now = "old";
-    const auto texts = hostile_texts();
-    for (std::size_t i = 0; i < texts.size(); i += 3) {
-        const auto& text = texts[i];
-        CAPTURE(text);
-        CHECK(run(users.check(joe, text)).status == 1);
-        CHECK(run(users.change(joe, text, "x")).out == wrong_words);
-        CHECK(run(users.change(joe, now, text)).status == 0);
-        CHECK(users.is_password(joe, text));
-        now = text;
-    }
-    CHECK(users.rows("email = 'ann@x.org'") == other);
+    users.give("{PLAIN}old");
+    test_hostile_passwords(users, 3);
 }
 
 TEST_CASE("a user has one name, however the client writes it") {
@@ -309,14 +176,11 @@ TEST_CASE("a user has one name, however the client writes it") {
     CHECK(run(users.change("j.oe@xorg", "new", "newest")).status == 0);
     CHECK(run(users.change(joe, "newest", "new")).status == 0);
     // A collation that takes several rows for one user is trouble, and nobody's password counts.
-    Sqlite{users.path}.run("CREATE TABLE more AS SELECT * FROM users;"
-                           "INSERT INTO more SELECT upper(email), password, 0, 0, 0 FROM users;"
-                           "DROP TABLE users; ALTER TABLE more RENAME TO users");
+    users.sql("CREATE TABLE more AS SELECT * FROM users;"
+              "INSERT INTO more SELECT upper(email), password, 0, 0, 0 FROM users;"
+              "DROP TABLE users; ALTER TABLE more RENAME TO users");
     users.configure(quick);
-    auto settings = read_file(users.settings);
-    settings.replace(settings.find("WHERE email = :login"), 20,
-                     "WHERE lower(email) = lower(:login)");
-    write_file(users.settings, settings);
+    users.replace("WHERE email = :login", "WHERE lower(email) = lower(:login)");
     const auto two = run(users.check(joe, "new"));
     CHECK(two.status == 111);
     CHECK(has(two.err, "user_query finds more than one row"));
@@ -372,33 +236,10 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("of two who change the same user at once one wins, and the other is told") {
+TEST_CASE("of those who change the same user at once one wins, and the others are told") {
     const SqliteUsers users;
     users.configure(quick + "timeout = 30\n");
-    give(users, "{PLAIN}old");
-    for (int round = 0; round < 8; ++round) {
-        const std::string old = round == 0 ? "old" : "winner" + std::to_string(round - 1);
-        Outcome outcomes[4];
-        std::vector<std::thread> threads;
-        for (int i = 0; i < 4; ++i)
-            threads.emplace_back(
-                [&, i] { outcomes[i] = run(users.change(joe, old, "new" + std::to_string(i))); });
-        for (auto& thread : threads) thread.join();
-        int won = -1;
-        for (int i = 0; i < 4; ++i) {
-            if (outcomes[i].status == 0) {
-                CHECK(won == -1);
-                won = i;
-                continue;
-            }
-            CHECK(outcomes[i].status == 1);
-            CHECK(outcomes[i].out == wrong_words);
-        }
-        REQUIRE(won >= 0);
-        CHECK(users.is_password(joe, "new" + std::to_string(won)));
-        CHECK(run(users.change(joe, "new" + std::to_string(won), "winner" + std::to_string(round)))
-                  .status == 0);
-    }
+    test_race(users);
 }
 
 TEST_CASE("a locked database is waited for, and no longer than the time-out") {
@@ -406,8 +247,8 @@ TEST_CASE("a locked database is waited for, and no longer than the time-out") {
     users.configure(quick + "timeout = 2\n");
     for (const std::string mode : {"delete", "wal"}) {
         CAPTURE(mode);
-        Sqlite{users.path}.run("PRAGMA journal_mode = " + mode);
-        give(users, "{PLAIN}old");
+        users.sql("PRAGMA journal_mode = " + mode);
+        users.give("{PLAIN}old");
         const Sqlite other{users.path};
         other.run("BEGIN IMMEDIATE");
         CHECK(users.is_password(joe, "old")); // readers are not kept out
@@ -432,14 +273,11 @@ TEST_CASE("a locked database is waited for, and no longer than the time-out") {
 TEST_CASE("a query that takes too long is ended") {
     const SqliteUsers users;
     users.configure("timeout = 1\n");
-    auto settings = read_file(users.settings);
-    settings.replace(settings.find("WHERE email = :login"), 20,
-                     "WHERE email = :login AND (SELECT count(*) FROM big a, big b, big c) > 0");
-    write_file(users.settings, settings);
-    Sqlite{users.path}.run(
-        "CREATE TABLE big (x); INSERT INTO big VALUES (1);"
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) "
-        "INSERT INTO big SELECT i FROM n");
+    users.replace("WHERE email = :login",
+                  "WHERE email = :login AND (SELECT count(*) FROM big a, big b, big c) > 0");
+    users.sql("CREATE TABLE big (x); INSERT INTO big VALUES (1);"
+              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000) "
+              "INSERT INTO big SELECT i FROM n");
     const auto outcome = run(users.check(joe, "old"));
     CHECK(outcome.status == 111);
     CHECK(has(outcome.err, "interrupted"));
@@ -465,13 +303,8 @@ TEST_CASE("a row that does not take the new hash keeps the old one") {
         CAPTURE(sql);
         const SqliteUsers users;
         users.configure(quick);
-        Sqlite{users.path}.run(sql);
-        const auto before = users.rows();
-        const auto outcome = run(users.change(joe, "old", "new"));
-        CHECK(outcome.status == 111);
-        CHECK(outcome.out == nothing_words);
-        CHECK_MESSAGE(has(outcome.err, words), outcome.err);
-        CHECK(users.rows() == before);
+        users.sql(sql);
+        test_refusal(users, words);
     };
     refused("CREATE TRIGGER t AFTER UPDATE ON users BEGIN "
             "UPDATE users SET password = substr(new.password, 1, 50) WHERE email = new.email; END",
@@ -492,26 +325,17 @@ TEST_CASE("a row that does not take the new hash keeps the old one") {
 
 TEST_CASE("a stored name that finds another row changes nobody's password") {
     const SqliteUsers users;
-    Sqlite{users.path}.run("INSERT INTO users VALUES ('bob@x.org', '{PLAIN}old', 0, 0, 0)");
+    users.sql("INSERT INTO users VALUES ('bob@x.org', '{PLAIN}old', 0, 0, 0)");
     for (const std::string stored : {"ann@x.org", "gone@x.org"}) {
         CAPTURE(stored);
         users.configure(quick);
-        auto settings = read_file(users.settings);
-        const std::string column = "SELECT email AS login";
-        settings.replace(settings.find(column), column.size(),
-                         "SELECT CASE email WHEN 'joe@x.org' THEN '" + stored +
-                             "' WHEN 'ann@x.org' THEN 'bob@x.org' ELSE email END AS login, "
-                             "email AS alias");
-        write_file(users.settings, settings);
-        give(users, "{PLAIN}old");
-        give(users, "{PLAIN}old", ann);
-        const auto before = users.rows();
-        const auto outcome = run(users.change(joe, "old", "new"));
-        CHECK(outcome.status == 111);
-        CHECK(outcome.out == nothing_words);
-        CHECK_MESSAGE(has(outcome.err, "user_query does not find the stored name again"),
-                      outcome.err);
-        CHECK(users.rows() == before);
+        users.replace("SELECT email AS login",
+                      "SELECT CASE email WHEN 'joe@x.org' THEN '" + stored +
+                          "' WHEN 'ann@x.org' THEN 'bob@x.org' ELSE email END AS login, "
+                          "email AS alias");
+        users.give("{PLAIN}old");
+        users.give("{PLAIN}old", ann);
+        test_refusal(users, "user_query does not find the stored name again");
     }
 }
 
@@ -521,10 +345,10 @@ TEST_CASE("a file that is replaced during a change is not told as changed") {
         CAPTURE(mode);
         const SqliteUsers users;
         users.configure(quick + "timeout = 20\n");
-        give(users, "{PLAIN}old");
+        users.give("{PLAIN}old");
         const std::string copy = users.directory.file("copy");
-        Sqlite{users.path}.run("VACUUM INTO '" + copy + "'");
-        Sqlite{users.path}.run("PRAGMA journal_mode = " + mode);
+        users.sql("VACUUM INTO '" + copy + "'");
+        users.sql("PRAGMA journal_mode = " + mode);
         const Sqlite other{users.path};
         other.run("BEGIN IMMEDIATE");
         Process setter{users.change(joe, "old", "new")};
@@ -555,7 +379,7 @@ TEST_CASE("a schema that asks for too much memory or time gets neither") {
         sql += "CREATE VIEW v" + std::to_string(i) + " AS SELECT * FROM " + before +
                " UNION ALL SELECT * FROM " + before + " WHERE 0;";
     }
-    Sqlite{users.path}.run(sql + "CREATE VIEW users AS SELECT * FROM v15");
+    users.sql(sql + "CREATE VIEW users AS SELECT * FROM v15");
     users.configure("timeout = 2\n");
     rusage after{};
     for (auto program : {users.check(joe, "old"), users.change(joe, "old", "new")}) {
@@ -576,8 +400,8 @@ TEST_CASE("a schema that asks for too much memory or time gets neither") {
 
 TEST_CASE("several statements are one transaction") {
     const SqliteUsers users;
-    Sqlite{users.path}.run("CREATE TABLE log (who, at, was); CREATE TABLE sessions (who);"
-                           "INSERT INTO sessions VALUES ('joe@x.org'), ('ann@x.org')");
+    users.sql("CREATE TABLE log (who, at, was); CREATE TABLE sessions (who);"
+              "INSERT INTO sessions VALUES ('joe@x.org'), ('ann@x.org')");
     const std::string more = " ; -- and more; of it\n"
                              "  DELETE FROM sessions WHERE who = :login;\n"
                              "  INSERT INTO log VALUES (:local || '/' || :domain, :now, :ip)\n";
@@ -600,8 +424,8 @@ TEST_CASE("the modes and the owner of the database and of the files beside it ar
     if (missing(::geteuid() == 0, "root")) return;
     const SqliteUsers users;
     users.configure(quick);
-    give(users, "{PLAIN}old");
-    Sqlite{users.path}.run("PRAGMA journal_mode = wal");
+    users.give("{PLAIN}old");
+    users.sql("PRAGMA journal_mode = wal");
     REQUIRE(::chown(users.directory.path().c_str(), 64001, 64002) == 0);
     REQUIRE(::chown(users.path.c_str(), 64001, 64002) == 0);
     REQUIRE(::chmod(users.path.c_str(), 0640) == 0);
@@ -637,7 +461,7 @@ TEST_CASE("a checker that may only read works beside a log, with and without a w
     if (missing(::geteuid() == 0, "root")) return;
     const SqliteUsers users;
     users.configure(quick);
-    give(users, "{PLAIN}old");
+    users.give("{PLAIN}old");
     REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
     REQUIRE(::chmod(users.path.c_str(), 0644) == 0);
     REQUIRE(::chown(users.settings.c_str(), 65534, 65534) == 0);
@@ -652,8 +476,8 @@ TEST_CASE("a checker that may only read works beside a log, with and without a w
     };
     for (const std::string mode : {"delete", "persist", "truncate", "wal"}) {
         CAPTURE(mode);
-        give(users, "{PLAIN}old");
-        Sqlite{users.path}.run("PRAGMA journal_mode = " + mode);
+        users.give("{PLAIN}old");
+        users.sql("PRAGMA journal_mode = " + mode);
         CHECK(check("old") == 0);
         CHECK(check("wrong") == 1);
         Sqlite writer{users.path};
@@ -672,11 +496,11 @@ TEST_CASE("a checker that may only read sees whole rows while others write") {
     if (missing(::geteuid() == 0, "root")) return;
     const SqliteUsers users;
     users.configure(quick);
-    give(users, "{PLAIN}old");
+    users.give("{PLAIN}old");
     REQUIRE(::chmod(users.directory.path().c_str(), 0755) == 0);
     REQUIRE(::chmod(users.path.c_str(), 0644) == 0);
     const std::string program = reachable("checkpw-sqlite", users.directory);
-    Sqlite{users.path}.run("PRAGMA journal_mode = wal");
+    users.sql("PRAGMA journal_mode = wal");
     REQUIRE(::chown(users.settings.c_str(), 65534, 65534) == 0);
     std::atomic<bool> stop = false;
     std::thread writer{[&] {
@@ -702,51 +526,43 @@ TEST_CASE("a checker that may only read sees whole rows while others write") {
 TEST_CASE("--check says what is right and what is wrong") {
     const SqliteUsers users;
     REQUIRE(::chmod(users.path.c_str(), 0640) == 0);
-    const auto check = [&](const std::string& program) {
-        return run({.argv = {built(program), "-c", users.settings, "--check"}});
-    };
-    for (const std::string program : {"checkpw-sqlite", "setpw-sqlite"}) {
+    for (const std::string program : {"checkpw", "setpw"}) {
         CAPTURE(program);
-        const auto good = check(program);
+        const auto good = users.look_over(program);
         CHECK(good.status == 0);
         CHECK(has(good.out, "finds no row for a login that does not exist"));
-        CHECK(has(good.out, "set_query can be prepared") == (program == "setpw-sqlite"));
+        CHECK(has(good.out, "set_query can be prepared") == (program == "setpw"));
         REQUIRE(::chmod(users.path.c_str(), 0644) == 0);
-        const auto readable = check(program);
+        const auto readable = users.look_over(program);
         CHECK(readable.status == 1);
         CHECK(has(readable.out, "can stop changes by holding it locked"));
         REQUIRE(::chmod(users.path.c_str(), 0646) == 0);
-        CHECK(check(program).status == 2);
+        CHECK(users.look_over(program).status == 2);
         REQUIRE(::chmod(users.path.c_str(), 0640) == 0);
     }
-    const auto change = [&](const std::string& from, const std::string& to) {
-        auto text = read_file(users.settings);
-        text.replace(text.find(from), from.size(), to);
-        write_file(users.settings, text);
-    };
-    change("WHERE email = :login\n", "WHERE email = :login OR 1\n");
+    users.replace("WHERE email = :login\n", "WHERE email = :login OR 1\n");
     const std::string correct =
         "; correct " + users.settings + ", or what the database account may do\"";
-    CHECK(has(check("checkpw-sqlite").out, "more than one row" + correct));
-    change("OR 1\n", "OR email = 'joe@x.org'\n");
-    CHECK(has(check("checkpw-sqlite").out, "finds a row for a login that does not exist"));
-    change(" OR email = 'joe@x.org'", "");
-    change("expired\n", "expired, changed\n");
-    const auto warned = check("checkpw-sqlite");
+    CHECK(has(users.look_over("checkpw").out, "more than one row" + correct));
+    users.replace("OR 1\n", "OR email = 'joe@x.org'\n");
+    CHECK(has(users.look_over("checkpw").out, "finds a row for a login that does not exist"));
+    users.replace(" OR email = 'joe@x.org'", "");
+    users.replace("expired\n", "expired, changed\n");
+    const auto warned = users.look_over("checkpw");
     CHECK(warned.status == 1);
     CHECK(
         has(warned.out, "a column that nothing reads: changed: remove it, or correct its name\""));
-    change("SET password", "SET pasword");
-    CHECK(check("checkpw-sqlite").status == 1);
-    const auto wrong = check("setpw-sqlite");
+    users.replace("SET password", "SET pasword");
+    CHECK(users.look_over("checkpw").status == 1);
+    const auto wrong = users.look_over("setpw");
     CHECK(wrong.status == 2);
     CHECK(has(wrong.out, "no such column: pasword" + correct));
-    change("connect = ", "connect = /no/such");
-    CHECK(has(check("checkpw-sqlite").out,
+    users.replace("connect = ", "connect = /no/such");
+    CHECK(has(users.look_over("checkpw").out,
               "No such file or directory; mend this, or correct connect in " + users.settings +
                   "\""));
     write_file(users.settings, "connect = x\n");
-    const auto missing_query = check("setpw-sqlite");
+    const auto missing_query = users.look_over("setpw");
     CHECK(missing_query.status == 2);
     CHECK(has(missing_query.out, "user_query must be set"));
     CHECK(users.is_password(joe, "old") == false); // the settings are wrong: nothing is right

@@ -20,16 +20,10 @@ using namespace poppass::test;
 
 namespace {
 
-using Words = std::vector<std::string>;
-
 constexpr uid_t owner = 66001;
 constexpr gid_t group = 66002;
-const std::string joe = "joe@x.org";
-const std::string quick = "scheme = SSHA512\n";
 
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
-
-void give(const std::string& path, uid_t uid, gid_t gid) {
+void own(const std::string& path, uid_t uid, gid_t gid) {
     REQUIRE(::lchown(path.c_str(), uid, gid) == 0);
 }
 
@@ -53,11 +47,11 @@ struct OwnersUsers : SqliteUsers {
         const Sqlite database{path};
         database.run("PRAGMA journal_mode = " + mode);
         database.run("UPDATE users SET password = '{PLAIN}old' WHERE email = 'joe@x.org'");
-        give(directory.path(), owner, group);
+        own(directory.path(), owner, group);
         REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
         REQUIRE(::chmod(path.c_str(), 0640) == 0);
         for (const auto& name : names_in(directory.path()))
-            if (name.starts_with("users.db")) give(directory.file(name), owner, group);
+            if (name.starts_with("users.db")) own(directory.file(name), owner, group);
     }
 
     // A check in a native chain. `columns` of user_query, which may be constants.
@@ -75,8 +69,8 @@ struct OwnersUsers : SqliteUsers {
 // Directories of root: one in which `users.db` is, and one beside it.
 struct RootsUsers : OwnersUsers {
     RootsUsers() {
-        give(directory.path(), 0, 0);
-        give(path, 0, 0);
+        own(directory.path(), 0, 0);
+        own(path, 0, 0);
     }
 };
 
@@ -148,7 +142,7 @@ TEST_CASE("the owner of a database makes root remove no file, and make none") {
         const OwnersUsers users;
         write_file(victim, "a file of root's\n");
         write_file(users.path + "-journal", hot_journal(users.path, victim), 0640);
-        give(users.path + "-journal", owner, group);
+        own(users.path + "-journal", owner, group);
         run(program == "check" ? users.check(joe, "old") : users.change(joe, "old", "new"));
         CHECK(::access(victim.c_str(), F_OK) == 0);
         CHECK(read_file(victim) == "a file of root's\n");
@@ -162,12 +156,12 @@ TEST_CASE("a directory that its owner exchanges leads root into no other one") {
     const TemporaryDirectory secret;
     const std::string box = users.directory.file("box"), other = users.directory.file("other");
     REQUIRE(::mkdir(box.c_str(), 0755) == 0);
-    give(box, owner, group);
+    own(box, owner, group);
     std::filesystem::copy(users.path, box + "/users.db");
-    give(box + "/users.db", owner, group);
+    own(box + "/users.db", owner, group);
     std::filesystem::copy(users.path, secret.file("users.db"));
     REQUIRE(::symlink(secret.path().c_str(), other.c_str()) == 0);
-    give(other, owner, group);
+    own(other, owner, group);
     users.path = box + "/users.db";
     users.configure(quick);
     std::atomic<bool> stop = false;
@@ -203,7 +197,7 @@ TEST_CASE("the ids in a row count only where nobody but root can have written it
     }
     SUBCASE("another account owns the directory") {
         const RootsUsers users;
-        give(users.directory.path(), owner, group);
+        own(users.directory.path(), owner, group);
         refused(users, "belongs to uid 66001, who could put another file in the place");
     }
     SUBCASE("everybody can write the directory") {
@@ -219,7 +213,7 @@ TEST_CASE("the ids in a row count only where nobody but root can have written it
     SUBCASE("another account owns a link on the way") {
         RootsUsers users;
         const TemporaryDirectory home;
-        give(home.path(), owner, group);
+        own(home.path(), owner, group);
         const std::string link = home.file("link");
         REQUIRE(::symlink(users.directory.path().c_str(), link.c_str()) == 0);
         users.path = link + "/users.db";
@@ -245,9 +239,9 @@ TEST_CASE("files of others beside a database of root's are not opened") {
         const RootsUsers users;
         const std::string path = users.path + suffix;
         write_file(path, "x");
-        give(path, owner, group);
+        own(path, owner, group);
         refused(users, "belongs to uid 66001");
-        give(path, 0, group);
+        own(path, 0, group);
         REQUIRE(::chmod(path.c_str(), 0660) == 0);
         refused(users, "others can write it: chmod go-w");
         REQUIRE(::unlink(path.c_str()) == 0);
@@ -279,8 +273,8 @@ TEST_CASE("who can write a database becomes no other account by a name") {
     REQUIRE(::chmod(users.path.c_str(), 0660) == 0);
     CHECK(has(ends(users, "owner"), "a group can write the database"));
     REQUIRE(::chmod(users.path.c_str(), 0640) == 0);
-    give(users.path, 0, 0);
-    give(users.directory.path(), 0, 0);
+    own(users.path, 0, 0);
+    own(users.directory.path(), 0, 0);
     CHECK(has(ends(users, "person"), "enter /nonexistent"));
     CHECK(has(ends(users, "service"), "a uid that is no person's"));
     CHECK(has(ends(users, "nobody"), "a uid that is no person's"));
@@ -334,12 +328,12 @@ TEST_CASE("what a killed change left is undone by the next check") {
     auto checker = users.check(joe, "old");
     checker.argv[0] = reachable("checkpw-sqlite", users.directory);
     checker.as = nobody;
-    give(users.settings, 65534, 65534);
+    own(users.settings, 65534, 65534);
     const auto outcome = run(checker);
     CHECK(outcome.status == 111);
     CHECK_MESSAGE(has(outcome.err, "an interrupted change has left a journal"), outcome.err);
     CHECK(look(users.path + "-journal").st_size > 0);
-    give(users.settings, 0, 0);
+    own(users.settings, 0, 0);
     CHECK(users.is_password(joe, "old"));
     CHECK(::access((users.path + "-journal").c_str(), F_OK) != 0);
     CHECK(run(checker).status == 2); // the settings are root's again

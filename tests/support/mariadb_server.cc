@@ -30,7 +30,9 @@ std::vector<std::string> lines(const std::string& text) {
 
 } // namespace
 
-bool have_mariadb() { return ::access(server_program, X_OK) == 0 && ::geteuid() == 0; }
+bool no_mariadb() {
+    return missing(::access(server_program, X_OK) == 0 && ::geteuid() == 0, "root and MariaDB");
+}
 
 // A server that starts deletes all temporary tables that it finds in its tmpdir, also those of
 // another server. So each server has a tmpdir of its own.
@@ -98,7 +100,8 @@ std::vector<std::string> MariadbServer::run(const std::string& sql) const {
     return lines(outcome.out);
 }
 
-MariadbUsers::MariadbUsers(const MariadbServer& on, const std::string& more) : server(on) {
+MariadbUsers::MariadbUsers(const MariadbServer& on, const std::string& more)
+    : SqlUsers("mysql"), server(on) {
     server.run("DROP TABLE IF EXISTS users;"
                "CREATE TABLE users (email VARCHAR(200) PRIMARY KEY, password VARCHAR(255), "
                "locked TINYINT, expired TINYINT, changed BIGINT)" +
@@ -131,38 +134,6 @@ void MariadbUsers::configure(std::map<std::string, std::string> values) const {
     for (const auto& [key, value] : values)
         if (!value.empty()) text.append(key).append(" = ").append(value) += '\n';
     write_file(settings, text);
-}
-
-std::vector<std::string> MariadbUsers::rows(const std::string& where) const {
-    return server.run("SELECT * FROM users WHERE " + where + " ORDER BY email");
-}
-
-std::string MariadbUsers::hash(const std::string& email) const {
-    const auto found = server.run("SELECT password FROM users WHERE email = '" + email + "'");
-    return found.size() == 1 ? found[0] : "(" + std::to_string(found.size()) + " rows)";
-}
-
-void MariadbUsers::give(const std::string& email, const std::string& hash) const {
-    server.run("UPDATE users SET password = '" + hash + "' WHERE email = '" + email + "'");
-}
-
-Program MariadbUsers::check(const std::string& login, const std::string& password,
-                            const std::vector<std::string>& words) const {
-    std::vector<std::string> argv{built("checkpw-mysql"), "-c", settings};
-    argv.insert(argv.end(), words.begin(), words.end());
-    return {.argv = argv, .record = login + '\0' + password + bytes("\0\0\0")};
-}
-
-Program MariadbUsers::change(const std::string& login, const std::string& old,
-                             const std::string& fresh,
-                             const std::vector<std::string>& words) const {
-    std::vector<std::string> argv{built("setpw-mysql"), "-c", settings};
-    argv.insert(argv.end(), words.begin(), words.end());
-    return {.argv = argv, .record = login + '\0' + old + bytes("\0\0") + fresh + '\0'};
-}
-
-bool MariadbUsers::is_password(const std::string& login, const std::string& password) const {
-    return test::run(check(login, password)).status == 0;
 }
 
 } // namespace poppass::test

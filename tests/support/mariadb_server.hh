@@ -1,17 +1,15 @@
 // A real MariaDB server for a suite, with a table of users, and settings for the links that use it.
 #pragma once
 
-#include "support/program.hh"
+#include "support/sql_users.hh"
 
 #include <map>
 #include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
 
 namespace poppass::test {
 
-bool have_mariadb();
+// Whether the server is not installed, or this process is not root. Reports this as missing() does.
+bool no_mariadb();
 
 // Runs in a directory of its own, on a socket there and on a port of 127.0.0.1, as the account that
 // the package made (as root, who alone can become it). It ends with this process.
@@ -41,16 +39,10 @@ private:
     std::unique_ptr<Process> process_;
 };
 
-// The table `users` of a server, made anew: email (any case, accents and trailing blanks match),
-// password, locked, expired, changed. joe@x.org has the password "old", and ann@x.org "ann's".
-struct MariadbUsers {
+// The table of a server, made anew. For the column email any case, accents and trailing blanks
+// match.
+struct MariadbUsers : SqlUsers {
     const MariadbServer& server;
-    TemporaryDirectory directory;
-    std::string settings = directory.file("sql.conf");
-    std::string user_query = "SELECT email AS login, password AS hash, locked, expired "
-                             "FROM users WHERE email = :login";
-    std::string set_query = "UPDATE users SET password = :hash, changed = :now "
-                            "WHERE email = :login AND password = :old_hash";
 
     // `more`: what follows the columns, as " ENGINE=MyISAM".
     explicit MariadbUsers(const MariadbServer& on, const std::string& more = {});
@@ -61,15 +53,9 @@ struct MariadbUsers {
     std::string by_port(int port) const; // the value of connect
     std::string by_socket() const;
 
-    std::vector<std::string> rows(const std::string& where = "1") const; // email, password
-    std::string hash(const std::string& email) const;
-    void give(const std::string& email, const std::string& hash) const;
-
-    Program check(const std::string& login, const std::string& password,
-                  const std::vector<std::string>& words = {}) const;
-    Program change(const std::string& login, const std::string& old, const std::string& fresh,
-                   const std::vector<std::string>& words = {}) const;
-    bool is_password(const std::string& login, const std::string& password) const;
+    std::vector<std::string> sql(const std::string& statements) const override {
+        return server.run(statements);
+    }
 };
 
 } // namespace poppass::test

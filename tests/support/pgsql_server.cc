@@ -29,8 +29,9 @@ std::string find_programs() {
 
 } // namespace
 
-bool have_pgsql() {
-    return !find_programs().empty() && (::geteuid() != 0 || ::getpwnam(account) != nullptr);
+bool no_pgsql() {
+    return missing(!find_programs().empty() && (::geteuid() != 0 || ::getpwnam(account) != nullptr),
+                   "PostgreSQL, and its account postgres");
 }
 
 Pgsql::Pgsql(const std::string& connect) : connection_(::PQconnectdb(connect.c_str())) {
@@ -152,7 +153,8 @@ std::vector<std::string> PgsqlServer::run(const std::string& sql,
     return Pgsql{on_socket() + " user=postgres"}.run(sql, values);
 }
 
-PgsqlUsers::PgsqlUsers(const std::string& configuration) : server(configuration) {
+PgsqlUsers::PgsqlUsers(const std::string& configuration)
+    : SqlUsers("pgsql"), server(configuration) {
     server.run("CREATE ROLE mail LOGIN PASSWORD 'secret';"
                "CREATE TABLE users (email text PRIMARY KEY, password varchar(200), locked boolean,"
                " expired boolean, changed bigint);"
@@ -168,42 +170,7 @@ void PgsqlUsers::reset(const std::string& more) const {
 }
 
 void PgsqlUsers::configure(const std::string& connect, const std::string& more) const {
-    write_file(settings,
-               "connect = " + connect +
-                   "\n"
-                   "user_query = SELECT email AS login, password AS hash, locked, expired\n"
-                   "  FROM users WHERE email = :login\n"
-                   "set_query = UPDATE users SET password = :hash, changed = :now\n"
-                   "  WHERE email = :login AND password = :old_hash\n"
-                   "scheme = SSHA512\n" +
-                   more);
-}
-
-std::vector<std::string> PgsqlUsers::rows(const std::string& where) const {
-    return server.run("SELECT email, password FROM users WHERE " + where + " ORDER BY email");
-}
-
-std::string PgsqlUsers::hash(const std::string& email) const {
-    const auto found = server.run("SELECT password FROM users WHERE email = $1", {email});
-    return found.size() == 1 ? found[0] : "(" + std::to_string(found.size()) + " rows)";
-}
-
-Program PgsqlUsers::check(const std::string& login, const std::string& password,
-                          const std::vector<std::string>& words) const {
-    std::vector<std::string> argv{built("checkpw-pgsql"), "-c", settings};
-    argv.insert(argv.end(), words.begin(), words.end());
-    return {.argv = argv, .record = login + '\0' + password + bytes("\0\0\0")};
-}
-
-Program PgsqlUsers::change(const std::string& login, const std::string& old,
-                           const std::string& fresh, const std::vector<std::string>& words) const {
-    std::vector<std::string> argv{built("setpw-pgsql"), "-c", settings};
-    argv.insert(argv.end(), words.begin(), words.end());
-    return {.argv = argv, .record = login + '\0' + old + bytes("\0\0") + fresh + '\0'};
-}
-
-bool PgsqlUsers::is_password(const std::string& login, const std::string& password) const {
-    return poppass::test::run(check(login, password)).status == 0;
+    write_settings(connect, "scheme = SSHA512\n" + more);
 }
 
 } // namespace poppass::test

@@ -2,18 +2,17 @@
 // listens on loopback and on a socket in a directory of its own, and ends with this process.
 #pragma once
 
-#include "support/program.hh"
+#include "support/sql_users.hh"
 
 #include <memory>
-#include <string>
-#include <vector>
 
 struct pg_conn;
 
 namespace poppass::test {
 
-// Whether the server is installed, and may run here: it does not run as root.
-bool have_pgsql();
+// Whether the server is not installed, or may not run here: it does not run as root. Reports this
+// as missing() does.
+bool no_pgsql();
 
 // A connection of the test's own. It uses no code of ours, because it judges the programs under
 // test.
@@ -67,13 +66,10 @@ private:
     std::unique_ptr<Process> process_;
 };
 
-// The table `users` has the columns email (the primary key), password, locked, expired and changed.
-// joe@x.org has the password "old", ann@x.org "ann's", both in clear text. The account "mail" has
-// the password "secret", and the rights that the links need.
-struct PgsqlUsers {
+// Both passwords are in clear text. The account "mail" has the password "secret", and the rights
+// that the links need.
+struct PgsqlUsers : SqlUsers {
     PgsqlServer server;
-    TemporaryDirectory directory;
-    std::string settings = directory.file("sql.conf");
 
     explicit PgsqlUsers(const std::string& configuration = {});
 
@@ -83,16 +79,9 @@ struct PgsqlUsers {
     // Writes the settings, with `more` of them. The scheme is SSHA512, which takes no time.
     void configure(const std::string& connect, const std::string& more = {}) const;
 
-    std::vector<std::string> rows(const std::string& where = "true") const; // email|password
-    std::string hash(const std::string& email) const;
-
-    Program check(const std::string& login, const std::string& password,
-                  const std::vector<std::string>& words = {}) const;
-    Program change(const std::string& login, const std::string& old, const std::string& fresh,
-                   const std::vector<std::string>& words = {}) const;
-
-    // Whether checkpw-pgsql accepts the password.
-    bool is_password(const std::string& login, const std::string& password) const;
+    std::vector<std::string> sql(const std::string& statements) const override {
+        return server.run(statements);
+    }
 };
 
 } // namespace poppass::test

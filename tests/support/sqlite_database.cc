@@ -57,51 +57,13 @@ std::vector<std::string> Sqlite::run(const std::string& sql,
     return rows;
 }
 
-SqliteUsers::SqliteUsers() {
+SqliteUsers::SqliteUsers() : SqlUsers("sqlite") {
     Sqlite{path}.run("CREATE TABLE users (email TEXT PRIMARY KEY COLLATE NOCASE, password TEXT, "
                      "locked INTEGER, expired INTEGER, changed INTEGER);"
                      "INSERT INTO users VALUES ('joe@x.org', '{CRYPT}" +
                      hash_of_old + "', 0, NULL, NULL), ('ann@x.org', '{CRYPT}" + hash_of_ann +
                      "', 0, 0, NULL);");
     configure();
-}
-
-void SqliteUsers::configure(const std::string& more) const {
-    write_file(settings,
-               "connect = " + path +
-                   "\n"
-                   "user_query = SELECT email AS login, password AS hash, locked, expired\n"
-                   "  FROM users WHERE email = :login\n"
-                   "set_query = UPDATE users SET password = :hash, changed = :now\n"
-                   "  WHERE email = :login AND password = :old_hash\n" +
-                   more);
-}
-
-std::vector<std::string> SqliteUsers::rows(const std::string& where) const {
-    return Sqlite{path}.run("SELECT email, password FROM users WHERE " + where + " ORDER BY email");
-}
-
-std::string SqliteUsers::hash(const std::string& email) const {
-    const auto found = Sqlite{path}.run("SELECT password FROM users WHERE email = ?", {email});
-    return found.size() == 1 ? found[0] : "(" + std::to_string(found.size()) + " rows)";
-}
-
-Program SqliteUsers::check(const std::string& login, const std::string& password,
-                           const std::vector<std::string>& words) const {
-    std::vector<std::string> argv{built("checkpw-sqlite"), "-c", settings};
-    argv.insert(argv.end(), words.begin(), words.end());
-    return {.argv = argv, .record = login + '\0' + password + bytes("\0\0\0")};
-}
-
-Program SqliteUsers::change(const std::string& login, const std::string& old,
-                            const std::string& fresh, const std::vector<std::string>& words) const {
-    std::vector<std::string> argv{built("setpw-sqlite"), "-c", settings};
-    argv.insert(argv.end(), words.begin(), words.end());
-    return {.argv = argv, .record = login + '\0' + old + bytes("\0\0") + fresh + '\0'};
-}
-
-bool SqliteUsers::is_password(const std::string& login, const std::string& password) const {
-    return run(check(login, password)).status == 0;
 }
 
 } // namespace poppass::test

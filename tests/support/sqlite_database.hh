@@ -1,12 +1,7 @@
 // An SQLite database with a table of users, and settings for the links that use it.
 #pragma once
 
-#include "support/program.hh"
-
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
+#include "support/sql_users.hh"
 
 struct sqlite3;
 
@@ -30,29 +25,19 @@ private:
     sqlite3* database_ = nullptr;
 };
 
-struct SqliteUsers {
-    TemporaryDirectory directory;
-    std::string path = directory.file("users.db");
-    std::string settings = directory.file("sql.conf");
+// A setting with which new hashes take no time.
+inline const std::string quick = "scheme = SSHA512\n";
 
-    // The table `users` has the columns email (NOCASE, unique), password, locked, expired and
-    // changed. joe@x.org has the password "old", ann@x.org "ann's", both by sha256crypt with 1000
-    // rounds.
+struct SqliteUsers : SqlUsers {
+    std::string path = directory.file("users.db");
+
+    // The column email is NOCASE. Both passwords are hashed by sha256crypt with 1000 rounds.
     SqliteUsers();
 
-    // Writes the settings for that table, and `more` of them.
-    void configure(const std::string& more = {}) const;
-
-    std::vector<std::string> rows(const std::string& where = "1") const; // email|password
-    std::string hash(const std::string& email) const;
-
-    Program check(const std::string& login, const std::string& password,
-                  const std::vector<std::string>& words = {}) const;
-    Program change(const std::string& login, const std::string& old, const std::string& fresh,
-                   const std::vector<std::string>& words = {}) const;
-
-    // Whether checkpw-sqlite accepts the password.
-    bool is_password(const std::string& login, const std::string& password) const;
+    void configure(const std::string& more = {}) const { write_settings(path, more); }
+    std::vector<std::string> sql(const std::string& statements) const override {
+        return Sqlite{path}.run(statements);
+    }
 };
 
 } // namespace poppass::test
