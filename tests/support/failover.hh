@@ -1,22 +1,19 @@
 // Changes of many users' passwords while one server takes the place of another.
 #pragma once
 
-#include "support/program.hh"
+#include "support/sql_users.hh"
 
 #include <functional>
-#include <string>
-#include <vector>
 
 namespace poppass::test {
 
-// Runs change(0), change(1) and so on up to `count`, three at a time. One that changes nothing for
-// the moment is run again, as a user would do. When a third of them are done, this thread runs
-// `deed`. Returns what the last run of each said.
-std::vector<Outcome> change_meanwhile(std::size_t count,
-                                      const std::function<Program(std::size_t)>& change,
-                                      const std::function<void()>& deed);
+// Adds users and changes their passwords, three at a time. A change that changes nothing for the
+// moment is tried again, as a user would do. When a third of them are done, this thread runs
+// `take_over`. Afterwards no change may be missing of which it was said that it is made, in the
+// rows that `other_server` returns for a statement.
+void test_failover(const SqlUsers& users, const std::function<void()>& take_over,
+                   const std::function<Words(const std::string& statement)>& other_server);
 
-bool nothing_was_changed(const Outcome& outcome);
 bool is_not_known(const Outcome& outcome);
 
 // Waits until `done` returns true. Throws std::runtime_error if this takes too long.
