@@ -104,18 +104,9 @@ private:
     }
 
     Result<Changed> execute(const SqlUser& user) {
-        for (const SqlStatement& statement : settings_.set_query) {
-            const auto count = connection_->execute(statement, values_);
-            if (!count) return not_misused(count.error());
-            if (statement.has(SqlParameter::hash) && *count != 1)
-                return trouble("set_query: the UPDATE of the hash matched " +
-                               std::to_string(*count) + " rows");
-        }
-        const auto now = find(Lock::rows);
-        if (!now) return now.error();
-        if (!*now || (*now)->login != user.login || (*now)->hash != values_.hash)
-            return trouble("after set_query the row does not hold the new hash; is the column too "
-                           "short?");
+        for (const SqlStatement& statement : settings_.set_query)
+            if (auto done = execute_one(statement); !done) return done.error();
+        if (auto stored = see_new_hash(user); !stored) return stored.error();
         const std::string transaction = connection_->transaction();
         const auto committed = connection_->commit();
         if (committed.how == Commit::done) return Changed{How::done};
@@ -123,6 +114,24 @@ private:
             return trouble("the change was not committed: " + committed.words);
         complain(program_, "the answer to the commit is lost: " + committed.words);
         return settle(user, transaction);
+    }
+
+    Result<void> execute_one(const SqlStatement& statement) {
+        const auto count = connection_->execute(statement, values_);
+        if (!count) return not_misused(count.error());
+        if (statement.has(SqlParameter::hash) && *count != 1)
+            return trouble("set_query: the UPDATE of the hash matched " + std::to_string(*count) +
+                           " rows");
+        return {};
+    }
+
+    Result<void> see_new_hash(const SqlUser& user) {
+        const auto now = find(Lock::rows);
+        if (!now) return now.error();
+        if (!*now || (*now)->login != user.login || (*now)->hash != values_.hash)
+            return trouble("after set_query the row does not hold the new hash; is the column too "
+                           "short?");
+        return {};
     }
 
     // In a look-up, a value that does not fit a column means that there is no such user. In a
@@ -134,14 +143,16 @@ private:
 
     // Finds out on the same server whether the change was made. The server may be starting again.
     Result<Changed> settle(const SqlUser& user, const std::string& transaction) {
+        values_.old_hash = values_.hash;
+        const auto made = make_hash(user); // for change_again()
+        std::string words = made ? "the server does not answer in time" : made.error().what;
         const auto end = Clock::now() + settings_.limit;
-        std::string words = "the server does not answer in time";
-        while (Clock::now() < end) {
+        while (made && Clock::now() < end) {
             const auto result = ask_again(user, transaction);
             if (result && *result == Commit::done) return Changed{How::done};
             if (result && *result == Commit::rolled_back)
                 return trouble("the change was not committed");
-            words = result ? "the row holds neither the old hash nor the new one"
+            words = result ? "the row holds neither the old hash nor that of the lost commit"
                            : result.error().message();
             if (result) break;
             std::this_thread::sleep_for(std::chrono::milliseconds{100});
@@ -164,15 +175,20 @@ private:
         const auto now = find(Lock::rows);
         if (!now) return now.error();
         if (!*now || (*now)->login != user.login) return Commit::lost;
-        if ((*now)->hash == values_.hash) return commit_again();
+        if ((*now)->hash == values_.old_hash) return change_again(user);
         const bool old = (*now)->hash == user.hash && *told == Commit::lost;
         return old ? Commit::rolled_back : Commit::lost;
     }
 
-    // The lost commit is on this server, but perhaps not on the one that would take its place: a
-    // server that was started again no longer waits for that one. It waits for this later commit,
-    // where it has to.
-    Result<Commit> commit_again() {
+    // The lost commit is on this server, but perhaps not on the one that would take its place: the
+    // server may have been started again meanwhile, or its wait for that one was ended. It waits
+    // for a later commit, where it has to, if this one writes something. So the hash is replaced by
+    // another one of the same password. The other statements were executed with the first one.
+    Result<Commit> change_again(const SqlUser& user) {
+        for (const SqlStatement& statement : settings_.set_query)
+            if (statement.has(SqlParameter::hash))
+                if (auto done = execute_one(statement); !done) return done.error();
+        if (auto stored = see_new_hash(user); !stored) return stored.error();
         const auto committed = connection_->commit();
         if (committed.how != Commit::done) return trouble(committed.words);
         return Commit::done;

@@ -11,10 +11,9 @@ using namespace poppass::test;
 
 namespace {
 
-// Before a commit the primary waits until the replica has the change, however long this takes.
+// At a commit the primary waits until the replica has the change, however long this takes.
 struct Pair {
     MariadbServer primary{{"--server-id=1", "--log-bin=log", "--rpl-semi-sync-master-enabled=0",
-                           "--rpl-semi-sync-master-wait-point=AFTER_SYNC",
                            "--rpl-semi-sync-master-timeout=600000"}};
     MariadbServer replica{{"--server-id=2", "--log-bin=log", "--log-slave-updates", "--read-only",
                            "--rpl-semi-sync-slave-enabled=1"}};
@@ -45,15 +44,29 @@ struct Pair {
     // The replica takes over when it has applied all that it has received.
     void promote() const {
         replica.run("STOP SLAVE IO_THREAD");
-        wait_until([&] { return has_state(replica, "Slave has read all relay log%"); });
+        wait_until([&] { return !in_state(replica, "Slave has read all relay log%").empty(); });
         replica.run("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0");
     }
 
-    static bool has_state(const MariadbServer& server, const std::string& state) {
-        return !server
-                    .run("SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE LIKE '" + state +
-                         "' AND ID <> CONNECTION_ID()")
-                    .empty();
+    // The ids of the server's connections in this state.
+    static std::vector<std::string> in_state(const MariadbServer& server,
+                                             const std::string& state) {
+        return server.run("SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE '" +
+                          state + "' AND ID <> CONNECTION_ID()");
+    }
+
+    // Changes joe's password, and runs `deed` while the commit waits for the replica.
+    Outcome change_with_wait(const std::function<void(const std::string& connection)>& deed) const {
+        auto program = users->change("joe@x.org", "old", "new");
+        program.timeout = milliseconds{60'000};
+        auto changing = std::async(std::launch::async, [&] { return run(program); });
+        std::vector<std::string> waiting;
+        wait_until([&] {
+            waiting = in_state(primary, "Waiting for semi-sync ACK%");
+            return !waiting.empty();
+        });
+        deed(waiting.at(0));
+        return changing.get();
     }
 };
 
@@ -75,16 +88,38 @@ TEST_CASE("a commit that waits for the replica is not said to be made") {
     if (no_mariadb()) return;
     Pair pair;
     pair.replica.run("STOP SLAVE IO_THREAD");
-    auto program = pair.users->change(joe, "old", "new");
-    program.timeout = milliseconds{60'000};
-    auto changing = std::async(std::launch::async, [&] { return run(program); });
-    wait_until([&] { return Pair::has_state(pair.primary, "Waiting for semi-sync ACK%"); });
-    pair.primary.end(SIGKILL);
-    const auto said = changing.get();
+    const auto said = pair.change_with_wait([&](const std::string&) { pair.primary.end(SIGKILL); });
     CAPTURE(said.err);
     CHECK(is_not_known(said));
     pair.promote();
     CHECK(pair.users->is_password(joe, "old"));
     CHECK(run(pair.users->change(joe, "old", "new")).status == 0);
+    CHECK(pair.users->is_password(joe, "new"));
+}
+
+TEST_CASE("a commit whose wait for the replica is ended is made only when the replica has it") {
+    if (missing(have_mariadb(), "root and MariaDB")) return;
+    const std::string joe = "joe@x.org";
+    Pair pair;
+    pair.replica.run("STOP SLAVE IO_THREAD");
+    const auto alone = pair.change_with_wait(
+        [&](const std::string& connection) { pair.primary.run("KILL " + connection); });
+    CAPTURE(alone.err);
+    CHECK(pair.users->hash(joe).starts_with("{SSHA512}")); // but the replica lacks it
+    CHECK(is_not_known(alone));
+
+    pair.replica.run("START SLAVE IO_THREAD");
+    pair.users->give(joe, "{PLAIN}old");
+    pair.replica.run("STOP SLAVE IO_THREAD");
+    const auto received = pair.change_with_wait([&](const std::string& connection) {
+        pair.primary.run("KILL " + connection);
+        pair.replica.run("START SLAVE IO_THREAD");
+    });
+    CAPTURE(received.err);
+    CHECK(received.status == 0);
+    const std::string hash = pair.users->hash(joe);
+    pair.primary.end(SIGKILL);
+    pair.promote();
+    CHECK(pair.replica.run("SELECT password FROM users WHERE email = '" + joe + "'").at(0) == hash);
     CHECK(pair.users->is_password(joe, "new"));
 }
