@@ -54,14 +54,17 @@ bool is_encoded(const Scheme& scheme) {
            scheme.function == sha256 || scheme.function == sha512;
 }
 
+const Scheme* find_row(std::string_view name) {
+    return std::find_if(std::begin(schemes), std::end(schemes), [name](const Scheme& row) {
+        // Nearly always written so, and quickly compared.
+        return row.name == name || same_but_for_case(row.name, name);
+    });
+}
+
 } // namespace
 
 Result<const Scheme*> find_scheme(std::string_view name) {
-    const auto* const found =
-        std::find_if(std::begin(schemes), std::end(schemes), [name](const Scheme& row) {
-            // Nearly always written so, and quickly compared.
-            return row.name == name || same_but_for_case(row.name, name);
-        });
+    const auto* const found = find_row(name);
     const auto refuse = [name](const std::string& why) {
         return trouble("the scheme " + one_line(name, 40) + why);
     };
@@ -89,6 +92,9 @@ Result<StoredHash> split_stored(std::string_view stored, const Scheme& otherwise
     take(".hex", Encoding::hex);
     take(".b64", Encoding::base64);
     take(".base64", Encoding::base64);
+    if (otherwise.function == plain && find_row(plain_name) == std::end(schemes))
+        return trouble("the scheme is not known; its name is withheld, because it may be a part of "
+                       "a password");
     const auto scheme = find_scheme(plain_name);
     if (!scheme) return scheme.error();
     if (hash.encoding != Encoding::usual && !is_encoded(**scheme)) return find_scheme(name).error();

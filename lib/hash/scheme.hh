@@ -41,7 +41,9 @@ Result<const Scheme*> find_scheme(std::string_view name);
 const Scheme& crypt_scheme();
 
 // Takes a stored hash apart. Its prefix is {NAME}, or {NAME.hex} or {NAME.b64} where Dovecot
-// encodes the hash. Without a prefix it is of the scheme `otherwise`. Trouble as find_scheme's.
+// encodes the hash. Without a prefix it is of the scheme `otherwise`. Trouble as find_scheme's; but
+// if that scheme is clear text, a name that is not known is not told, because it may be a part of a
+// password.
 Result<StoredHash> split_stored(std::string_view stored, const Scheme& otherwise);
 
 // Whether the password belongs to the hash. A NUL follows the password. The comparison takes

@@ -233,6 +233,18 @@ TEST_CASE("a scheme that is not known is trouble that names it, never a wrong pa
     CHECK(*match_stored(*named, "abc") == Match::yes);
 }
 
+TEST_CASE("what may be a part of a password is not called a scheme") {
+    for (const std::string name : {"PLAIN", "clear", "CLEARTEXT"})
+        for (const std::string stored : {"{abc}x", "{abc.hex}x", "{abc.b64}x", "{abc.def}x"}) {
+            const auto hash = split_stored(stored, **find_scheme(name));
+            REQUIRE_FALSE(hash);
+            CHECK(hash.error().status == ExitStatus::temporary);
+            CHECK(hash.error().what == "the scheme is not known; its name is withheld, because it "
+                                       "may be a part of a password");
+        }
+    CHECK(split_stored("{SSHA512}x", **find_scheme("PLAIN"))->scheme->name == "SSHA512");
+}
+
 TEST_CASE("a new hash is verified, has a salt of its own, and belongs to one password") {
     for (const auto& name : written) {
         CAPTURE(name);
