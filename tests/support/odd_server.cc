@@ -45,9 +45,10 @@ void SlowServer::serve() {
     }
 }
 
-CutProxy::CutProxy(int server_port, int step, Deed deed, std::function<void()> at_cut)
+CutProxy::CutProxy(int server_port, int step, Deed deed, std::function<void()> at_cut,
+                   std::string answer)
     : server_port_(server_port), step_(step), deed_(deed), at_cut_(std::move(at_cut)),
-      stop_(need_pipe()) {
+      answer_(std::move(answer)), stop_(need_pipe()) {
     thread_ = std::thread{[this] { serve(); }};
 }
 
@@ -88,6 +89,7 @@ void CutProxy::serve_connection(Fd client) {
             (void)write_whole(ends[1], {block, static_cast<std::size_t>(more)});
         }
         if (at_cut_) at_cut_();
+        (void)write_whole(client.get(), answer_);
         // Until the other side closes.
         if (deed_ == Deed::hold_answer) (void)first_ready({stop_.read_end.get(), ends[0]}, long_ms);
         return;

@@ -38,8 +38,10 @@ public:
         drop_answer,  // passes it on, and closes the connection when the server answers
         hold_answer,  // passes it on, and sends nothing more
     };
-    // `at_cut` runs at that moment, before the connection is closed.
-    CutProxy(int server_port, int step, Deed deed, std::function<void()> at_cut = {});
+    // `at_cut` runs at that moment. Then the client is sent `answer`, in the place of the server's,
+    // and the connection is closed.
+    CutProxy(int server_port, int step, Deed deed, std::function<void()> at_cut = {},
+             std::string answer = {});
     CutProxy(const CutProxy&) = delete;
     CutProxy& operator=(const CutProxy&) = delete;
     ~CutProxy();
@@ -56,6 +58,7 @@ private:
     int step_;
     Deed deed_;
     std::function<void()> at_cut_;
+    std::string answer_;
     std::atomic<bool> cut_ = false;
     Pipe stop_;
     std::thread thread_;
