@@ -9,8 +9,7 @@
 #include "link/native_user.hh"
 #include "link/peer.hh"
 #include "link/record.hh"
-#include "process/child.hh"
-#include "process/parent_signal.hh"
+#include "link/rest.hh"
 #include "process/program.hh"
 #include "throttle/charged_attempt.hh"
 #include "throttle/holder.hh"
@@ -20,7 +19,6 @@
 #include <cstdlib>
 #include <getopt.h>
 #include <memory>
-#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace poppass;
@@ -101,57 +99,21 @@ ExitStatus turn_away(const ChargedAttempt& attempt) {
     return ExitStatus::rejected;
 }
 
-// Runs the rest of the chain as a child in our process group, and passes on to it the signals that
-// we get. The child is killed when we end. Returns the child's exit status; empty if a signal
-// ended it.
-Result<std::optional<int>> run_rest(Chain next) {
-    sigset_t before;
-    ::sigprocmask(SIG_BLOCK, nullptr, &before);
-    prepare_for_children();
-    sigset_t handed;
-    ::sigemptyset(&handed);
-    for (const int number : {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2})
-        ::sigaddset(&handed, number);
-    ::sigprocmask(SIG_BLOCK, &handed, nullptr);
-    const pid_t guard = ::getpid();
-    const unsigned time_left = ::alarm(0); // fork clears an alarm
-    ::alarm(time_left);
-    const pid_t pid = ::fork();
-    if (pid < 0) return system_trouble("start a process");
-    if (pid == 0) {
-        ::sigprocmask(SIG_SETMASK, &before, nullptr);
-        ::alarm(time_left);
-        const Error error = set_parent_signal({SIGKILL, guard})
-                                ? run_next(next)
-                                : system_trouble("set the signal at the parent's end");
-        complain(program, error.message());
-        ::_exit(static_cast<int>(error.status));
-    }
-    ::close(3);
-    for (;;) {
-        int number = 0;
-        if (::sigwait(&handed, &number) != 0) continue;
-        if (number != SIGCHLD) {
-            ::kill(pid, number);
-            continue;
-        }
-        int status = 0;
-        if (::waitpid(pid, &status, WNOHANG) != pid) continue;
-        if (WIFEXITED(status)) return std::optional{WEXITSTATUS(status)};
-        complain(program, "the chain was ended by signal " + std::to_string(WTERMSIG(status)));
-        return std::optional<int>{};
-    }
-}
-
 // The exit status of a fallback chain is its outcome.
 Result<ExitStatus> guard_fallback(Chain next, const ChargedAttempt& attempt) {
-    const auto status = run_rest(next);
-    if (!status) {
+    sigset_t blocked;
+    ::sigprocmask(SIG_BLOCK, nullptr, &blocked);
+    const auto end =
+        run_rest({.program = program, .next = next, .blocked = blocked, .ends_with_us = true});
+    if (!end) {
         attempt.settle(Outcome::not_run);
-        return status.error();
+        return end.error();
     }
-    if (!*status) return ExitStatus::temporary;
-    const auto exit = static_cast<ExitStatus>(**status);
+    if (end->how != ChildEnd::How::exited) {
+        complain(program, "the chain was ended by signal " + std::to_string(end->value));
+        return ExitStatus::temporary;
+    }
+    const auto exit = static_cast<ExitStatus>(end->value);
     if (exit == ExitStatus::accepted)
         attempt.settle(Outcome::right);
     else if (exit == ExitStatus::misused || exit == ExitStatus::temporary)

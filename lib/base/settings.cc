@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <unistd.h>
 
 namespace poppass {
 
@@ -9,6 +10,14 @@ std::optional<std::string_view> environment(const char* name) {
     const char* const value = std::getenv(name);
     if (value == nullptr) return std::nullopt;
     return value;
+}
+
+std::vector<std::string> environment_with(std::string_view name, std::string_view value) {
+    const std::string start = std::string{name} + "=";
+    std::vector<std::string> variables{start + std::string{value}};
+    for (char** variable = environ; *variable != nullptr; ++variable)
+        if (!std::string_view{*variable}.starts_with(start)) variables.emplace_back(*variable);
+    return variables;
 }
 
 Result<std::int64_t> parse_number(std::string_view name, std::string_view text, std::int64_t least,

@@ -5,12 +5,17 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace poppass {
 
 // The variable's value; nothing where it is unset.
 std::optional<std::string_view> environment(const char* name);
+
+// Our environment, in which the variable has this value: each as `NAME=VALUE`.
+std::vector<std::string> environment_with(std::string_view name, std::string_view value);
 
 // A whole decimal number, digits only, from `least` to `most`. The error is misuse and calls the
 // number `name`: a variable or an option.

@@ -2,10 +2,17 @@
 #pragma once
 
 #include <csignal>
+#include <span>
 
 namespace poppass {
 
-// Blocks SIGALRM, SIGTERM, SIGINT and SIGHUP. Returns the set of signals that were blocked before.
+// Signals that tell a program to end.
+inline constexpr int held_signals[] = {SIGALRM, SIGTERM, SIGINT, SIGHUP};
+
+// Blocks held_signals. Returns the set of signals that were blocked before.
 sigset_t hold_signals();
+
+// Whether one of these signals came while it was blocked.
+bool has_come(std::span<const int> signals);
 
 } // namespace poppass

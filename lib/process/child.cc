@@ -162,6 +162,16 @@ void prepare_for_children() {
     ::sigprocmask(SIG_BLOCK, &child, nullptr);
 }
 
+std::string status_text(const ChildEnd& end) {
+    switch (end.how) {
+    case ChildEnd::How::exited: return std::to_string(end.value);
+    case ChildEnd::How::killed: return "signal" + std::to_string(end.value);
+    case ChildEnd::How::overtime: return "overtime";
+    case ChildEnd::How::not_started: break;
+    }
+    return "not-started";
+}
+
 ChildEnd run_child(const Child& child) {
     auto pipes = make_pipes(child);
     if (!pipes) return {ChildEnd::How::not_started, pipes.error().system_error, 0};

@@ -47,6 +47,9 @@ struct ChildEnd {
     pid_t pid; // 0 where it was not started
 };
 
+// How it ended, for the log: its exit status, `signal9`, `overtime`, `not-started`.
+std::string status_text(const ChildEnd& end);
+
 // Call it once, before the first run_child. Gives SIGCHLD a handler, because statuses are lost
 // where the parent had it ignored, and blocks it except while run_child waits.
 void prepare_for_children();

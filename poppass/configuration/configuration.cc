@@ -2,7 +2,6 @@
 
 #include "account/accounts.hh"
 #include "base/settings.hh"
-#include "configuration/split_words.hh"
 #include "process/program.hh"
 #include "protocol/reply.hh"
 
@@ -15,22 +14,16 @@ namespace {
 constexpr uid_t nobody = 65534;
 constexpr std::int64_t day = 86400;
 
-Result<ChainLine> find_chain(std::string_view name, std::vector<std::string> words) {
-    if (base_name(words.front()) == "true")
+Result<ChainLine> unless_true(std::string_view name, Result<ChainLine> chain) {
+    if (chain && base_name(chain->words.front()) == "true")
         return misuse(std::string{name} + " begins with true, which accepts every password: put "
                                           "the program that knows the users there");
-    auto path = find_program(words.front());
-    if (!path)
-        return misuse(std::string{name} + ": " + path.error().message() +
-                      ": install it, or write where it is");
-    return ChainLine{std::move(words), std::move(*path)};
+    return chain;
 }
 
 // Reads the chain that is a variable's value.
 Result<ChainLine> read_chain(const char* name, std::string_view value) {
-    auto words = split_words(value);
-    if (!words) return misuse(std::string{name} + ": " + words.error().message());
-    return find_chain(name, std::move(*words));
+    return unless_true(name, read_chain_line(name, value));
 }
 
 Result<ChainLine> read_password_command() {
@@ -83,7 +76,8 @@ Result<Configuration> read_configuration(std::vector<std::string> words,
         !is_plain_text(configuration.host))
         errors.push_back(misuse("HOST must have 1 to 255 printable characters without spaces"));
     words.erase(words.begin());
-    take(find_chain("CHECKPROGRAM", std::move(words)), configuration.check);
+    constexpr std::string_view check = "CHECKPROGRAM";
+    take(unless_true(check, find_chain_line(check, std::move(words))), configuration.check);
     take(read_password_command(), configuration.change);
     if (const auto value = environment("POPPASS_AFTER"))
         take(read_chain("POPPASS_AFTER", *value), configuration.after);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hh"
+#include "process/chain_line.hh"
 #include "process/child.hh"
 
 #include <chrono>
@@ -10,12 +11,6 @@
 #include <vector>
 
 namespace poppass {
-
-// A chain of programs, found and ready for execve.
-struct ChainLine {
-    std::vector<std::string> words;
-    std::string path; // of the first word's program
-};
 
 struct Configuration {
     std::string host;

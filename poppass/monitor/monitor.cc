@@ -3,7 +3,9 @@
 #include "account/login.hh"
 #include "base/clock.hh"
 #include "base/log.hh"
-#include "monitor/reason.hh"
+#include "base/settings.hh"
+#include "base/signals.hh"
+#include "link/reason.hh"
 #include "monitor/rules.hh"
 #include "process/child.hh"
 #include "process/program.hh"
@@ -33,16 +35,6 @@ constexpr std::chrono::seconds farewell{5};
 
 std::int64_t milliseconds(Clock::duration time) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
-}
-
-std::string status_text(const ChildEnd& end) {
-    switch (end.how) {
-    case ChildEnd::How::exited: return std::to_string(end.value);
-    case ChildEnd::How::killed: return "signal" + std::to_string(end.value);
-    case ChildEnd::How::overtime: return "overtime";
-    case ChildEnd::How::not_started: break;
-    }
-    return "not-started";
 }
 
 std::string_view result_text(ChainOutcome outcome, std::string_view accepted) {
@@ -81,21 +73,6 @@ std::string without_quoted(std::string_view reason) {
     return std::string{reason.substr(0, first)}.append("\"...").append(after);
 }
 
-// The words as execve takes them. They are valid as long as `words`.
-std::vector<char*> pointers(const std::vector<std::string>& words) {
-    std::vector<char*> pointers;
-    for (const std::string& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
-    pointers.push_back(nullptr);
-    return pointers;
-}
-
-bool is_told_to_end() {
-    sigset_t pending;
-    ::sigpending(&pending);
-    return std::any_of(std::begin(ending_signals), std::end(ending_signals),
-                       [&](int number) { return ::sigismember(&pending, number) == 1; });
-}
-
 class Monitor {
 public:
     Monitor(const Configuration& configuration, const EventLog& log,
@@ -118,7 +95,7 @@ private:
     void wait_for_request(Clock::time_point deadline) {
         // If a request has come, ppoll delivers no signal, so a flood of requests would delay
         // signals.
-        if (is_told_to_end()) return close(Closing::shutting_down);
+        if (has_come(ending_signals)) return close(Closing::shutting_down);
         pollfd end{network_end_.get(), POLLIN, 0};
         const timespec wait = time_until(deadline);
         const int ready = ::ppoll(&end, 1, &wait, &waiting_);
@@ -200,15 +177,12 @@ private:
     // Runs the program that follows an answered change. Its result goes to the log only.
     void run_after(const std::string& login) {
         const auto started = Clock::now();
-        std::vector<std::string> variables{"USER=" + login};
-        for (char** variable = environ; *variable != nullptr; ++variable)
-            if (!std::string_view{*variable}.starts_with("USER="))
-                variables.emplace_back(*variable);
+        const auto variables = environment_with("USER", login);
         const ChainLine& after = *configuration_.after;
         std::optional<LinkErrors> errors;
         if (log_.uses_syslog()) errors.emplace(*this, login, after, no_passwords);
         const ChildEnd end = run_child({.path = after.path,
-                                        .argv = pointers(after.words).data(),
+                                        .argv = after.argv().data(),
                                         .limit = configuration_.chain_limit,
                                         .errors = errors ? errors->sink() : nullptr,
                                         .environment = pointers(variables).data(),
@@ -223,7 +197,7 @@ private:
         if (log_.uses_syslog()) errors.emplace(*this, login_, chain, passwords);
         const ChildEnd end =
             run_child({.path = chain.path,
-                       .argv = pointers(chain.words).data(),
+                       .argv = chain.argv().data(),
                        .record = &record_,
                        .limit = configuration_.chain_limit,
                        .output = [&](std::string_view bytes) { output.take(bytes); },

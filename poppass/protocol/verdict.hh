@@ -1,7 +1,8 @@
 // The result of a check or a change, as the monitor sends it to the network side.
 #pragma once
 
-#include <cstddef>
+#include "link/reason.hh"
+
 #include <cstdint>
 #include <string_view>
 
@@ -14,9 +15,6 @@ enum class ChainOutcome : std::uint8_t {
     temporary, // not done, or it is not known; the reason says which
     unknown,   // it is not known what happened
 };
-
-// The longest reason of a link that is passed on, in bytes.
-inline constexpr std::size_t longest_reason = 200;
 
 struct Verdict {
     ChainOutcome outcome = ChainOutcome::unknown;

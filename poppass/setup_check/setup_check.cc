@@ -6,13 +6,13 @@
 #include "base/settings.hh"
 #include "base/text.hh"
 #include "configuration/configuration.hh"
-#include "configuration/split_words.hh"
 #include "link/link_table.hh"
 #include "link/peer.hh"
 #include "network/sandbox.hh"
 #include "process/child.hh"
 #include "process/path_walk.hh"
 #include "process/program.hh"
+#include "process/split_words.hh"
 
 #include <algorithm>
 #include <array>

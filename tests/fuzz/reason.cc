@@ -1,6 +1,6 @@
 // The reason that a client may be shown, and what the log gets of it, from what a link wrote. The
 // first two lines are the session's passwords.
-#include "monitor/reason.hh"
+#include "link/reason.hh"
 
 #include "base/text.hh"
 #include "fuzz/target.hh"

@@ -1,6 +1,6 @@
 // PASSWORD_COMMAND to words: what is accepted means the same however it is quoted, and lines with
 // words that are quoted in three ways come back as those words.
-#include "configuration/split_words.hh"
+#include "process/split_words.hh"
 
 #include "fuzz/target.hh"
 

@@ -1,4 +1,4 @@
-#include "monitor/reason.hh"
+#include "link/reason.hh"
 
 #include "base/text.hh"
 #include "link/record.hh"

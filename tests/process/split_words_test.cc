@@ -1,4 +1,4 @@
-#include "configuration/split_words.hh"
+#include "process/split_words.hh"
 
 #include "support/program.hh"
 

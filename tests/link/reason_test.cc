@@ -1,4 +1,4 @@
-#include "monitor/reason.hh"
+#include "link/reason.hh"
 
 #include "support/program.hh"
 

@@ -4,7 +4,6 @@
 
 #include "base/secret.hh"
 #include "base/withheld.hh"
-#include "protocol/verdict.hh"
 
 #include <array>
 #include <cstddef>
@@ -12,6 +11,9 @@
 #include <string_view>
 
 namespace poppass {
+
+// The longest reason of a link that is passed on, in bytes.
+inline constexpr std::size_t longest_reason = 200;
 
 // Takes the output of a link piece by piece, in constant memory, and finds the first line that
 // begins with a reply code of 4xx or 5xx and a space or a hyphen: `553 Sorry, too short (#5.7.1)`.

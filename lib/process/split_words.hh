@@ -1,4 +1,4 @@
-// Splits PASSWORD_COMMAND into words. Pure; no shell is used.
+// Splits the command line of a chain or a hook into words. Pure; no shell is used.
 #pragma once
 
 #include "base/result.hh"

@@ -1,4 +1,4 @@
-#include "configuration/split_words.hh"
+#include "process/split_words.hh"
 
 namespace poppass {
 
