@@ -10,7 +10,7 @@
 namespace poppass {
 
 // The limits for one hash, of crypt(3) and of other schemes. On a slow processor they come to about
-// ten seconds.
+// ten seconds, for unusual yescrypt settings to forty.
 inline constexpr std::uint64_t most_memory = std::uint64_t{1} << 30;      // bytes
 inline constexpr std::uint64_t most_memory_work = std::uint64_t{1} << 33; // bytes times passes
 inline constexpr std::uint64_t most_lanes = 64;

@@ -187,14 +187,15 @@ ChildEnd run_child(const Child& child) {
     ::sigprocmask(SIG_BLOCK, nullptr, &waiting);
     ::sigdelset(&waiting, SIGCHLD);
     auto deadline = Clock::now() + child.limit;
-    int next_signal = SIGTERM;
-    bool overtime = false;
+    int last_signal = 0;
     while (!has_ended(pid)) {
         if (Clock::now() >= deadline) {
-            overtime = true;
-            ::kill(-pid, next_signal);
-            if (::getpgid(pid) != pid) ::kill(pid, next_signal); // it has left its process group
-            next_signal = SIGKILL;
+            // It is in a system call that never ends. A user can bring this about with a file
+            // system of the user's own, or with locks of the kernel.
+            if (last_signal == SIGKILL) break;
+            last_signal = last_signal == 0 ? SIGTERM : SIGKILL;
+            ::kill(-pid, last_signal);
+            if (::getpgid(pid) != pid) ::kill(pid, last_signal); // it has left its process group
             deadline = Clock::now() + child.grace;
         }
         pollfd ends[] = {{pipes->output.read_end.get(), POLLIN, 0},
@@ -206,7 +207,7 @@ ChildEnd run_child(const Child& child) {
     }
     ::kill(-pid, SIGKILL);
     int status = 0;
-    const bool reaped = retried([&] { return ::waitpid(pid, &status, 0); }) == pid;
+    const bool reaped = retried([&] { return ::waitpid(pid, &status, WNOHANG); }) == pid;
     // Take what it wrote before it ended. A pipe holds 64 kB, and another process may still write
     // to it.
     drain(pipes->output.read_end, child.output, 16);
@@ -216,7 +217,7 @@ ChildEnd run_child(const Child& child) {
         ::read(pipes->failure.read_end.get(), &error, sizeof error) != sizeof error)
         error = 0;
     if (error != 0) return {ChildEnd::How::not_started, error, 0};
-    if (overtime || !reaped) return {ChildEnd::How::overtime, 0, pid};
+    if (last_signal != 0 || !reaped) return {ChildEnd::How::overtime, 0, pid};
     if (WIFEXITED(status)) return {ChildEnd::How::exited, WEXITSTATUS(status), pid};
     return {ChildEnd::How::killed, WTERMSIG(status), pid};
 }

@@ -26,7 +26,8 @@ struct Child {
     const Secret* record =
         {}; // on its descriptor 3, at most longest_record bytes; null: 3 is closed
     std::chrono::seconds limit; // then it is told to end: SIGTERM to its process group
-    std::chrono::milliseconds grace = std::chrono::seconds{5}; // from SIGTERM to SIGKILL
+    // From SIGTERM to SIGKILL, and from there to the end of the wait.
+    std::chrono::milliseconds grace = std::chrono::seconds{5};
     // These take what it writes to descriptors 1 and 2. Where one is empty, the child inherits
     // ours.
     std::function<void(std::string_view)> output = {};
@@ -40,7 +41,8 @@ struct ChildEnd {
     enum class How {
         exited,      // value: the exit status
         killed,      // value: the signal
-        overtime,    // it was ended after its limit: what it did is not known
+        overtime,    // it was ended after its limit, or does not even end then: what it did is
+                     // not known
         not_started, // value: an errno value; the program did not run
     } how;
     int value;

@@ -61,6 +61,9 @@ Result<void> judge_mount(int fd, dev_t device, const std::string& path) {
     struct statfs status {};
     if (retried([&] { return ::fstatfs(fd, &status); }) != 0)
         return system_trouble("look at the file system of", path);
+    // The owner of a process also owns its files here, and can let their readers wait.
+    if (status.f_type == PROC_SUPER_MAGIC)
+        return trouble(path + " shows processes, and stores no files: keep the file elsewhere");
     if (status.f_type != FUSE_SUPER_MAGIC) return {};
     const Fd mountinfo{
         retried([] { return ::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC); })};

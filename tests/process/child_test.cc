@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -324,6 +325,32 @@ TEST_CASE("a child that ignores SIGTERM and stops itself is killed after the gra
     CHECK(ran.took >= soon + short_grace);
     CHECK(has_ended(ran.end.pid, milliseconds{0}));
     CHECK(has_ended(std::stoi(ran.out)));
+}
+
+// The system call that a killed process is in may never end, where a user serves a file system or
+// holds a lock of the kernel. Here a tracer that does not wait for it keeps it from ending.
+TEST_CASE("a child that does not even end when it is killed delays nobody") {
+    const TemporaryDirectory directory;
+    const auto fifo = directory.file("fifo");
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    const pid_t tracer = ::fork();
+    if (tracer == 0) {
+        char number[16]{};
+        ::alarm(60);
+        const int fd = ::open(fifo.c_str(), O_RDONLY);
+        if (::read(fd, number, sizeof number - 1) > 0)
+            ::ptrace(PTRACE_SEIZE, std::atoi(number), nullptr, nullptr);
+        ::close(fd);
+        for (;;) ::pause();
+    }
+    const auto ran = run_script("echo $$ >" + fifo + "; exec sleep 1000", soon, Errors::inherited,
+                                short_grace);
+    CHECK(ran.end.how == How::overtime);
+    CHECK(::kill(tracer, SIGKILL) == 0);
+    CHECK(::waitpid(tracer, nullptr, 0) == tracer);
+    CHECK(ran.took < seconds{30}); // the tracer would hold it for a minute
+    CHECK(has_ended(ran.end.pid));
+    CHECK(::waitpid(ran.end.pid, nullptr, 0) == ran.end.pid);
 }
 
 TEST_CASE("processes that it leaves in its group delay nobody and are killed") {

@@ -83,11 +83,21 @@ TEST_CASE("mountinfo that cannot be read is trouble") {
 }
 
 TEST_CASE("other file systems are not asked who mounted them") {
-    for (const std::string path : {"/", "/proc", "/dev", "/tmp"}) {
+    for (const std::string path : {"/", "/sys", "/dev", "/tmp"}) {
         const Fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY)};
         struct stat status {};
         REQUIRE(::fstat(fd.get(), &status) == 0);
         CHECK(judge_mount(fd.get(), status.st_dev, path));
     }
     CHECK(!judge_mount(-1, 0, "nothing"));
+}
+
+TEST_CASE("the files of processes are nobody's credential files") {
+    const Fd fd{::open("/proc", O_RDONLY | O_DIRECTORY)};
+    struct stat status {};
+    REQUIRE(::fstat(fd.get(), &status) == 0);
+    const auto judged = judge_mount(fd.get(), status.st_dev, "/proc");
+    REQUIRE(!judged);
+    CHECK(judged.error().message() ==
+          "/proc shows processes, and stores no files: keep the file elsewhere");
 }

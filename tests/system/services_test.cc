@@ -115,10 +115,11 @@ TEST_CASE("systemd takes the units, and rates them") {
         INFO(rated.out.substr(level));
         CHECK(rated.status == 0);
         const auto text = read_file(unit);
-        // POPPASS_RUN, the time from SIGTERM to SIGKILL, and POPPASS_DELAY, as they are by default.
+        // POPPASS_RUN, the times from SIGTERM to SIGKILL and from there to the end of the wait, and
+        // POPPASS_DELAY, as they are by default.
         const auto stop = text.find("\nTimeoutStopSec=");
         REQUIRE(stop != text.npos);
-        CHECK(std::stoi(text.substr(stop + 16)) > 60 + 5 + 5);
+        CHECK(std::stoi(text.substr(stop + 16)) > 60 + 5 + 5 + 5);
         CHECK_FALSE(holds(text, "\nEnvironment=POPPASS_"));
         for (const char* const line : {"\nKillMode=mixed\n", "\nStandardInput=socket\n",
                                        "\nStandardError=journal\n", "\nLimitCORE=0\n"})
