@@ -5,6 +5,15 @@
 
 namespace poppass {
 
+namespace {
+
+int most_descriptors() {
+    const long limit = ::sysconf(_SC_OPEN_MAX);
+    return limit > 0 ? static_cast<int>(limit) : 1024;
+}
+
+} // namespace
+
 void Fd::reset(int fd) {
     if (fd_ >= 0) ::close(fd_);
     fd_ = fd;
@@ -50,8 +59,14 @@ void close_from(int first) {
 #ifdef HAVE_CLOSE_RANGE
     if (::close_range(static_cast<unsigned>(first), ~0U, 0) == 0) return;
 #endif
-    const long limit = ::sysconf(_SC_OPEN_MAX);
-    for (int fd = first; fd < (limit > 0 ? limit : 1024); ++fd) ::close(fd);
+    for (int fd = first; fd < most_descriptors(); ++fd) ::close(fd);
+}
+
+void keep_from_programs(int first) {
+#if defined(HAVE_CLOSE_RANGE) && defined(CLOSE_RANGE_CLOEXEC)
+    if (::close_range(static_cast<unsigned>(first), ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+#endif
+    for (int fd = first; fd < most_descriptors(); ++fd) (void)::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 } // namespace poppass

@@ -66,4 +66,7 @@ Result<void> open_standard_descriptors();
 // Closes every descriptor from `first` up.
 void close_from(int first);
 
+// Makes every descriptor from `first` up close-on-exec.
+void keep_from_programs(int first);
+
 } // namespace poppass

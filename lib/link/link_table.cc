@@ -35,6 +35,9 @@ constexpr LongName utf8{"utf8", no_argument, utf8_option};
 constexpr LongName list{"list", no_argument, list_option};
 constexpr LongName clear{"clear", required_argument, clear_option};
 constexpr LongName passed{"passed", required_argument, passed_option};
+constexpr LongName before{"before", required_argument, before_option};
+constexpr LongName after{"after", required_argument, after_option};
+constexpr LongName undo{"undo", required_argument, undo_option};
 constexpr LongName check{"check", no_argument, check_option};
 constexpr LongName help{"help", no_argument, 'h'};
 constexpr LongName version{"version", no_argument, 'V'};
@@ -99,6 +102,11 @@ constexpr KnownLink known_links[] = {
      "[-d DIRECTORY] [-n TRIES] [-w SECONDS] [-x ADDRESS[/LENGTH]]... [--strip DOMAIN|*] "
      "[--native] [--] PROG ARG..., or [-d DIRECTORY] --list | --clear KEY, or --passed FD [--] "
      "PROG ARG..."},
+    {"setpw-hook",
+     Next::filter,
+     "+:t:hV",
+     {before, after, undo, check, help, version},
+     "[--before COMMAND [--undo COMMAND]] [--after COMMAND] [-t SECONDS] [--] PROG ARG..."},
     {"setpw-quality", Next::filter, "", {}, "[POLICY...] -- PROG ARG..."},
     {"vchkpass", Next::fallback_needed, "+"},
     {"vsetpass", Next::fallback_needed, "+"},
@@ -148,7 +156,7 @@ const KnownLink* find_known_link(std::string_view program) {
 
 Result<LinkWords> read_options(const KnownLink& link, Chain words, const TakeOption& take) {
     LinkWords read;
-    if (link.next == Next::filter) {
+    if (link.next == Next::filter && link.letters.empty()) {
         const auto mark = std::find(words.begin(), words.end(), std::string_view{"--"});
         if (mark != words.end()) read.next = {mark + 1, words.end()};
         const std::string_view first = words.size() > 1 ? words[1] : "";

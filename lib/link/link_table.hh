@@ -32,8 +32,8 @@ struct KnownLink {
         guard,           // ours: runs the rest of a check, by either convention
         filter,          // ours: runs the rest of a change, or refuses
     } next;
-    // For getopt_long(3). A filter parses its words itself; they end at the first `--`. Only its
-    // first word may name a deed.
+    // For getopt_long(3). A filter without letters parses its words itself; they end at the first
+    // `--`. Only its first word may name a deed.
     FixedText<20> letters;
     std::array<LongName, 16> long_options = {};
     // For links of ours: the command line without the name. Empty for others.
@@ -61,6 +61,9 @@ enum LongOption : int {
     list_option,
     clear_option,
     passed_option,
+    before_option,
+    after_option,
+    undo_option,
 };
 
 // Whether the row has this long option.

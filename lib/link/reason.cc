@@ -71,6 +71,10 @@ std::string_view ReasonReader::reason() {
     return trim(cut_utf8(text, longest_reason));
 }
 
+std::string_view ReasonReader::line() {
+    return reason().empty() ? std::string_view{} : line_.view();
+}
+
 std::string_view ReasonReader::reason_for_log(std::initializer_list<std::string_view> passwords) {
     if (reason().empty()) return {};
     const bool told = for_log(line_.view().substr(code_size), passwords) == withheld;

@@ -28,6 +28,10 @@ public:
     // they are nothing new to it: "too short" is the reason for the password "short".
     std::string_view reason();
 
+    // That line with its code and its tag, without control bytes, at most 1024 bytes: for a link
+    // that passes it on. Valid as reason() is.
+    std::string_view line();
+
     // What the log gets of reason(): `withheld` if the line tells one of `passwords`.
     std::string_view reason_for_log(std::initializer_list<std::string_view> passwords);
 

@@ -7,6 +7,9 @@
 
 namespace poppass {
 
+// Passes the line of another program on to the user: a code, a text, and a tag or none.
+void pass_on(std::string_view line);
+
 // Tells the user why the new password is not set: "553 TEXT (#5.7.1)". Returns the status of a
 // refusal.
 ExitStatus refuse(std::string_view text);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,6 +161,15 @@ void prepare_for_children() {
     ::sigemptyset(&child);
     ::sigaddset(&child, SIGCHLD);
     ::sigprocmask(SIG_BLOCK, &child, nullptr);
+}
+
+std::optional<Clock::time_point> chain_deadline() {
+    itimerval alarm{};
+    if (::getitimer(ITIMER_REAL, &alarm) != 0) return std::nullopt;
+    const auto left = std::chrono::seconds{alarm.it_value.tv_sec} +
+                      std::chrono::microseconds{alarm.it_value.tv_usec};
+    if (left.count() == 0) return std::nullopt;
+    return Clock::now() + left - alarm_after_limit;
 }
 
 std::string status_text(const ChildEnd& end) {

@@ -49,6 +49,10 @@ struct ChildEnd {
     pid_t pid; // 0 where it was not started
 };
 
+// When the chain that this process is a part of is told to end, as far as the alarm tells with
+// which run_child started the chain. Nothing without an alarm.
+std::optional<std::chrono::steady_clock::time_point> chain_deadline();
+
 // How it ended, for the log: its exit status, `signal9`, `overtime`, `not-started`.
 std::string status_text(const ChildEnd& end);
 
