@@ -433,18 +433,18 @@ TEST_CASE("--check says what is right and what is wrong") {
 }
 
 TEST_CASE("an error in the place of any answer: the row is old or new, as was said") {
-    if (missing(have_mariadb(), "root and MariaDB")) return;
+    if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
-    users.server.run("DROP TABLE IF EXISTS history; CREATE TABLE history (email VARCHAR(255)); "
-                     "GRANT SELECT, INSERT ON history TO links@'127.0.0.1'");
+    users.sql("DROP TABLE IF EXISTS history; CREATE TABLE history (email VARCHAR(255)); "
+              "GRANT SELECT, INSERT ON history TO links@'127.0.0.1'");
     // What a proxy says that has lost its server. Only class 40 means that nothing was committed.
     const std::string words = "Connection killed";
     const std::string error = char(9 + words.size()) + bytes("\0\0\1\xff\x87\x07#HY000") + words;
     int lost = 0;
     for (int step = 1;; ++step) {
         CAPTURE(step);
-        users.give(joe, "{PLAIN}old");
-        users.server.run("DELETE FROM history");
+        users.give("{PLAIN}old");
+        users.sql("DELETE FROM history");
         const CutProxy proxy{users.server.port(), step, CutProxy::Deed::drop_answer, {}, error};
         users.configure({{"connect", users.by_port(proxy.port())},
                          {"set_query", users.set_query + "; INSERT INTO history VALUES (:login)"},
@@ -457,7 +457,7 @@ TEST_CASE("an error in the place of any answer: the row is old or new, as was sa
         CHECK((outcome.status == 0) == is_new);
         if (outcome.status != 0) CHECK(outcome.out == nothing_words);
         // After a lost answer only the UPDATE of the hash is executed again.
-        CHECK(users.server.run("SELECT * FROM history").size() == (is_new ? 1U : 0U));
+        CHECK(users.sql("SELECT * FROM history").size() == (is_new ? 1U : 0U));
         if (!proxy.has_cut()) break;
         if (has(outcome.err, "the answer to the commit is lost: COMMIT: " + words)) {
             CHECK(is_new);
