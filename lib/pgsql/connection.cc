@@ -315,6 +315,16 @@ void PgsqlConnection::look_over(Report& report) {
     if (super->front() == "t")
         return report.warn(name_, account + " is a superuser; give poppass an account that may do "
                                             "only what its statements need");
+    // An operator whose types fit better than those of PostgreSQL's own is used in its place, also
+    // if its schema is searched later. No operator is used to find this out.
+    const auto open = ask_row("SELECT pg_catalog.string_agg(s::text, ', ')"
+                              " FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) s"
+                              " WHERE pg_catalog.has_schema_privilege(s::text, 'CREATE')");
+    if (!open) return report.fail(name_, open.error().message());
+    if (!open->front().empty())
+        report.warn(name_, account + " may create operators and functions in " + open->front() +
+                               ", and others may be able to; the statements could use them in the "
+                               "place of PostgreSQL's own: revoke CREATE, also from PUBLIC");
     const auto needs = [&](std::string_view verb) {
         return std::any_of(settings_.set_query.begin(), settings_.set_query.end(),
                            [&](const SqlStatement& one) { return one.has_word(verb); });

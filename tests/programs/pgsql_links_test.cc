@@ -445,3 +445,34 @@ TEST_CASE("--check says what is right and what is wrong") {
     users.configure("host=127.0.0.1 user=mail dbname=postgres port=" + free_port(), secret);
     CHECK(users.look_over("setpw").status == 2);
 }
+
+TEST_CASE("--check warns of a schema in which the account may make operators") {
+    if (no_pgsql()) return;
+    const auto& users = fresh_users();
+    users.configure(users.server.on_socket() + " user=mail");
+    const auto warning = [&] {
+        const auto checked = users.look_over("checkpw");
+        CHECK(checked.status == (has(checked.out, "may create operators") ? 1 : 0));
+        return checked.out;
+    };
+    // Such an operator fits a varchar better than those of pg_catalog, which is searched before.
+    users.sql("CREATE FUNCTION always(varchar, varchar) RETURNS boolean LANGUAGE sql AS "
+              "'SELECT true'; CREATE OPERATOR = (leftarg = varchar, rightarg = varchar, "
+              "function = always); ALTER TABLE users ALTER email TYPE varchar;"
+              "DELETE FROM users WHERE email LIKE 'ann%'");
+    CHECK(run(users.check("JOE@x.org", "old")).status == 0); // not the user's name, byte for byte
+    users.sql("DROP OPERATOR = (varchar, varchar)");
+    CHECK(run(users.check("JOE@x.org", "old")).status == 1);
+    users.sql("DROP FUNCTION always; ALTER TABLE users ALTER email TYPE text");
+
+    CHECK_FALSE(has(warning(), "may create operators"));
+    users.sql("CREATE SCHEMA open; GRANT USAGE, CREATE ON SCHEMA open TO PUBLIC");
+    CHECK_FALSE(has(warning(), "may create operators")); // it is not searched
+    users.sql("ALTER ROLE mail SET search_path = public, open, pg_catalog");
+    CHECK(has(warning(), "mail may create operators and functions in open,"));
+    users.sql("GRANT CREATE ON SCHEMA public TO mail");
+    CHECK(has(warning(), "mail may create operators and functions in public, open,"));
+    users.sql("REVOKE CREATE ON SCHEMA public FROM mail; ALTER ROLE mail RESET search_path;"
+              "DROP SCHEMA open");
+    CHECK_FALSE(has(warning(), "may create operators"));
+}
