@@ -338,3 +338,39 @@ TEST_CASE("what a killed change left is undone by the next check") {
     CHECK(::access((users.path + "-journal").c_str(), F_OK) != 0);
     CHECK(run(checker).status == 2); // the settings are root's again
 }
+
+TEST_CASE("an owner who keeps a link waiting can neither end it nor look into it") {
+    if (missing(::geteuid() == 0, "root") || missing(hardened, "a hardened build")) return;
+    // Says which signals it could send to a process, and which of its files it could open.
+    const auto reach = [](pid_t pid) {
+        const auto outcome =
+            run({.argv = {"/bin/sh", "-c",
+                          "for f in mem environ maps; do"
+                          " (: <\"/proc/$1/$f\") && echo $f; done;"
+                          "for n in STOP KILL; do kill -$n \"$1\" && echo $n; done",
+                          "sh", std::to_string(pid)},
+                 .as = Ids{owner, group}});
+        return outcome.out;
+    };
+    const OwnersUsers users;
+    users.configure(quick + "timeout = 30\n");
+    const std::string uids = "Uid:\t0\t" + std::to_string(owner) + "\t0\t" + std::to_string(owner);
+    const std::string gids = "Gid:\t0\t" + std::to_string(group) + "\t0\t" + std::to_string(group);
+    for (auto program : {users.check(joe, "old"), users.change(joe, "old", "new")}) {
+        CAPTURE(program.argv.at(0));
+        program.timeout = milliseconds{60'000};
+        const Sqlite holder{users.path};
+        holder.run("BEGIN EXCLUSIVE");
+        Process link{program};
+        const std::string status = "/proc/" + std::to_string(link.pid()) + "/status";
+        CHECK(link.run_until([&] { return has(read_file(status), uids); }));
+        CHECK(has(read_file(status), gids));
+        CHECK(reach(link.pid()) == "");
+        holder.run("COMMIT");
+        CHECK(link.wait().status == 0);
+    }
+    Process own{{.argv = {"/bin/sleep", "60"}, .as = Ids{owner, group}}};
+    REQUIRE(own.run_until(
+        [&] { return has(read_file("/proc/" + std::to_string(own.pid()) + "/comm"), "sleep"); }));
+    CHECK(reach(own.pid()).ends_with("environ\nmaps\nSTOP\nKILL\n"));
+}
