@@ -38,8 +38,12 @@ private:
         -> decltype(ask(LdapUri{}, {})) {
         for (const LdapUri& server : options_.servers) {
             auto answer = ask(server, Clock::now() + options_.limit);
-            if (answer || answer.error().status != ExitStatus::temporary) return answer;
-            complain(name, for_log(answer.error().message(), {question.password}));
+            if (answer) return answer;
+            // The words of a server may contain the password.
+            const std::string words{for_log(answer.error().message(), {question.password})};
+            if (answer.error().status != ExitStatus::temporary)
+                return Error{answer.error().status, words};
+            complain(name, words);
         }
         return trouble("no server of the directory could be asked");
     }

@@ -31,20 +31,30 @@ public:
     // Whether there was one more.
     bool take(char& byte) {
         while (!rest_.empty()) {
-            byte = rest_.front();
-            std::size_t size = 1;
-            if (escaped_ && rest_.size() >= 4 && rest_.starts_with("\\x") &&
-                (digit(rest_[2]) | digit(rest_[3])) < 16) {
-                byte = static_cast<char>(digit(rest_[2]) * 16 + digit(rest_[3]));
-                size = 4;
-            }
-            rest_.remove_prefix(size);
+            byte = next();
             if (stays(byte)) return true;
         }
         return false;
     }
 
+    bool first_stays() const {
+        Bytes copy = *this;
+        return stays(copy.next());
+    }
+
 private:
+    char next() {
+        char byte = rest_.front();
+        std::size_t size = 1;
+        if (escaped_ && rest_.size() >= 4 && rest_.starts_with("\\x") &&
+            (digit(rest_[2]) | digit(rest_[3])) < 16) {
+            byte = static_cast<char>(digit(rest_[2]) * 16 + digit(rest_[3]));
+            size = 4;
+        }
+        rest_.remove_prefix(size);
+        return byte;
+    }
+
     std::string_view rest_;
     bool escaped_;
 };
@@ -65,9 +75,12 @@ bool tells(std::string_view text, std::string_view password) {
     if (password.empty()) return false;
     if (std::none_of(password.begin(), password.end(), stays))
         return text.find_first_of(password) != text.npos;
+    // Only where a byte stays: otherwise a long run of blanks would be read once from each of them.
     for (; !text.empty(); text.remove_prefix(1))
-        for (const bool escaped : {false, true})
-            if (begins_with({text, escaped}, {password, false})) return true;
+        for (const bool escaped : {false, true}) {
+            const Bytes here{text, escaped};
+            if (here.first_stays() && begins_with(here, {password, false})) return true;
+        }
     return false;
 }
 
