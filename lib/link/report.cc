@@ -118,8 +118,13 @@ Result<void> Report::add_json(std::string_view json) {
                          std::move(*text)});
     }
     if (json != "\n]\n") return strange;
-    std::move(lines.begin(), lines.end(), std::back_inserter(lines_));
+    for (Line& line : lines) add(std::move(line));
     return {};
+}
+
+void Report::add(Line line) {
+    if (std::find(lines_.begin(), lines_.end(), line) == lines_.end())
+        lines_.push_back(std::move(line));
 }
 
 int Report::exit_status() const {

@@ -10,6 +10,7 @@
 
 namespace poppass {
 
+// A finding that it has already is not added again.
 class Report {
 public:
     enum class Level { ok, warning, error };
@@ -17,16 +18,18 @@ public:
         Level level;
         std::string subject; // a setting, a program, a file
         std::string text;    // what was found, and what to do about it
+
+        bool operator==(const Line&) const = default;
     };
 
     void ok(std::string_view subject, std::string text) {
-        add(Level::ok, subject, std::move(text));
+        add({Level::ok, std::string{subject}, std::move(text)});
     }
     void warn(std::string_view subject, std::string text) {
-        add(Level::warning, subject, std::move(text));
+        add({Level::warning, std::string{subject}, std::move(text)});
     }
     void fail(std::string_view subject, std::string text) {
-        add(Level::error, subject, std::move(text));
+        add({Level::error, std::string{subject}, std::move(text)});
     }
 
     const std::vector<Line>& lines() const { return lines_; }
@@ -47,9 +50,7 @@ public:
     int exit_status() const;
 
 private:
-    void add(Level level, std::string_view subject, std::string text) {
-        lines_.push_back({level, std::string{subject}, std::move(text)});
-    }
+    void add(Line line);
 
     std::vector<Line> lines_;
 };

@@ -23,6 +23,17 @@ TEST_CASE("a report as JSON: UTF-8 as it is, and nothing else above ASCII") {
           "u0085\"}\n]\n");
 }
 
+TEST_CASE("a finding is told once") {
+    Report report;
+    report.ok("a", "b");
+    report.warn("a", "b");
+    report.ok("a", "c");
+    REQUIRE(report.lines().size() == 3);
+    report.ok("a", "b");
+    REQUIRE(report.add_json(Report{report}.as_json()));
+    CHECK(report.lines().size() == 3);
+}
+
 TEST_CASE("the status is that of the worst line") {
     Report report;
     CHECK(report.exit_status() == 0);
