@@ -69,6 +69,12 @@ TEST_CASE("options end where the link says") {
                   {},
                   {"setpw", "--", "/bin/false"}},
              Case{{"setpw-quality", "min=8"}, {}, {}},
+             Case{{"setpw-hook", "--after", "x --", "-t", "5", "setpw", "--", "/bin/false"},
+                  {number(after_option) + "=x --", "t=5"},
+                  {"setpw", "--", "/bin/false"}},
+             Case{{"setpw-hook", "--before=x", "--undo", "y", "--", "setpw"},
+                  {number(before_option) + "=x", number(undo_option) + "=y"},
+                  {"setpw"}},
              Case{{"checkpw-pam", "-s", "x", "--", "/bin/false"}, {"s=x"}, {"/bin/false"}},
              Case{{"checkpassword", "prog", "-x"}, {}, {"prog", "-x"}},
          }) {
@@ -91,6 +97,7 @@ TEST_CASE("what a link is asked to do") {
     CHECK(split({"setpw-quality", "-V", "--", "x"}).deed == Deed::version);
     CHECK(split({"setpw-quality", "--check", "min=8"}).deed == Deed::look_over);
     CHECK(split({"setpw-quality", "min=8", "--check", "--", "x"}).deed == Deed::serve);
+    CHECK(split({"setpw-hook", "--before", "x", "--check"}).deed == Deed::look_over);
 }
 
 TEST_CASE("options that the link does not have, and values that it refuses, are misuse") {

@@ -14,9 +14,10 @@ namespace {
 // The programs of this build. The first one is pwadmin, which has the exit values of passwd(1).
 std::vector<std::string> programs() {
     std::vector<std::string> all;
-    for (const std::string name : {"pwadmin", "poppass", "poppass-check", "poppass-client",
-                                   "checkpw", "setpw", "checkpw-throttle", "checkpw-pam",
-                                   "setpw-pam", "checkpw-ldap", "setpw-ldap", "setpw-quality"}) {
+    for (const std::string name :
+         {"pwadmin", "poppass", "poppass-check", "poppass-client", "checkpw", "setpw",
+          "checkpw-throttle", "checkpw-pam", "setpw-pam", "checkpw-ldap", "setpw-ldap",
+          "setpw-quality", "setpw-hook"}) {
         try {
             all.push_back(built(name));
         } catch (const std::runtime_error&) {

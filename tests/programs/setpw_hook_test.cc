@@ -649,6 +649,49 @@ TEST_CASE("misuse: nothing runs") {
             bytes("joe\0") + old_password + bytes("\0\0") + std::string(600, 'n') + '\0');
 }
 
+TEST_CASE("--check: each hook can be executed, and nobody else can change it") {
+    const Marks marks;
+    const auto hook = marks.path("hook");
+    const auto check = [&](const Words& options) {
+        Words words{built("setpw-hook"), "--check"};
+        words.insert(words.end(), options.begin(), options.end());
+        const auto outcome = run({.argv = words});
+        CHECK(outcome.err == "");
+        return outcome;
+    };
+    write_file(hook, "#!/bin/sh\nexit 0\n", 0755);
+    auto outcome = check({"--before", hook + " x", "--undo", hook, "--after", "/bin/true"});
+    CHECK(outcome.status == 0);
+    const std::string found = "\"subject\": \"" + hook + "\", \"text\": ";
+    CHECK(has(outcome.out, found + "\"runs for the hooks of a change\""));
+    CHECK(has(outcome.out, found + "\"can be executed; not looked into\""));
+    CHECK(marks.made() == "");
+
+    const auto fails = [&](const Words& options, const std::string& says) {
+        CAPTURE(says);
+        outcome = check(options);
+        CAPTURE(outcome.out);
+        CHECK(outcome.status == 2);
+        CHECK(has(outcome.out, "\"level\": \"error\""));
+        CHECK(has(outcome.out, says));
+    };
+    fails({}, "neither --before nor --after");
+    fails({"--after", "no-such-program"}, "--after: run no-such-program: not found in PATH");
+    fails({"--after", hook, "-t", "90"}, "the hooks may take 90 seconds");
+    ::chmod(hook.c_str(), 0777);
+    for (const std::string option : {"--before", "--after"})
+        fails({option, hook}, "can be written by others than its owner, who would learn every "
+                              "password: chmod go-w " +
+                                  hook);
+    fails({"--before", "/bin/true", "--undo", hook}, "can be written by others");
+    write_file(hook, "words\n", 0755);
+    ::chmod(hook.c_str(), 0755);
+    fails({"--after", hook}, "is no program");
+    write_file(hook, "#!/bin/sh\n", 0755);
+    ::chmod(marks.directory.path().c_str(), 0777);
+    fails({"--after", hook}, marks.directory.path());
+}
+
 TEST_CASE("a real store, end to end") {
     const UsersFile users{"joe:" + hash_of_old + usual_dates};
     const Marks marks;
@@ -658,8 +701,9 @@ TEST_CASE("a real store, end to end") {
         return Service{.check = {built("checkpw"), "-f", users.path, "/bin/false"},
                        .change = quoted(chain(options, rest))};
     };
-    const auto ask = [](const Service& service, const std::string& old, const std::string& fresh) {
-        Conversation client{service};
+    const auto ask = [](const Service& front_end, const std::string& old,
+                        const std::string& fresh) {
+        Conversation client{front_end};
         CHECK(client.ask("user joe") == "200 Your password please.");
         CHECK(client.ask("pass " + old) == "200 Your new password please.");
         return client.ask("newpass " + fresh);

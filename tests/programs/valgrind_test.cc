@@ -196,6 +196,17 @@ TEST_CASE("checkpw-throttle before checkpw") {
     CHECK(check(native, "192.0.2.2", "wrong") == 1);
 }
 
+TEST_CASE("setpw-hook before setpw") {
+    if (no_valgrind()) return;
+    const Users users;
+    const Words chain = Words{dynamic("setpw-hook"), "--before", "/bin/true",  "--undo",
+                              "/bin/true",           "--after",  "/bin/false", "--"} +
+                        users.setpw();
+    CHECK(clean({.argv = chain, .record = set_record("joe", "wrong", fresh)}).status == 1);
+    CHECK(clean({.argv = chain, .record = set_record("joe", "old", fresh)}).status == 0);
+    CHECK(users.has(fresh));
+}
+
 #ifdef HAVE_PASSWDQC
 TEST_CASE("setpw-quality before setpw") {
     if (no_valgrind()) return;

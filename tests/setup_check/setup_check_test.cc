@@ -27,8 +27,9 @@ std::string installed(const std::string& name) {
 
 // Links of this build that the set-ups below run, beside poppass-check.
 void install() {
-    for (const char* const name : {"poppass", "poppass-check", "checkpw", "setpw",
-                                   "checkpw-throttle", "checkpw-pam", "setpw-quality"})
+    for (const char* const name :
+         {"poppass", "poppass-check", "checkpw", "setpw", "checkpw-throttle", "checkpw-pam",
+          "setpw-quality", "setpw-hook"})
         if (is_built(name)) (void)installed(name);
 }
 
@@ -129,6 +130,38 @@ TEST_CASE("a correct set-up") {
     CHECK(outcome.err.empty());
     CHECK(read_file(setup.file) == before);
     CHECK(::access((setup.file + ".lock").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("hooks, and the rest of the chain after them") {
+    if (missing(::geteuid() == 0, "root")) return;
+    Setup setup;
+    const auto hook = setup.directory.file("hook");
+    write_file(hook, "#!/bin/sh\n", 0755);
+    const auto chain = [&](const std::string& rest) {
+        setup.change =
+            policy() + installed("setpw-hook") + " --after '" + hook + " word' -- " + rest;
+        const auto outcome = setup.run();
+        CAPTURE(outcome.out);
+        CHECK(has(outcome.out, installed("setpw-hook") + ": runs for the change\n"));
+        return outcome;
+    };
+    const auto store = installed("setpw") + " -f " + setup.file + " /bin/false";
+    auto outcome = chain(store);
+    CAPTURE(outcome.out);
+    check_good(outcome);
+    CHECK(has(outcome.out, "ok       " + hook + ": runs for the hooks of a change\n"));
+    CHECK(has(outcome.out, "ok       " + installed("setpw") + ": runs for the change\n"));
+    CHECK(has(chain("").out, "setpw-hook: wants the rest of a chain to run"));
+    CHECK(has(chain("/bin/true").out, "/bin/true: accepts everybody"));
+    CHECK(has(chain("/nonexistent/setter").out, "error    /nonexistent/setter: "));
+    ::chmod(hook.c_str(), 0777);
+    outcome = chain(store);
+    CHECK(outcome.status == 2);
+    CHECK(has(outcome.out, "error    " + hook + ": " + hook + " can be written by others"));
+    ::unlink(hook.c_str());
+    outcome = chain(store);
+    CHECK(outcome.status == 2);
+    CHECK(has(outcome.out, "error    setpw-hook: --after: run " + hook + ": No such file"));
 }
 
 TEST_CASE("every setting that is wrong is named, not only the first one") {
