@@ -42,7 +42,9 @@ Result<void> check_hooks(const KnownLink& link, const Hooks& hooks) {
     const auto run = number_setting("POPPASS_RUN", 60, 1, 86400);
     if (!run) return run.error();
     const auto longest = hooks.limit * (hooks.before && hooks.after ? 2 : 1);
-    if (longest >= std::chrono::seconds{*run})
+    // What HookedChange needs to end a hook in time.
+    constexpr std::chrono::seconds spare{3};
+    if (longest + spare > std::chrono::seconds{*run})
         return misuse("-t: the hooks may take " + std::to_string(longest.count()) +
                       " seconds, and POPPASS_RUN allows the whole chain " + std::to_string(*run) +
                       ": lower -t, or raise POPPASS_RUN");

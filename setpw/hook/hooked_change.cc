@@ -17,11 +17,13 @@ namespace {
 using How = ChildEnd::How;
 using std::chrono::seconds;
 
-constexpr seconds grace{1}; // of a hook, from SIGTERM to SIGKILL
+// Of a hook, from SIGTERM to SIGKILL. So long after SIGKILL it is not waited for any more.
+constexpr seconds grace{1};
 // The caller may take a little longer than we do to notice that a hook has ended.
 constexpr std::chrono::milliseconds margin{200};
 constexpr seconds kill_after_deadline{5}; // poppass kills a chain so long after its time
 
+const std::string not_changed = "the password is not changed (";
 constexpr std::string_view if_last = "; if this is the last line of this pid, ";
 
 bool succeeded(const ChildEnd& end) { return end.how == How::exited && end.value == 0; }
@@ -60,7 +62,7 @@ ExitStatus HookedChange::run() {
     return static_cast<ExitStatus>(end->how == How::killed ? killed + end->value : end->value);
 }
 
-// Nothing was changed yet, so what is no status of a link is trouble, and no unknown result.
+// The change has not begun, so what is no status of a link is trouble, and no unknown result.
 ExitStatus HookedChange::end_before(const ChildEnd& end) {
     const auto status = static_cast<ExitStatus>(end.value);
     const bool answered =
@@ -70,8 +72,11 @@ ExitStatus HookedChange::end_before(const ChildEnd& end) {
         pass_on(line);
     else if (!is_refusal(end))
         nothing_changed(trouble({}));
-    log("the password is not changed: --before ended with status=" + status_text(end) +
-        (hooks_.undo && !answered ? "; it may be half done: run --undo" : ""));
+    const std::string why = "--before ended with status=" + status_text(end);
+    if (is_refusal(end) || end.pid == 0) // it has done nothing
+        log(not_changed + why + ")");
+    else
+        run_undo(Change::none, why);
     return answered ? status : ExitStatus::temporary;
 }
 
@@ -97,8 +102,8 @@ void HookedChange::run_after() {
 }
 
 void HookedChange::run_undo(Change change, const std::string& why) {
-    std::string text = change == Change::none ? "the password is not changed ("
-                                              : "it is not known whether the password is changed (";
+    std::string text =
+        change == Change::none ? not_changed : "it is not known whether the password is changed (";
     text += why + ")";
     if (hooks_.undo) {
         log(text + ", and --undo begins" + std::string{if_last} + "run --undo");
@@ -131,7 +136,7 @@ ChildEnd HookedChange::run_hook(const ChainLine& hook, seconds limit, ReasonRead
 // The time for a hook: it must have ended when the chain is told to end, or so much later.
 seconds HookedChange::time_left(seconds more) const {
     if (!deadline_) return hooks_.limit;
-    const auto left = *deadline_ + more - Clock::now() - grace - margin;
+    const auto left = *deadline_ + more - Clock::now() - 2 * grace - margin;
     return std::min(hooks_.limit, std::chrono::duration_cast<seconds>(left));
 }
 

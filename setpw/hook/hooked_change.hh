@@ -13,9 +13,9 @@ namespace poppass {
 
 struct Hooks {
     std::optional<ChainLine> before; // runs first, and may refuse the change
-    std::optional<ChainLine> undo;   // runs if `before` succeeded and the change did not
-    std::optional<ChainLine> after;  // runs if the change succeeded
-    std::chrono::seconds limit{15};  // for each of them
+    std::optional<ChainLine> undo; // runs if `before` may have done something, and the change fails
+    std::optional<ChainLine> after; // runs if the change succeeded
+    std::chrono::seconds limit{15}; // for each of them
 };
 
 // Runs the hooks and the rest of the chain. Before each step it writes to the log what is to be
