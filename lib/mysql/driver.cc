@@ -19,19 +19,14 @@ class MysqlDriver final : public SqlDriver {
 public:
     SqlDialect dialect() const override { return SqlDialect::mysql; }
 
-    Result<std::vector<std::string>> prepare(const SqlSettings& settings,
-                                             SqlPurpose purpose) override {
+    Result<std::vector<SqlHost>> prepare(const SqlSettings& settings, SqlPurpose purpose) override {
         settings_ = &settings;
         if (auto done = read_connect(settings.connect); !done) return done.error();
         writes_ = purpose == SqlPurpose::change || settings.check_hosts.empty();
-        if (!writes_) {
-            hosts_.clear();
-            for (const std::string& word : settings.check_hosts)
-                if (auto done = add_host("check_hosts", word); !done) return done.error();
-        }
-        std::vector<std::string> names;
-        for (const SqlHost& host : hosts_) names.push_back(host.text());
-        return names;
+        if (!writes_) hosts_ = settings.check_hosts;
+        for (SqlHost& host : hosts_)
+            if (auto done = complete(host); !done) return done.error();
+        return hosts_;
     }
 
     Result<std::unique_ptr<SqlConnection>> connect(std::size_t server,
@@ -77,21 +72,21 @@ private:
         std::string_view list = socket.empty() ? host : socket;
         if (list.empty()) list = usual_socket;
         do {
-            if (auto done = add_host("connect", take_until(list, ',')); !done) return done;
+            auto parsed = SqlHost::parse(take_until(list, ','));
+            if (!parsed) return misuse("connect: " + parsed.error().what);
+            hosts_.push_back(std::move(*parsed));
         } while (!list.empty());
         return {};
     }
 
-    Result<void> add_host(std::string_view key, std::string_view word) {
-        auto host = SqlHost::parse(word == "localhost" ? usual_socket : word);
-        if (!host) return misuse(std::string{key} + ": " + host.error().what);
+    Result<void> complete(SqlHost& host) const {
+        if (host.name == "localhost" && host.port.empty()) host.name = usual_socket;
         // Connector/C since 3.4.2 does not compare these two with the names of the certificate.
         if (settings_->tls == SqlSettings::Tls::verify &&
-            (host->name == "127.0.0.1" || host->name == "::1"))
-            return misuse(std::string{key} + ": tls = verify needs a host's name in the place of " +
-                          host->name + ", such as one of /etc/hosts");
-        if (host->port.empty() && !host->is_socket()) host->port = port_;
-        hosts_.push_back(std::move(*host));
+            (host.name == "127.0.0.1" || host.name == "::1"))
+            return misuse("tls = verify needs a host's name in the place of " + host.name +
+                          ", such as one of /etc/hosts");
+        if (host.port.empty() && !host.is_socket()) host.port = port_;
         return {};
     }
 

@@ -28,22 +28,12 @@ class PgsqlDriver final : public SqlDriver {
 public:
     SqlDialect dialect() const override { return SqlDialect::pgsql; }
 
-    Result<std::vector<std::string>> prepare(const SqlSettings& settings,
-                                             SqlPurpose purpose) override {
+    Result<std::vector<SqlHost>> prepare(const SqlSettings& settings, SqlPurpose purpose) override {
         settings_ = &settings;
         if (auto done = read_options(settings.connect); !done) return done.error();
         writes_ = purpose == SqlPurpose::change || settings.check_hosts.empty();
-        if (!writes_) {
-            hosts_.clear();
-            for (const std::string& word : settings.check_hosts) {
-                auto host = SqlHost::parse(word);
-                if (!host) return misuse("check_hosts: " + host.error().what);
-                hosts_.push_back(std::move(*host));
-            }
-        }
-        std::vector<std::string> names;
-        for (const SqlHost& host : hosts_) names.push_back(host.text());
-        return names;
+        if (!writes_) hosts_ = settings.check_hosts;
+        return hosts_;
     }
 
     Result<std::unique_ptr<SqlConnection>> connect(std::size_t server,

@@ -133,10 +133,10 @@ public:
 
     virtual SqlDialect dialect() const = 0;
 
-    // Takes the settings, which stay where they are, and returns the names of the servers, in the
-    // order in which they are asked. Connects to none. Settings that do not fit are misuse.
-    virtual Result<std::vector<std::string>> prepare(const SqlSettings& settings,
-                                                     SqlPurpose purpose) = 0;
+    // Takes the settings, which stay where they are, and returns the servers, in the order in which
+    // they are asked. Connects to none. Settings that do not fit are misuse.
+    virtual Result<std::vector<SqlHost>> prepare(const SqlSettings& settings,
+                                                 SqlPurpose purpose) = 0;
 
     // Connects to a server of the list, authenticates, and sets the session up: UTF-8, strict
     // types, standard quotes, and waits for locks within the deadline. A server that takes no

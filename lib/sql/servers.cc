@@ -38,9 +38,9 @@ Result<void> SqlServers::prepare(SqlPurpose purpose) {
                       settings_->scheme + ", so they need a prefix: set prefix = keep");
     if (purpose == SqlPurpose::change && settings_->set_query.empty())
         return misuse("set_query must be set");
-    auto names = driver_->prepare(*settings_, purpose);
-    if (!names) return names.error();
-    names_ = std::move(*names);
+    const auto hosts = driver_->prepare(*settings_, purpose);
+    if (!hosts) return hosts.error();
+    for (const SqlHost& host : *hosts) names_.push_back(host.text());
     const auto run = number_setting("POPPASS_RUN", 60, 1, 86400);
     if (!run) return run.error();
     const auto longest = settings_->limit * static_cast<long>(names_.size());

@@ -109,7 +109,11 @@ Result<SqlSettings> SqlSettings::parse(std::string_view text, SqlDialect dialect
     for (const std::string_view needed : {"connect", "user_query"})
         if (values.get(needed).empty()) return misuse(std::string{needed} + " must be set");
     settings.connect = values.get("connect");
-    settings.check_hosts = split_words(values.get("check_hosts"));
+    for (const std::string& word : split_words(values.get("check_hosts"))) {
+        auto host = SqlHost::parse(word);
+        if (!host) return misuse("check_hosts: " + host.error().what);
+        settings.check_hosts.push_back(std::move(*host));
+    }
     if (const auto& path = *values.find("password_file"))
         if (auto done = read_password(*path, settings); !done) return done.error();
     if (const auto& timeout = *values.find("timeout")) {

@@ -3,6 +3,7 @@
 
 #include "base/result.hh"
 #include "base/secret.hh"
+#include "sql/host.hh"
 #include "sql/statement.hh"
 
 #include <chrono>
@@ -15,9 +16,9 @@
 namespace poppass {
 
 struct SqlSettings {
-    std::string connect;                  // the driver's own form
-    std::vector<std::string> check_hosts; // servers that checks may ask instead
-    std::chrono::seconds limit{5};        // for each server
+    std::string connect;              // the driver's own form
+    std::vector<SqlHost> check_hosts; // servers that checks may ask instead
+    std::chrono::seconds limit{5};    // for each server
     SqlStatement user_query;
     std::vector<SqlStatement> set_query; // empty if the file has none
     std::string scheme = "CRYPT";        // of hashes without a prefix, and of new ones

@@ -258,8 +258,7 @@ class SqliteDriver final : public SqlDriver {
 public:
     SqlDialect dialect() const override { return SqlDialect::sqlite; }
 
-    Result<std::vector<std::string>> prepare(const SqlSettings& settings,
-                                             SqlPurpose purpose) override {
+    Result<std::vector<SqlHost>> prepare(const SqlSettings& settings, SqlPurpose purpose) override {
         if (!settings.connect.starts_with('/'))
             return misuse("connect must be the absolute path of a database");
         if (!settings.check_hosts.empty() || settings.password)
@@ -268,7 +267,7 @@ public:
         purpose_ = purpose;
         constexpr sqlite3_int64 most_memory = 64 << 20;
         ::sqlite3_hard_heap_limit64(most_memory);
-        return std::vector{settings.connect};
+        return std::vector{SqlHost{settings.connect, {}}};
     }
 
     Result<std::unique_ptr<SqlConnection>> connect(std::size_t,

@@ -44,7 +44,7 @@ TEST_CASE("every key is read; a line that begins with a blank continues the one 
                                              "connect=host=a,b dbname = mail # not a comment\r\n"
                                              "password =  se cret = #1 \n"
                                              "timeout = 7\n"
-                                             "check_hosts = c  d\n"
+                                             "check_hosts = c  [::1]:5\n"
                                              "user_query = SELECT l, -- the login\n"
                                              "    h FROM u\n"
                                              "# a comment between\n"
@@ -61,7 +61,9 @@ TEST_CASE("every key is read; a line that begins with a blank continues the one 
     CHECK(settings->password_view() == "se cret = #1");
     CHECK(settings->password_view().data()[12] == '\0');
     CHECK(settings->limit == std::chrono::seconds{7});
-    CHECK(settings->check_hosts == std::vector<std::string>{"c", "d"});
+    REQUIRE(settings->check_hosts.size() == 2);
+    CHECK(settings->check_hosts[0].name == "c");
+    CHECK(settings->check_hosts[1].text() == "[::1]:5");
     CHECK(settings->user_query.text == "SELECT l,  \nh FROM u\nWHERE l = $1");
     REQUIRE(settings->set_query.size() == 2);
     CHECK(settings->set_query[0].text == "UPDATE u SET h = $1\nWHERE l = $2 AND h = $3");
@@ -88,6 +90,7 @@ TEST_CASE("a wrong line is misuse, and no message shows a value") {
     CHECK(misused(least + std::string("scheme = a\0b\n", 13)) == "line 3 holds a NUL");
     CHECK(misused(least + "timeout = 0\n").starts_with("timeout"));
     CHECK(misused(least + "timeout = 5s\n").starts_with("timeout"));
+    CHECK(misused(least + "check_hosts = a b:x\n") == "check_hosts: not a host: b:x");
     CHECK(misused(least + "prefix = maybe\n") == "prefix must be yes, no or keep");
     CHECK(misused(least + "tls = yes\n") == "tls must be verify or no");
     CHECK(misused("connect = x\nuser_query = SELECT 1\n").starts_with("user_query"));
