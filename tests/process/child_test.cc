@@ -343,8 +343,8 @@ TEST_CASE("a child that does not even end when it is killed delays nobody") {
         ::close(fd);
         for (;;) ::pause();
     }
-    const auto ran = run_script("echo $$ >" + fifo + "; exec sleep 1000", soon, Errors::inherited,
-                                short_grace);
+    const auto ran =
+        run_script("echo $$ >" + fifo + "; exec sleep 1000", soon, Errors::inherited, short_grace);
     CHECK(ran.end.how == How::overtime);
     CHECK(::kill(tracer, SIGKILL) == 0);
     CHECK(::waitpid(tracer, nullptr, 0) == tracer);

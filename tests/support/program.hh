@@ -161,7 +161,8 @@ NextLink parse_next_link(std::string_view report);
 bool missing(bool have, std::string_view thing);
 const std::vector<std::string>& missing_things();
 
-// A new directory, by default in $TMPDIR (/tmp), with mode 0700. It is removed with all its content.
+// A new directory, by default in $TMPDIR (/tmp), with mode 0700. It is removed with all its
+// content.
 class TemporaryDirectory {
 public:
     explicit TemporaryDirectory(
