@@ -5,11 +5,18 @@
 
 #include <csignal>
 #include <doctest/doctest.h>
-#include <future>
 
 using namespace poppass::test;
 
 namespace {
+
+// Returns the ids of a server's connections in this state.
+std::string in_state(const std::string& state) {
+    return "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE '" + state +
+           "' AND ID <> CONNECTION_ID()";
+}
+
+const std::string waiting = in_state("Waiting for semi-sync ACK%");
 
 // At a commit the primary waits until the replica has the change, however long this takes.
 struct Pair {
@@ -44,29 +51,8 @@ struct Pair {
     // The replica takes over when it has applied all that it has received.
     void promote() const {
         replica.run("STOP SLAVE IO_THREAD");
-        wait_until([&] { return !in_state(replica, "Slave has read all relay log%").empty(); });
+        wait_until([&] { return !replica.run(in_state("Slave has read all relay log%")).empty(); });
         replica.run("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0");
-    }
-
-    // The ids of the server's connections in this state.
-    static std::vector<std::string> in_state(const MariadbServer& server,
-                                             const std::string& state) {
-        return server.run("SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE '" +
-                          state + "' AND ID <> CONNECTION_ID()");
-    }
-
-    // Changes joe's password, and runs `deed` while the commit waits for the replica.
-    Outcome change_with_wait(const std::function<void(const std::string& connection)>& deed) const {
-        auto program = users->change(joe, "old", "new");
-        program.timeout = milliseconds{60'000};
-        auto changing = std::async(std::launch::async, [&] { return run(program); });
-        std::vector<std::string> waiting;
-        wait_until([&] {
-            waiting = in_state(primary, "Waiting for semi-sync ACK%");
-            return !waiting.empty();
-        });
-        deed(waiting.at(0));
-        return changing.get();
     }
 };
 
@@ -88,7 +74,8 @@ TEST_CASE("a commit that waits for the replica is not said to be made") {
     if (no_mariadb()) return;
     Pair pair;
     pair.replica.run("STOP SLAVE IO_THREAD");
-    const auto said = pair.change_with_wait([&](const std::string&) { pair.primary.end(SIGKILL); });
+    const auto said = change_with_wait(*pair.users, waiting,
+                                       [&](const std::string&) { pair.primary.end(SIGKILL); });
     CAPTURE(said.err);
     CHECK(is_not_known(said));
     pair.promote();
@@ -101,8 +88,9 @@ TEST_CASE("a commit whose wait for the replica is ended is made only when the re
     if (no_mariadb()) return;
     Pair pair;
     pair.replica.run("STOP SLAVE IO_THREAD");
-    const auto alone = pair.change_with_wait(
-        [&](const std::string& connection) { pair.primary.run("KILL " + connection); });
+    const auto alone = change_with_wait(*pair.users, waiting, [&](const std::string& connection) {
+        pair.primary.run("KILL " + connection);
+    });
     CAPTURE(alone.err);
     CHECK(pair.users->hash(joe).starts_with("{SSHA512}")); // but the replica lacks it
     CHECK(is_not_known(alone));
@@ -110,10 +98,11 @@ TEST_CASE("a commit whose wait for the replica is ended is made only when the re
     pair.replica.run("START SLAVE IO_THREAD");
     pair.users->give("{PLAIN}old");
     pair.replica.run("STOP SLAVE IO_THREAD");
-    const auto received = pair.change_with_wait([&](const std::string& connection) {
-        pair.primary.run("KILL " + connection);
-        pair.replica.run("START SLAVE IO_THREAD");
-    });
+    const auto received =
+        change_with_wait(*pair.users, waiting, [&](const std::string& connection) {
+            pair.primary.run("KILL " + connection);
+            pair.replica.run("START SLAVE IO_THREAD");
+        });
     CAPTURE(received.err);
     CHECK(received.status == 0);
     const std::string hash = pair.users->hash(joe);

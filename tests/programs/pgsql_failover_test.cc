@@ -5,11 +5,12 @@
 
 #include <csignal>
 #include <doctest/doctest.h>
-#include <future>
 
 using namespace poppass::test;
 
 namespace {
+
+const std::string waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
 
 // Commits wait until the standby has applied them.
 struct Pair {
@@ -39,19 +40,6 @@ struct Pair {
     std::string hash(const std::string& email) const {
         return standby.run("SELECT password FROM users WHERE email = $1", {email}).at(0);
     }
-
-    // Changes joe's password, and runs `deed` while the commit waits for the standby.
-    Outcome change_with_wait(const std::function<void()>& deed) {
-        auto program = users.change(joe, "old", "new");
-        program.timeout = milliseconds{60'000};
-        auto changing = std::async(std::launch::async, [&] { return run(program); });
-        wait_until([&] {
-            return !primary.run("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
-                        .empty();
-        });
-        deed();
-        return changing.get();
-    }
 };
 
 } // namespace
@@ -72,10 +60,10 @@ TEST_CASE("a commit whose wait for the standby is cancelled is not said to be ma
     if (no_pgsql()) return;
     Pair pair;
     pair.standby.end(SIGINT);
-    const auto cancelled = pair.change_with_wait([&] {
-        pair.primary.run("SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
-                         " WHERE wait_event = 'SyncRep'");
-    });
+    const auto cancelled =
+        change_with_wait(pair.users, waiting, [&](const std::string& connection) {
+            pair.primary.run("SELECT pg_cancel_backend(" + connection + ")");
+        });
     CAPTURE(cancelled.err);
     CHECK(pair.users.hash(joe).starts_with("{SSHA512}")); // but the standby lacks it
     CHECK(is_not_known(cancelled));
@@ -85,7 +73,7 @@ TEST_CASE("a commit that waits for the standby is made only when the standby has
     if (no_pgsql()) return;
     Pair pair;
     pair.standby.end(SIGINT);
-    const auto alone = pair.change_with_wait([&] {
+    const auto alone = change_with_wait(pair.users, waiting, [&](const std::string&) {
         pair.kill_primary();
         pair.primary.start();
     });
@@ -97,7 +85,8 @@ TEST_CASE("a commit that waits for the standby is made only when the standby has
     wait_until([&] { return !pair.in_sync().empty(); });
     pair.users.server.run("UPDATE users SET password = '{PLAIN}old'");
     pair.standby.run("SELECT pg_wal_replay_pause()");
-    const auto received = pair.change_with_wait([&] { pair.kill_primary(); });
+    const auto received =
+        change_with_wait(pair.users, waiting, [&](const std::string&) { pair.kill_primary(); });
     CHECK(is_not_known(received));
     pair.promote();
     CHECK(pair.hash(joe).starts_with("{SSHA512}"));

@@ -36,6 +36,17 @@ void wait_until(const std::function<bool()>& done) {
     }
 }
 
+Outcome change_with_wait(const SqlUsers& users, const std::string& waiting,
+                         const std::function<void(const std::string& connection)>& deed) {
+    auto program = users.change(joe, "old", "new");
+    program.timeout = milliseconds{60'000};
+    auto changing = std::async(std::launch::async, [&] { return run(program); });
+    std::vector<std::string> found;
+    wait_until([&] { return !(found = users.sql(waiting)).empty(); });
+    deed(found[0]);
+    return changing.get();
+}
+
 void test_failover(const SqlUsers& users, const std::function<void()>& take_over,
                    const std::function<Words(const std::string& statement)>& other_server) {
     constexpr std::size_t count = 60;

@@ -16,6 +16,11 @@ void test_failover(const SqlUsers& users, const std::function<void()>& take_over
 
 bool is_not_known(const Outcome& outcome);
 
+// Changes joe's password, and runs `deed` while the commit waits for the other server. `waiting` is
+// a statement that returns the id of the connection that waits.
+Outcome change_with_wait(const SqlUsers& users, const std::string& waiting,
+                         const std::function<void(const std::string& connection)>& deed);
+
 // Waits until `done` returns true. Throws std::runtime_error if this takes too long.
 void wait_until(const std::function<bool()>& done);
 
