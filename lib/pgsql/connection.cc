@@ -117,6 +117,7 @@ Result<void> PgsqlConnection::open(const PgsqlOptions& options,
 Result<void> PgsqlConnection::set_up(bool writes) {
     const std::string limit = std::to_string(std::chrono::milliseconds{settings_.limit}.count());
     const auto row = ask_row(
+        6,
         "SELECT pg_catalog.current_setting('transaction_read_only'),"
         " pg_catalog.set_config('standard_conforming_strings', 'on', false),"
         " pg_catalog.set_config('lock_timeout', $1, false),"
@@ -168,14 +169,14 @@ Result<PgsqlConnection::Answer> PgsqlConnection::ask(const std::string& text,
     return last_answer();
 }
 
-Result<std::vector<std::string>> PgsqlConnection::ask_row(const std::string& text,
+Result<std::vector<std::string>> PgsqlConnection::ask_row(int columns, const std::string& text,
                                                           const std::vector<const char*>& values) {
     const auto answer = ask(text, values);
     if (!answer) return answer.error();
-    if (::PQntuples(answer->get()) != 1) return trouble("the server's answer is not one row");
+    if (::PQntuples(answer->get()) != 1 || ::PQnfields(answer->get()) != columns)
+        return trouble("the server's answer is not the row that was asked for");
     std::vector<std::string> row;
-    for (int i = 0; i < ::PQnfields(answer->get()); ++i)
-        row.push_back(value(answer->get(), i).value_or(""));
+    for (int i = 0; i < columns; ++i) row.push_back(value(answer->get(), i).value_or(""));
     return row;
 }
 
@@ -252,7 +253,7 @@ Result<std::vector<SqlRow>> PgsqlConnection::select(const SqlStatement& statemen
 Result<void> PgsqlConnection::begin() {
     const auto begun = ask("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {});
     if (!begun) return begun.error();
-    const auto row = ask_row("SELECT pg_catalog.pg_current_xact_id()::text, " + server_start);
+    const auto row = ask_row(2, "SELECT pg_catalog.pg_current_xact_id()::text, " + server_start);
     if (!row) return row.error();
     transaction_ = (*row)[0] + " " + (*row)[1];
     return {};
@@ -287,11 +288,11 @@ SqlConnection::Committed PgsqlConnection::commit() {
 Result<SqlConnection::Commit> PgsqlConnection::settle(std::string_view transaction) {
     const std::string number{take_until(transaction, ' ')};
     for (;;) {
-        const auto start = ask_row("SELECT " + server_start);
+        const auto start = ask_row(1, "SELECT " + server_start);
         if (!start) return start.error();
         if (start->front() != transaction) return Commit::lost;
         const auto row =
-            ask_row("SELECT pg_catalog.pg_xact_status($1::text::xid8)", {number.c_str()});
+            ask_row(1, "SELECT pg_catalog.pg_xact_status($1::text::xid8)", {number.c_str()});
         if (!row) return row.error();
         if (row->front() == "committed") return Commit::done;
         if (row->front() == "aborted") return Commit::rolled_back;
@@ -308,8 +309,8 @@ void PgsqlConnection::look_over(Report& report) {
     if (::PQsslInUse(connection) == 0)
         warn_of_port(name_, ::PQhostaddr(connection),
                      static_cast<unsigned>(std::atoi(::PQport(connection))), report);
-    const auto super = ask_row("SELECT rolsuper, rolname FROM pg_catalog.pg_roles "
-                               "WHERE rolname = current_user");
+    const auto super = ask_row(2, "SELECT rolsuper, rolname FROM pg_catalog.pg_roles "
+                                  "WHERE rolname = current_user");
     if (!super) return report.fail(name_, super.error().message());
     const std::string account = "the database account " + (*super)[1];
     if (super->front() == "t")
@@ -317,9 +318,9 @@ void PgsqlConnection::look_over(Report& report) {
                                             "only what its statements need");
     // An operator whose types fit better than those of PostgreSQL's own is used in its place, also
     // if its schema is searched later. No operator is used to find this out.
-    const auto open = ask_row("SELECT pg_catalog.string_agg(s::text, ', ')"
-                              " FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) s"
-                              " WHERE pg_catalog.has_schema_privilege(s::text, 'CREATE')");
+    const auto open = ask_row(1, "SELECT pg_catalog.string_agg(s::text, ', ')"
+                                 " FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) s"
+                                 " WHERE pg_catalog.has_schema_privilege(s::text, 'CREATE')");
     if (!open) return report.fail(name_, open.error().message());
     if (!open->front().empty())
         report.warn(name_, account + " may create operators and functions in " + open->front() +
@@ -333,6 +334,7 @@ void PgsqlConnection::look_over(Report& report) {
     for (const char* const verb : {"INSERT", "DELETE"})
         if (!needs(verb)) rights.append(",").append(verb);
     const auto row = ask_row(
+        2,
         "SELECT pg_catalog.count(*), pg_catalog.min(c.oid::pg_catalog.regclass::text)"
         " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relkind IN ('r', 'p', 'v', 'f')"

@@ -55,8 +55,8 @@ private:
     Result<Answer> ask(const std::string& text, const std::vector<const char*>& values);
     Result<Answer> ask_with(const std::string& text, const SqlStatement& statement,
                             const SqlValues& values, bool row_by_row);
-    // The first row's values; empty where they are NULL.
-    Result<std::vector<std::string>> ask_row(const std::string& text,
+    // The values of the one row, with so many columns; empty where they are NULL.
+    Result<std::vector<std::string>> ask_row(int columns, const std::string& text,
                                              const std::vector<const char*>& values = {});
     Result<Answer> next_answer();
     Result<Answer> last_answer();

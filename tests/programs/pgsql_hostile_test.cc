@@ -1,0 +1,184 @@
+// checkpw-pgsql and setpw-pgsql with a server that breaks PostgreSQL's protocol, or uses it to harm
+// them. A real server does none of this.
+#include "support/listener.hh"
+#include "support/sql_users.hh"
+
+#include <chrono>
+#include <doctest/doctest.h>
+#include <functional>
+#include <sys/socket.h>
+#include <thread>
+
+using namespace poppass;
+using namespace poppass::test;
+
+namespace {
+
+std::string number(std::size_t value, int size) {
+    std::string text;
+    while (size-- > 0) text += static_cast<char>(value >> (8 * size));
+    return text;
+}
+
+std::string message(char type, const std::string& body = {}) {
+    return type + number(body.size() + 4, 4) + body;
+}
+
+const std::string signed_in =
+    message('R', number(0, 4)) + message('S', bytes("client_encoding\0UTF8\0")) + message('Z', "I");
+
+// The result of a statement, with one row.
+std::string row(const Words& names, const Words& values, char state = 'I') {
+    std::string described = number(names.size(), 2), data = number(values.size(), 2);
+    for (const auto& name : names)
+        described += name + '\0' + number(0, 6) + number(25, 4) + std::string(6, '\xff') +
+                     number(0, 2); // a text
+    for (const auto& value : values) data += number(value.size(), 4) + value;
+    return message('1') + message('2') + message('T', described) + message('D', data) +
+           message('C', bytes("SELECT 1\0")) + message('Z', {state});
+}
+
+std::string done(const std::string& tag, char state) {
+    return message('1') + message('2') + message('n') + message('C', tag + '\0') +
+           message('Z', {state});
+}
+
+// It answers each message of its clients, one client after the other, with what `answer` returns.
+// The first message of a client has the type 0.
+class FakeServer {
+public:
+    using Answer = std::function<std::string(char type, const std::string& body)>;
+
+    explicit FakeServer(Answer answer) : answer_(std::move(answer)) {
+        auto pipe = make_pipe();
+        REQUIRE(pipe);
+        stop_ = std::move(*pipe);
+        thread_ = std::thread{[this] { serve(); }};
+    }
+    FakeServer(const FakeServer&) = delete;
+    FakeServer& operator=(const FakeServer&) = delete;
+    ~FakeServer() {
+        stop_.write_end.reset();
+        thread_.join();
+    }
+
+    int port() const { return listener_.port(); }
+
+private:
+    static constexpr int long_ms = 60'000;
+
+    void serve() {
+        while (first_ready({stop_.read_end.get(), listener_.fd()}, long_ms) == 1) {
+            client_.reset(::accept(listener_.fd(), nullptr, nullptr));
+            for (bool first = true; serve_message(first); first = false) continue;
+        }
+    }
+
+    bool serve_message(bool first) {
+        const std::string type = first ? std::string(1, '\0') : read(1);
+        const std::string size = read(4);
+        if (type.empty() || size.empty()) return false;
+        std::size_t length = 0;
+        for (const char c : size) length = length * 256 + static_cast<unsigned char>(c);
+        const std::string body = read(length - 4);
+        return body.size() == length - 4 && send(answer_(type[0], body));
+    }
+
+    // Less than asked for if the client or the test has ended.
+    std::string read(std::size_t size) {
+        std::string text;
+        char block[4096];
+        while (text.size() < size &&
+               first_ready({stop_.read_end.get(), client_.get()}, long_ms) == 1) {
+            const auto n =
+                ::recv(client_.get(), block, std::min(sizeof block, size - text.size()), 0);
+            if (n <= 0) break;
+            text.append(block, static_cast<std::size_t>(n));
+        }
+        return text;
+    }
+
+    bool send(std::string_view text) {
+        while (!text.empty()) {
+            if (first_ready({stop_.read_end.get()}, 0)) return false;
+            const auto n = ::send(client_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+            if (n <= 0) return false;
+            text.remove_prefix(static_cast<std::size_t>(n));
+        }
+        return true;
+    }
+
+    Answer answer_;
+    Listener listener_;
+    Fd client_;
+    Pipe stop_;
+    std::thread thread_;
+};
+
+// An answer for each statement. Those for which `odd` returns nothing are answered as a server does
+// that has the user joe with the password "old".
+FakeServer::Answer statements(std::function<std::string(const std::string& sql)> odd) {
+    return [odd = std::move(odd), sql = std::string{}](char type, const std::string& body) mutable {
+        if (type == '\0') return signed_in;
+        if (type == 'P') sql = body.c_str() + body.find('\0') + 1;
+        if (type != 'S') return std::string{};
+        if (auto answer = odd(sql); !answer.empty()) return answer;
+        if (has(sql, "transaction_read_only"))
+            return row({"a", "b", "c", "d", "e", "f"}, {"off", "", "", "", "", ""});
+        if (has(sql, "FROM users")) return row({"login", "hash"}, {joe, "{PLAIN}old"});
+        if (has(sql, "pg_current_xact_id")) return row({"a", "b"}, {"1", "2"}, 'T');
+        return done(sql.substr(0, sql.find(' ')), 'T');
+    };
+}
+
+struct HostileUsers {
+    TemporaryDirectory directory;
+    std::string settings = directory.file("sql.conf");
+    std::string server;
+
+    HostileUsers(const FakeServer& fake, const std::string& more = {})
+        : server("127.0.0.1:" + std::to_string(fake.port())) {
+        write_file(settings, "connect = host=127.0.0.1 user=mail dbname=mail port=" +
+                                 std::to_string(fake.port()) +
+                                 "\nuser_query = SELECT login, hash FROM users WHERE a = :login\n"
+                                 "set_query = UPDATE users SET hash = :hash WHERE a = :login AND "
+                                 "hash = :old_hash\nscheme = SSHA512\ntimeout = 2\n" +
+                                 more);
+    }
+
+    Program check() const { return program("checkpw-pgsql", joe + bytes("\0old\0\0\0")); }
+    Program change() const { return program("setpw-pgsql", joe + bytes("\0old\0\0new\0")); }
+
+private:
+    Program program(const std::string& name, const std::string& record) const {
+        return {.argv = {built(name), "-c", settings}, .record = record};
+    }
+};
+
+// The program ends by itself, soon and without much memory, and says that there is trouble.
+std::string trouble_of(const Program& program) {
+    const auto began = std::chrono::steady_clock::now();
+    const auto outcome = run(program);
+    CHECK(outcome.status == 111);
+    CHECK(outcome.signal == 0);
+    CHECK(std::chrono::steady_clock::now() - began < milliseconds{8000});
+    return outcome.err;
+}
+
+} // namespace
+
+TEST_CASE("an answer with fewer columns or rows than were asked for is trouble") {
+    for (const Words& columns : {Words{}, Words{"1"}, Words{"1", "2", "3", "4", "5", "6", "7"}}) {
+        CAPTURE(columns.size());
+        for (const std::string part : {"transaction_read_only", "pg_current_xact_id"}) {
+            CAPTURE(part);
+            const FakeServer fake{statements([&](const std::string& sql) {
+                return has(sql, part) ? row(columns, columns) : std::string{};
+            })};
+            const HostileUsers users{fake};
+            const auto err = trouble_of(users.change());
+            CHECK_MESSAGE(has(err, "the server's answer is not the row that was asked for"), err);
+            if (part == "transaction_read_only") trouble_of(users.check());
+        }
+    }
+}
