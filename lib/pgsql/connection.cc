@@ -27,6 +27,13 @@ std::string_view field(const PGresult* answer, int code) {
     return text == nullptr ? std::string_view{} : text;
 }
 
+// Whether a result of this status can belong to a statement of ours; no result is FATAL_ERROR too.
+// After the others, which begin a COPY, libpq would have one more result for ever.
+bool is_usual(ExecStatusType status) {
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ||
+           status == PGRES_SINGLE_TUPLE || status == PGRES_FATAL_ERROR;
+}
+
 // The value without the padding of a CHAR column.
 std::optional<std::string> value(const PGresult* answer, int column) {
     constexpr Oid padded_char = 1042; // bpchar
@@ -135,15 +142,20 @@ Result<void> PgsqlConnection::set_up(bool writes) {
 Result<PgsqlConnection::Answer> PgsqlConnection::next_answer() {
     const MemoryLimit limit;
     PGconn* const connection = connection_.get();
-    for (;;) {
+    while (Clock::now() < deadline()) {
         const int unsent = ::PQflush(connection);
         if (unsent < 0) return failed("send", nullptr);
-        if (unsent == 0 && ::PQisBusy(connection) == 0) return Answer{::PQgetResult(connection)};
+        if (unsent == 0 && ::PQisBusy(connection) == 0) {
+            Answer answer{::PQgetResult(connection)};
+            abandoned_ = !is_usual(::PQresultStatus(answer.get()));
+            if (abandoned_) return trouble("the server's answer is no result of a statement");
+            return answer;
+        }
         const short events = unsent > 0 ? POLLIN | POLLOUT : POLLIN;
-        if (Clock::now() >= deadline() || !wait_for(::PQsocket(connection), events, deadline()))
-            return trouble("no answer in time");
+        if (!wait_for(::PQsocket(connection), events, deadline())) break;
         if (::PQconsumeInput(connection) == 0) return failed("receive", nullptr);
     }
+    return trouble("no answer in time");
 }
 
 // The last result of what was sent. After an error no other result comes.

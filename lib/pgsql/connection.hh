@@ -67,7 +67,7 @@ private:
     std::unique_ptr<PGconn, PgsqlFree> connection_;
     std::string transaction_;
     std::string warning_;    // the last one of the server
-    bool abandoned_ = false; // more rows than anybody asked for are still to come
+    bool abandoned_ = false; // the rest of an answer is not read any more
 };
 
 } // namespace poppass

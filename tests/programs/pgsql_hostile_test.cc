@@ -182,3 +182,20 @@ TEST_CASE("an answer with fewer columns or rows than were asked for is trouble")
         }
     }
 }
+
+TEST_CASE("an answer that begins a COPY is trouble, and takes no time") {
+    const std::string begin = message('1') + message('2');
+    for (const char type : {'G', 'H', 'W'})
+        for (const std::string part : {"transaction_read_only", "FROM users", "BEGIN", "UPDATE"}) {
+            CAPTURE(type);
+            CAPTURE(part);
+            const FakeServer fake{statements([&](const std::string& sql) {
+                return has(sql, part) ? begin + message(type, std::string(3, '\0')) : std::string{};
+            })};
+            const HostileUsers users{fake};
+            const double before = time_of_children();
+            CHECK(
+                has(trouble_of(users.change()), "the server's answer is no result of a statement"));
+            CHECK(time_of_children() - before < 0.5);
+        }
+}
