@@ -1,5 +1,6 @@
 #include "pgsql/connection.hh"
 
+#include "base/alarm.hh"
 #include "base/network.hh"
 #include "base/text.hh"
 #include "sql/host.hh"
@@ -88,6 +89,12 @@ Error PgsqlConnection::failed(std::string_view deed, const PGresult* answer) con
 
 Result<void> PgsqlConnection::open(const PgsqlOptions& options,
                                    Clock::time_point address_deadline) {
+    // In SCRAM the server says how many rounds libpq computes before it looks at the clock again,
+    // and that can be half an hour. An end by the alarm is harmless in a change too: it has not
+    // begun, or it is being looked up after a lost commit, and no word means "not known".
+    const Alarm alarm{std::chrono::ceil<std::chrono::seconds>(address_deadline - Clock::now()) +
+                      std::chrono::seconds{1}};
+    const MemoryLimit limit;
     std::vector<const char*> keys, values;
     for (const auto& [key, text] : options) {
         keys.push_back(key);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <doctest/doctest.h>
 #include <functional>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <thread>
 
@@ -49,7 +50,9 @@ class FakeServer {
 public:
     using Answer = std::function<std::string(char type, const std::string& body)>;
 
-    explicit FakeServer(Answer answer) : answer_(std::move(answer)) {
+    // After the first answer it sends `flood` without end.
+    explicit FakeServer(Answer answer, std::string flood = {})
+        : answer_(std::move(answer)), flood_(std::move(flood)) {
         auto pipe = make_pipe();
         REQUIRE(pipe);
         stop_ = std::move(*pipe);
@@ -81,7 +84,10 @@ private:
         std::size_t length = 0;
         for (const char c : size) length = length * 256 + static_cast<unsigned char>(c);
         const std::string body = read(length - 4);
-        return body.size() == length - 4 && send(answer_(type[0], body));
+        if (body.size() < length - 4 || !send(answer_(type[0], body))) return false;
+        while (!flood_.empty())
+            if (!send(flood_)) return false;
+        return true;
     }
 
     // Less than asked for if the client or the test has ended.
@@ -109,6 +115,7 @@ private:
     }
 
     Answer answer_;
+    std::string flood_;
     Listener listener_;
     Fd client_;
     Pipe stop_;
@@ -198,4 +205,35 @@ TEST_CASE("an answer that begins a COPY is trouble, and takes no time") {
                 has(trouble_of(users.change()), "the server's answer is no result of a statement"));
             CHECK(time_of_children() - before < 0.5);
         }
+}
+
+TEST_CASE("a server that lets the library compute for minutes is left in time") {
+    const auto scram = [](char type, const std::string& body) {
+        if (type == '\0') return message('R', number(10, 4) + bytes("SCRAM-SHA-256\0\0"));
+        return message('R', number(11, 4) + body.substr(body.find("r=")) +
+                                "more,s=MDEyMzQ1Njc4OWFiY2RlZg==,i=2147483647");
+    };
+    const FakeServer fake{scram};
+    const HostileUsers users{fake, "password = secret\n"};
+    for (const auto& program : {users.check(), users.change()})
+        CHECK(has(trouble_of(program), "a call took longer than its limit"));
+}
+
+TEST_CASE("what a server sends while it is connected to takes no memory to speak of") {
+    const std::string block(1 << 20, 'x');
+    const std::string gigabyte = number(1'000'000'000, 4) + block;
+    // A notice of a gigabyte, and settings without end.
+    const std::pair<std::string, std::string> floods[] = {
+        {'N' + gigabyte, block},
+        {"", message('S', bytes("a\0") + std::string(28'000, 'x') + '\0')}};
+    for (const auto& [first, flood] : floods) {
+        const FakeServer fake{
+            [&](char, const std::string&) { return message('R', number(0, 4)) + first; }, flood};
+        const HostileUsers users{fake};
+        for (const auto& program : {users.check(), users.change()}) trouble_of(program);
+    }
+    rusage after{};
+    ::getrusage(RUSAGE_CHILDREN, &after);
+    MESSAGE("the largest child had " << after.ru_maxrss << " kB");
+    if (hardened) CHECK(after.ru_maxrss < 100'000);
 }
