@@ -84,7 +84,7 @@ bool tells(std::string_view text, std::string_view password) {
     return false;
 }
 
-std::string_view for_log(std::string_view text, std::initializer_list<std::string_view> passwords) {
+std::string_view for_log(std::string_view text, std::span<const std::string_view> passwords) {
     const bool told = std::any_of(passwords.begin(), passwords.end(),
                                   [text](auto password) { return tells(text, password); });
     return told ? withheld : text;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <span>
 #include <string_view>
 
 namespace poppass {
@@ -17,6 +18,10 @@ inline constexpr std::string_view withheld = "withheld";
 bool tells(std::string_view text, std::string_view password);
 
 // The text, or `withheld` if it tells one of the passwords.
-std::string_view for_log(std::string_view text, std::initializer_list<std::string_view> passwords);
+std::string_view for_log(std::string_view text, std::span<const std::string_view> passwords);
+inline std::string_view for_log(std::string_view text,
+                                std::initializer_list<std::string_view> passwords) {
+    return for_log(text, std::span{passwords.begin(), passwords.size()});
+}
 
 } // namespace poppass

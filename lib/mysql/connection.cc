@@ -11,32 +11,12 @@ namespace poppass {
 
 namespace {
 
-// The texts of these errors may show a value of a parameter.
+// The texts of these errors may show a value of a parameter or of a row. The codes are those of
+// SIGNAL, in a trigger or a function.
 bool shows_values(unsigned code, std::string_view state) {
     return state.starts_with("22") || state.starts_with("23") || state.starts_with("45") ||
+           code == ER_SIGNAL_WARN || code == ER_SIGNAL_NOT_FOUND || code == ER_SIGNAL_EXCEPTION ||
            code == ER_TRUNCATED_WRONG_VALUE_FOR_FIELD;
-}
-
-std::string describe(std::string_view deed, unsigned code, std::string_view state,
-                     std::string_view text) {
-    std::string what{deed};
-    what += ": ";
-    if (!shows_values(code, state)) return what.append(text);
-    return what.append("error ") + std::to_string(code) + " (" + std::string{state} + ")";
-}
-
-// If the server refuses a statement, the settings are wrong. A value that cannot be compared with a
-// column belongs to no user. Other errors may be temporary.
-Error failed_statement(MYSQL_STMT* statement, std::string_view deed) {
-    const unsigned code = ::mysql_stmt_errno(statement);
-    const std::string_view state = ::mysql_stmt_sqlstate(statement);
-    const std::string what = describe(deed, code, state, ::mysql_stmt_error(statement));
-    if (state.starts_with("22") || code == ER_TRUNCATED_WRONG_VALUE_FOR_FIELD ||
-        code == ER_CANT_AGGREGATE_2COLLATIONS || code == ER_CANT_AGGREGATE_3COLLATIONS ||
-        code == ER_CANT_AGGREGATE_NCOLLATIONS)
-        return Error{ExitStatus::rejected, what};
-    const bool limited = code == ER_TOO_MANY_USER_CONNECTIONS || code == ER_USER_LIMIT_REACHED;
-    return state.starts_with("42") && !limited ? misuse(what) : trouble(what);
 }
 
 Error late(std::string_view deed) {
@@ -181,6 +161,28 @@ void MysqlConnection::end() {
     ::shutdown(::mysql_get_socket(mysql_), SHUT_RDWR);
     ::mysql_close(mysql_);
     mysql_ = nullptr;
+}
+
+std::string MysqlConnection::describe(std::string_view deed, unsigned code, std::string_view state,
+                                      std::string_view text) const {
+    std::string what{deed};
+    what += ": ";
+    if (!shows_values(code, state)) return what + said(text);
+    return what.append("error ") + std::to_string(code) + " (" + said(state) + ")";
+}
+
+// If the server refuses a statement, the settings are wrong. A value that cannot be compared with a
+// column belongs to no user. Other errors may be temporary.
+Error MysqlConnection::failed_statement(MYSQL_STMT* statement, std::string_view deed) const {
+    const unsigned code = ::mysql_stmt_errno(statement);
+    const std::string_view state = ::mysql_stmt_sqlstate(statement);
+    const std::string what = describe(deed, code, state, ::mysql_stmt_error(statement));
+    if (state.starts_with("22") || code == ER_TRUNCATED_WRONG_VALUE_FOR_FIELD ||
+        code == ER_CANT_AGGREGATE_2COLLATIONS || code == ER_CANT_AGGREGATE_3COLLATIONS ||
+        code == ER_CANT_AGGREGATE_NCOLLATIONS)
+        return Error{ExitStatus::rejected, what};
+    const bool limited = code == ER_TOO_MANY_USER_CONNECTIONS || code == ER_USER_LIMIT_REACHED;
+    return state.starts_with("42") && !limited ? misuse(what) : trouble(what);
 }
 
 Error MysqlConnection::failed(std::string_view deed) const {

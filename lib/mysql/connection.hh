@@ -56,6 +56,9 @@ private:
     int wait(int wanted) const;
     template <class Start, class GoOn> bool finish(const Start& start, const GoOn& go_on);
     void end();
+    std::string describe(std::string_view deed, unsigned code, std::string_view state,
+                         std::string_view text) const;
+    Error failed_statement(MYSQL_STMT* statement, std::string_view deed) const;
     Error failed(std::string_view deed) const;
     Result<void> run(const std::string& sql);
     Result<std::string> ask(const std::string& sql);

@@ -80,6 +80,7 @@ Result<Answer> SqlCheckStore::judge(const Question& question) {
         found = servers_.ask_in_turn([&](std::size_t server) -> Result<Found> {
             const auto connection = servers_.connect(server);
             if (!connection) return connection.error();
+            (*connection)->withhold({question.password});
             auto user = find_user(**connection, servers_.settings(),
                                   servers_.values(question.login), SqlConnection::Lock::none);
             if (!user) return user.error();

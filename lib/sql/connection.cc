@@ -1,5 +1,8 @@
 #include "sql/connection.hh"
 
+#include "base/text.hh"
+#include "base/withheld.hh"
+
 namespace poppass {
 
 void SqlValues::set_login(std::string_view name) {
@@ -20,6 +23,11 @@ std::optional<std::string> SqlValues::text(SqlParameter parameter) const {
     case SqlParameter::now: return std::to_string(now);
     }
     return std::nullopt;
+}
+
+std::string SqlConnection::said(std::string_view words) const {
+    constexpr std::size_t longest = 300;
+    return one_line(for_log(words, secrets_), longest);
 }
 
 } // namespace poppass

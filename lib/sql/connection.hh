@@ -5,7 +5,8 @@
 //   temporary  this server cannot; another one may be asked
 //   rejected   a value does not fit the type of a column (SQLSTATE class 22): there is no such user
 //   misused    the settings or a statement are wrong on every server
-// Its text names what the server said, and never holds a value of a parameter.
+// Its text names what the server said, as said() lets it pass, and never holds a value of a
+// parameter.
 #pragma once
 
 #include "base/clock.hh"
@@ -21,6 +22,7 @@
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <utility>
 #include <vector>
 
 namespace poppass {
@@ -57,6 +59,10 @@ public:
 
     // Gives the server the time back in which it was asked nothing.
     void extend(Clock::duration time) { deadline_ += time; }
+
+    // From now on the log gets no words of the server that tell one of these: triggers and the like
+    // may put them there. They stay where they are while the connection is used.
+    void withhold(std::vector<std::string_view> secrets) { secrets_ = std::move(secrets); }
 
     enum class Lock {
         none,
@@ -118,8 +124,12 @@ public:
 protected:
     Clock::time_point deadline() const { return deadline_; }
 
+    // Words of the server, as the log may have them. All of them pass through here.
+    std::string said(std::string_view words) const;
+
 private:
     Clock::time_point deadline_;
+    std::vector<std::string_view> secrets_;
 };
 
 enum class SqlPurpose {

@@ -25,9 +25,7 @@ public:
     // the lock the row must still be the same; if it is not, the old password is verified again.
     // It must be the row of the same user: the stored name could find another user's.
     Result<Changed> run() {
-        auto connected = servers_.connect(server_);
-        if (!connected) return connected.error();
-        connection_ = std::move(*connected);
+        if (auto done = connect(); !done) return done.error();
         auto user = find(Lock::none);
         for (int tries = 0; tries < 20; ++tries) {
             if (!user) return user.error();
@@ -43,6 +41,7 @@ public:
 
             values_.set_login((*user)->login);
             values_.old_hash = (*user)->hash;
+            withhold();
             if (auto begun = connection_->begin(); !begun) return begun.error();
             auto locked = find(Lock::rows);
             if (locked && *locked == *user) return write(**user);
@@ -55,6 +54,22 @@ public:
     }
 
 private:
+    Result<void> connect() {
+        connection_.reset(); // two would take the rights of a file's owner twice
+        auto connected = servers_.connect(server_);
+        if (!connected) return connected.error();
+        connection_ = std::move(*connected);
+        withhold();
+        return {};
+    }
+
+    // Called again whenever the hashes are others.
+    void withhold() {
+        const auto bare = [](std::string_view hash) { return hash.substr(hash.find('}') + 1); };
+        connection_->withhold({request_.old_password, request_.new_password, values_.hash,
+                               bare(values_.hash), values_.old_hash, bare(values_.old_hash)});
+    }
+
     Result<std::optional<SqlUser>> find(Lock lock) {
         return find_user(*connection_, settings_, values_, lock);
     }
@@ -163,10 +178,7 @@ private:
 
     // `lost` means that neither the server nor the row tells it.
     Result<Commit> ask_again(const SqlUser& user, const std::string& transaction) {
-        connection_.reset(); // two would take the rights of a file's owner twice
-        auto connected = servers_.connect(server_);
-        if (!connected) return connected.error();
-        connection_ = std::move(*connected);
+        if (auto done = connect(); !done) return done.error();
         const auto told =
             transaction.empty() ? Result<Commit>{Commit::lost} : connection_->settle(transaction);
         if (!told || *told == Commit::rolled_back) return told;

@@ -20,14 +20,6 @@ struct Finalize {
 using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 using Database = std::unique_ptr<sqlite3, Finalize>;
 
-// If SQLite refuses a statement, the settings are wrong; other errors may be temporary.
-Error failed(sqlite3* database, std::string_view deed) {
-    const int code = ::sqlite3_errcode(database) & 0xff;
-    const std::string what = std::string{deed} + ": " + ::sqlite3_errmsg(database);
-    const bool statement = code == SQLITE_ERROR || code == SQLITE_MISUSE || code == SQLITE_RANGE;
-    return statement ? misuse(what) : trouble(what);
-}
-
 // It makes SQLite read the schema. It also limits how much of the file is kept in memory, because
 // otherwise the file itself could set this.
 constexpr const char* first_statement = "PRAGMA cache_size = -2000";
@@ -55,7 +47,7 @@ public:
             if (auto done = run(first_statement); done || purpose_ == SqlPurpose::change)
                 return done;
             const auto code = ::sqlite3_errcode(database_.get()) & 0xff;
-            const Error error = failed(database_.get(), "open");
+            const Error error = failed("open");
             if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY) return error;
             if (::sqlite3_extended_errcode(database_.get()) == SQLITE_READONLY_ROLLBACK) {
                 undo_interrupted_change();
@@ -109,7 +101,7 @@ public:
         if (!prepared) return prepared.error();
         int code;
         while ((code = ::sqlite3_step(prepared->get())) == SQLITE_ROW) continue;
-        if (code != SQLITE_DONE) return failed(database_.get(), "set_query");
+        if (code != SQLITE_DONE) return failed("set_query");
         if (::sqlite3_stmt_readonly(prepared->get()) != 0) return std::uint64_t{0};
         return static_cast<std::uint64_t>(::sqlite3_changes(database_.get()));
     }
@@ -124,7 +116,7 @@ public:
             return has_moved() ? Committed{Commit::lost, file_.path() + " was replaced meanwhile"}
                                : Committed{Commit::done};
         const bool busy = (::sqlite3_errcode(database_.get()) & 0xff) == SQLITE_BUSY;
-        Committed committed{Commit::lost, failed(database_.get(), "commit").what};
+        Committed committed{Commit::lost, failed("commit").what};
         if (busy && run("ROLLBACK")) committed.how = Commit::rolled_back;
         return committed;
     }
@@ -151,7 +143,7 @@ private:
         const int code = ::sqlite3_open_v2(uri.c_str(), &database, mode | flags, nullptr);
         database_.reset(database);
         if (database == nullptr) return trouble("open: not enough memory");
-        if (code != SQLITE_OK) return failed(database, "open");
+        if (code != SQLITE_OK) return failed("open");
         ::sqlite3_busy_handler(database, wait_for_lock, this);
         constexpr int steps = 50;
         ::sqlite3_progress_handler(database, steps, is_late, this);
@@ -166,6 +158,15 @@ private:
         ::sqlite3_limit(database, SQLITE_LIMIT_SQL_LENGTH, longest);
         // The directory is synced too, so that no lost journal undoes an acknowledged change.
         return purpose_ == SqlPurpose::change ? run("PRAGMA synchronous = EXTRA") : Result<void>{};
+    }
+
+    // If SQLite refuses a statement, the settings are wrong; other errors may be temporary.
+    Error failed(std::string_view deed) const {
+        const int code = ::sqlite3_errcode(database_.get()) & 0xff;
+        const std::string what = std::string{deed} + ": " + said(::sqlite3_errmsg(database_.get()));
+        const bool statement =
+            code == SQLITE_ERROR || code == SQLITE_MISUSE || code == SQLITE_RANGE;
+        return statement ? misuse(what) : trouble(what);
     }
 
     // Whether the file that is open is not the one at its path any more.
@@ -189,7 +190,7 @@ private:
 
     Result<void> run(const char* sql) {
         if (::sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK)
-            return failed(database_.get(), sql);
+            return failed(sql);
         return {};
     }
 
@@ -199,7 +200,7 @@ private:
         const int code =
             ::sqlite3_prepare_v2(database_.get(), statement.text.c_str(), -1, &made, &tail);
         Statement prepared{made};
-        if (code != SQLITE_OK) return failed(database_.get(), "prepare");
+        if (code != SQLITE_OK) return failed("prepare");
         const auto count = static_cast<std::size_t>(::sqlite3_bind_parameter_count(made));
         if (made == nullptr || *tail != '\0' || count != statement.parameters.size())
             return misuse("SQLite reads the statement in another way: " + statement.text);
@@ -219,7 +220,7 @@ private:
             else if (text)
                 code = ::sqlite3_bind_text(prepared->get(), place, text->data(),
                                            static_cast<int>(text->size()), SQLITE_TRANSIENT);
-            if (code != SQLITE_OK) return failed(database_.get(), "bind a value");
+            if (code != SQLITE_OK) return failed("bind a value");
         }
         return prepared;
     }
@@ -242,7 +243,7 @@ private:
                                      static_cast<std::size_t>(::sqlite3_column_bytes(cursor, i)));
             }
         }
-        if (code != SQLITE_ROW && code != SQLITE_DONE) return failed(database_.get(), "user_query");
+        if (code != SQLITE_ROW && code != SQLITE_DONE) return failed("user_query");
         return rows;
     }
 

@@ -152,6 +152,44 @@ TEST_CASE("a row that does not take the new hash keeps the old one") {
     test_refusal(users, "matched 2 rows");
 }
 
+TEST_CASE("no password and no hash comes into the log by the words of a trigger") {
+    if (no_mariadb()) return;
+    const MariadbUsers users{the_server()};
+    const std::string old = "oldsecretword", fresh = "newsecretword";
+    const struct {
+        std::string state, more, words, logged;
+    } cases[] = {
+        {"HY000", "", "'row ', OLD.password, ' frozen'", "error 1644 (HY000)"},
+        {"42000", "", "'row ', OLD.password, ' frozen'", "error 1644 (42000)"},
+        {"40001", "", "'row ', OLD.password, ' frozen'", "error 1644 (40001)"},
+        {"08S01", "", "'row ', OLD.password, ' frozen'", "error 1644 (08S01)"},
+        {"02000", "", "'row ', OLD.password, ' frozen'", "error 1643 (02000)"},
+        // With a number of its own the words are shown, unless they tell something.
+        {"HY000", ", MYSQL_ERRNO = 1105", "'not today'", "execute: not today"},
+        {"HY000", ", MYSQL_ERRNO = 1105", "'row ', OLD.password, ' frozen'", "execute: withheld"},
+        {"HY000", ", MYSQL_ERRNO = 1105", "'row ', SUBSTR(OLD.password, 8)", "execute: withheld"},
+        {"HY000", ", MYSQL_ERRNO = 1105", "'row ', NEW.password, ' is new'", "execute: withheld"},
+        {"HY000", ", MYSQL_ERRNO = 1105", "'row ', SUBSTR(NEW.password, 10)", "execute: withheld"},
+    };
+    for (const auto& [state, more, words, logged] : cases) {
+        CAPTURE(state);
+        CAPTURE(words);
+        users.give("{PLAIN}" + old);
+        users.sql("DROP TRIGGER IF EXISTS frozen;\nDELIMITER //\n"
+                  "CREATE TRIGGER frozen BEFORE UPDATE ON users FOR EACH ROW BEGIN "
+                  "DECLARE words VARCHAR(128) DEFAULT LEFT(CONCAT(" +
+                  words + "), 128); SIGNAL SQLSTATE '" + state +
+                  "' SET MESSAGE_TEXT = words" + more + "; END //\nDELIMITER ;\n");
+        const auto outcome = run(users.change(joe, old, fresh));
+        users.sql("DROP TRIGGER frozen");
+        CHECK((outcome.status == 111 || outcome.status == 2));
+        CHECK_MESSAGE(has(outcome.err, logged), outcome.err);
+        for (const std::string part : {"secretword", "{PLAIN}", "{SSHA512}"})
+            CHECK_MESSAGE(!has(outcome.err + outcome.out, part), outcome.err);
+    }
+    CHECK(users.is_password(joe, old));
+}
+
 TEST_CASE("several statements are one transaction, and need tables that have transactions") {
     if (no_mariadb()) return;
     const MariadbUsers users{the_server()};
