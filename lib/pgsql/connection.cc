@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <poll.h>
 #include <sys/resource.h>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::size_t longest_text = 300; // of a server's words in the log
 constexpr int longest_value = 100'000;    // of a column
+constexpr std::size_t longest_state = 5;  // an SQLSTATE
 
 // What is sent for a lock: others can neither change the row nor lock it so themselves.
 std::string with_lock(const SqlStatement& statement, SqlConnection::Lock lock) {
@@ -33,6 +35,15 @@ std::string_view field(const PGresult* answer, int code) {
 bool is_usual(ExecStatusType status) {
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ||
            status == PGRES_SINGLE_TUPLE || status == PGRES_FATAL_ERROR;
+}
+
+// Whether the text of such an error is PostgreSQL's own and holds no value of a row. Of class 22
+// and 23 it does, and the code of a trigger says what it likes, by default as P0001.
+bool has_harmless_text(std::string_view state) {
+    constexpr std::string_view classes[] = {"08", "0A", "25", "26", "28", "2F", "3D", "3F",
+                                            "40", "42", "53", "54", "55", "57", "58", "XX"};
+    return std::find(std::begin(classes), std::end(classes), state.substr(0, 2)) !=
+           std::end(classes);
 }
 
 // The value without the padding of a CHAR column.
@@ -72,16 +83,20 @@ const std::string server_start =
 
 } // namespace
 
-// A statement that the server refuses is wrong on every server. If a value does not fit, the text
-// of the server contains the value, so only the SQLSTATE is told.
+// A statement that the server refuses is wrong on every server. An error without a SQLSTATE is one
+// of libpq's own.
 Error PgsqlConnection::failed(std::string_view deed, const PGresult* answer) const {
     const std::string_view state = field(answer, PG_DIAG_SQLSTATE);
+    const std::string shown = one_line(state, longest_state);
     std::string what = std::string{deed} + ": ";
     if (state.starts_with("22"))
-        return {ExitStatus::rejected,
-                what + "a value does not fit (SQLSTATE " + std::string{state} + ")", 0};
-    const std::string_view said = field(answer, PG_DIAG_MESSAGE_PRIMARY);
-    what += one_line(said.empty() ? ::PQerrorMessage(connection_.get()) : said, longest_text);
+        return {ExitStatus::rejected, what + "a value does not fit (SQLSTATE " + shown + ")", 0};
+    if (state.empty())
+        what += one_line(::PQerrorMessage(connection_.get()), longest_text);
+    else if (has_harmless_text(state))
+        what += one_line(field(answer, PG_DIAG_MESSAGE_PRIMARY), longest_text);
+    else
+        what += "SQLSTATE " + shown + ", whose text is not shown: it may hold a value";
     const bool wrong = state.starts_with("42") || state.starts_with("0A") ||
                        state.starts_with("2F") || state.starts_with("26");
     return wrong ? misuse(what) : trouble(what);
