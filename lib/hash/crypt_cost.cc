@@ -120,7 +120,8 @@ Result<void> check_stored_cost(std::string_view hash) {
         return check_number(hash.substr(4, 2), most_bcrypt_cost);
     // Here alone libcrypt takes a sign, and a negative number for a very large one.
     if (hash.starts_with("$sha1$+") || hash.starts_with("$sha1$-")) return too_costly("time");
-    for (const std::string_view prefix : {"$5$rounds=", "$6$rounds=", "$sha1$", "$md5,rounds=", "$md5$rounds="})
+    for (const std::string_view prefix :
+         {"$5$rounds=", "$6$rounds=", "$sha1$", "$md5,rounds=", "$md5$rounds="})
         if (hash.starts_with(prefix)) return check_number(hash.substr(prefix.size()), most_rounds);
     return {};
 }

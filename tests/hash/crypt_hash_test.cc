@@ -176,8 +176,8 @@ TEST_CASE("a hash that asks for too much is trouble before it is computed") {
           std::string{"$y$jGT$salt$hash"},                         // 2 GB
           std::string{"$gy$jLT$salt$hash"},
           std::string{"$y$jzzzzzzzzzzzz$salt$hash"},
-          std::string{"$y$j9T.zzzzzz$salt$hash"}, // lanes
-          std::string{"$y$jFT/F$salt$hash"},      // passes
+          std::string{"$y$j9T.zzzzzz$salt$hash"},          // lanes
+          std::string{"$y$jFT/F$salt$hash"},               // passes
           std::string{"$md5$rounds=4000000000$salt$hash"}, // libcrypt takes this form, too
           std::string{"$7$LU..../....salt$hash"},
           std::string{"$7$zzzzzzzzzzzsalt$hash"},

@@ -178,8 +178,8 @@ TEST_CASE("no password and no hash comes into the log by the words of a trigger"
         users.sql("DROP TRIGGER IF EXISTS frozen;\nDELIMITER //\n"
                   "CREATE TRIGGER frozen BEFORE UPDATE ON users FOR EACH ROW BEGIN "
                   "DECLARE words VARCHAR(128) DEFAULT LEFT(CONCAT(" +
-                  words + "), 128); SIGNAL SQLSTATE '" + state +
-                  "' SET MESSAGE_TEXT = words" + more + "; END //\nDELIMITER ;\n");
+                  words + "), 128); SIGNAL SQLSTATE '" + state + "' SET MESSAGE_TEXT = words" +
+                  more + "; END //\nDELIMITER ;\n");
         const auto outcome = run(users.change(joe, old, fresh));
         users.sql("DROP TRIGGER frozen");
         CHECK((outcome.status == 111 || outcome.status == 2));
