@@ -46,7 +46,7 @@ struct Values {
 Result<std::unique_ptr<Secret>> keep_password(std::string_view password) {
     auto secret = std::make_unique<Secret>(longest_password + 1);
     if (password.empty()) return misuse("password: it is empty");
-    if (!secret->assign({password, std::string_view{"", 1}}))
+    if (!secret->assign({password, std::string_view{"\0", 1}}))
         return misuse("password: it is too long");
     return secret;
 }
