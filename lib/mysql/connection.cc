@@ -52,12 +52,18 @@ std::optional<std::string> read_value(MYSQL_STMT* statement, unsigned column, un
 
 } // namespace
 
+// It may read the rest of a result, and says to the server that the statement is closed.
+void CloseMysqlStatement::operator()(MYSQL_STMT* statement) const {
+    connection->limited([&] { return ::mysql_stmt_close(statement); });
+}
+
 MysqlConnection::~MysqlConnection() {
-    if (mysql_ != nullptr) ::mysql_close(mysql_);
+    if (mysql_ != nullptr) limited([&] { ::mysql_close(mysql_); });
 }
 
 Result<void> MysqlConnection::open(const MysqlPlace& place, bool writes) {
     place_ = place;
+    if (!limit_.works()) return trouble("connect: the system gives no timer");
     mysql_ = ::mysql_init(nullptr);
     if (mysql_ == nullptr) return trouble("connect: not enough memory");
     set_options(place);
@@ -144,16 +150,18 @@ int MysqlConnection::wait(int wanted) const {
 
 // Runs a call of the library: `start` begins it, and `go_on` continues it when the socket is ready.
 // False at the deadline: then the connection is closed, because the call cannot be ended otherwise.
+// With TLS the library does not wait here but in the call.
 template <class Start, class GoOn>
 bool MysqlConnection::finish(const Start& start, const GoOn& go_on) {
     if (mysql_ == nullptr) return false;
-    int wanted = start();
+    int wanted = limited(start);
     while (wanted != 0) {
         const int ready = wait(wanted);
         if (ready == 0) return end(), false;
-        wanted = go_on(ready);
+        wanted = limited([&] { return go_on(ready); });
     }
-    return true;
+    if (limit_.is_over()) end();
+    return !limit_.is_over();
 }
 
 // Closes the connection without a message to the server, because that could make this process wait.
@@ -211,7 +219,7 @@ Result<std::string> MysqlConnection::ask(const std::string& sql) {
 Result<MysqlStatement> MysqlConnection::make(const SqlStatement& statement, Lock lock) {
     if (mysql_ == nullptr) return late("prepare");
     const std::string text = statement.text + (lock == Lock::rows ? " FOR UPDATE" : "");
-    MysqlStatement prepared{::mysql_stmt_init(mysql_)};
+    MysqlStatement prepared{::mysql_stmt_init(mysql_), CloseMysqlStatement{this}};
     if (!prepared) return trouble("prepare: not enough memory");
     MYSQL_STMT* const made = prepared.get();
     int code = 0;

@@ -1,6 +1,7 @@
 // A connection to a server of MariaDB or MySQL.
 #pragma once
 
+#include "mysql/socket_limit.hh"
 #include "sql/connection.hh"
 
 #include <memory>
@@ -23,8 +24,11 @@ struct MysqlPlace {
     bool tls = true; // encrypted, with a certificate that is verified
 };
 
+class MysqlConnection;
+
 struct CloseMysqlStatement {
-    void operator()(MYSQL_STMT* statement) const { ::mysql_stmt_close(statement); }
+    MysqlConnection* connection;
+    void operator()(MYSQL_STMT* statement) const;
 };
 using MysqlStatement = std::unique_ptr<MYSQL_STMT, CloseMysqlStatement>;
 
@@ -49,6 +53,13 @@ public:
     Committed commit() override;
     void look_over(Report& report) override;
 
+    // Calls the library, which cannot use the socket for longer than until the deadline.
+    template <class Call> auto limited(const Call& call) {
+        const auto socket = mysql_ == nullptr ? -1 : ::mysql_get_socket(mysql_);
+        const SocketLimit::Watch watch{limit_, socket, deadline()};
+        return call();
+    }
+
 private:
     void set_options(const MysqlPlace& place);
     Result<void> set_up(bool writes);
@@ -69,6 +80,7 @@ private:
     const MysqlAccount& account_;
     const SqlSettings& settings_;
     MysqlPlace place_;
+    SocketLimit limit_;
     MYSQL* mysql_ = nullptr; // nullptr: the connection is over
 };
 

@@ -396,6 +396,51 @@ TEST_CASE("a connection that is not local needs a certificate of the server's na
     CHECK(status(server, ours, {{"tls", "no"}}) == 111);
 }
 
+TEST_CASE(
+    "a server that falls silent over TLS is left at the deadline, and the next one is asked") {
+    if (no_mariadb() || no_openssl()) return;
+    const TemporaryDirectory directory;
+    REQUIRE(::chmod(directory.path().c_str(), 0755) == 0);
+    const std::string file = directory.file("ours");
+    make_certificate(file, "DNS:localhost");
+    REQUIRE(::chmod((file + ".key").c_str(), 0644) == 0);
+    MariadbServer server{{"--ssl-cert=" + file, "--ssl-key=" + file + ".key"}};
+    server.start();
+    const MariadbUsers users{server};
+    users.give("{PLAIN}old");
+    const auto at = [](int port) { return "localhost:" + std::to_string(port); };
+    const auto configure = [&](const std::string& hosts) {
+        users.configure({{"connect", "host=" + hosts + " user=links dbname=mail ssl_ca=" + file},
+                         {"tls", "verify"},
+                         {"timeout", "1"}});
+    };
+    configure(at(server.port()));
+    CHECK(users.is_password(joe, "old"));
+    // In the handshake, at the login, and in statements.
+    for (const int step : {1, 2, 3, 4, 6}) {
+        CAPTURE(step);
+        const CutProxy check_proxy{server.port(), step, CutProxy::Deed::hold_answer};
+        configure(at(check_proxy.port()));
+        const auto checked = run(users.check(joe, "old"));
+        if (check_proxy.has_cut()) {
+            CHECK(checked.status == 111);
+            CHECK_MESSAGE(has(checked.err, "the server does not answer in time"), checked.err);
+        }
+        const CutProxy change_proxy{server.port(), step, CutProxy::Deed::hold_answer};
+        configure(at(change_proxy.port()));
+        const auto changed = run(users.change(joe, "old", "new"));
+        CHECK(change_proxy.has_cut());
+        CHECK(changed.status == 111);
+        CHECK(changed.out == nothing_words);
+        CHECK_MESSAGE(has(changed.err, "the server does not answer in time"), changed.err);
+        const CutProxy first{server.port(), step, CutProxy::Deed::hold_answer};
+        configure(at(first.port()) + "," + at(server.port()));
+        CHECK(run(users.check(joe, "old")).status == 0);
+    }
+    configure(at(server.port()));
+    CHECK(users.is_password(joe, "old"));
+}
+
 TEST_CASE("wrong settings are exit 2 before the record is read") {
     if (no_mariadb()) return;
     const MariadbUsers users{the_server()};

@@ -91,7 +91,10 @@ void CutProxy::serve_connection(Fd client) {
         if (at_cut_) at_cut_();
         (void)write_whole(client.get(), answer_);
         // Until the other side closes.
-        if (deed_ == Deed::hold_answer) (void)first_ready({stop_.read_end.get(), ends[0]}, long_ms);
+        while (deed_ == Deed::hold_answer &&
+               first_ready({stop_.read_end.get(), ends[0]}, long_ms) == 1 &&
+               ::read(ends[0], block, sizeof block) > 0)
+            continue;
         return;
     }
 }
