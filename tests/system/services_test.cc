@@ -175,7 +175,7 @@ TEST_CASE("a change works within the limits of poppass@.service") {
     REQUIRE(::chmod(queue.c_str(), 0222) == 0);
     const auto queued = Fd{::open(queue.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     REQUIRE(queued.get() >= 0);
-    write_file(text, "To: %u\n");
+    write_file(text, "To: %u\n", 0644);
     const Words changes{"User=poppass-users",
                         "User=" + owner,
                         "Group=poppass-users",
