@@ -212,6 +212,17 @@ TEST_CASE("a change works within the limits of poppass@.service") {
     end = change(port, "Hood4decree6Judge", "Sheep7table2Vivid");
     CHECK(end.status == 111);
     CHECK(service.accepts("Hood4decree6Judge"));
+
+    // Hooks can be run within the limits too.
+    auto hooks = changes;
+    hooks.insert(hooks.end(), {"@policy@", "@sbindir@/setpw-hook --before /bin/true --after "
+                                           "/bin/true -- "});
+    write_file(unit, service.service_text("systemd/poppass@.service.in", hooks));
+    end = change(port, "Hood4decree6Judge", "Sheep7table2Vivid");
+    INFO(end.err << service.log());
+    CHECK(end.status == 0);
+    CHECK(service.accepts("Sheep7table2Vivid"));
+    CHECK(service.log_has("--after is done"));
 }
 
 TEST_CASE("a change works within the limits of poppass-pam@.service") {
