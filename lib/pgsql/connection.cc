@@ -169,9 +169,8 @@ Result<PgsqlConnection::Answer> PgsqlConnection::next_answer() {
         if (unsent < 0) return failed("send", nullptr);
         if (unsent == 0 && ::PQisBusy(connection) == 0) {
             Answer answer{::PQgetResult(connection)};
-            abandoned_ = !is_usual(::PQresultStatus(answer.get()));
-            if (abandoned_) return trouble("the server's answer is no result of a statement");
-            return answer;
+            if (is_usual(::PQresultStatus(answer.get()))) return answer;
+            return trouble("the server's answer is no result of a statement");
         }
         const short events = unsent > 0 ? POLLIN | POLLOUT : POLLIN;
         if (!wait_for(::PQsocket(connection), events, deadline())) break;
@@ -260,14 +259,11 @@ Result<std::vector<SqlRow>> PgsqlConnection::select(const SqlStatement& statemen
     while (answer && ::PQresultStatus(answer->get()) == PGRES_SINGLE_TUPLE) {
         SqlRow& row = rows.emplace_back();
         for (int i = 0; i < ::PQnfields(answer->get()); ++i) {
-            if (::PQgetlength(answer->get(), 0, i) > longest_value) {
-                abandoned_ = true;
+            if (::PQgetlength(answer->get(), 0, i) > longest_value)
                 return trouble("user_query: a value is too long");
-            }
             row.push_back({::PQfname(answer->get(), i), value(answer->get(), i)});
         }
-        abandoned_ = rows.size() == 2;
-        if (abandoned_) return rows;
+        if (rows.size() == 2) return rows; // without the end of the answer
         answer = next_answer();
     }
     if (!answer) return answer.error();
@@ -294,7 +290,6 @@ Result<void> PgsqlConnection::begin() {
 }
 
 Result<void> PgsqlConnection::roll_back() {
-    if (abandoned_) return {}; // the connection is of no more use, and its end rolls back
     const auto done = ask("ROLLBACK", {});
     return done ? Result<void>{} : done.error();
 }

@@ -66,8 +66,7 @@ private:
     const SqlSettings& settings_;
     std::unique_ptr<PGconn, PgsqlFree> connection_;
     std::string transaction_;
-    std::string warning_;    // the last one of the server
-    bool abandoned_ = false; // the rest of an answer is not read any more
+    std::string warning_; // the last one of the server
 };
 
 } // namespace poppass

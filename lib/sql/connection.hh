@@ -86,6 +86,7 @@ public:
     virtual Result<Writers> writers() { return Writers{}; }
 
     virtual Result<void> begin() = 0;
+    // Not called after an error or a second row: the end of the connection rolls back too.
     virtual Result<void> roll_back() = 0;
 
     // Executes a statement of set_query. Returns how many rows it matched, also if they had the new

@@ -27,8 +27,8 @@ public:
     Result<Changed> run() {
         if (auto done = connect(); !done) return done.error();
         auto user = find(Lock::none);
+        if (!user) return user.error();
         for (int tries = 0; tries < 20; ++tries) {
-            if (!user) return user.error();
             const auto began = Clock::now();
             auto refused = judge(*user);
             if (!refused) return refused.error();
@@ -44,9 +44,10 @@ public:
             withhold();
             if (auto begun = connection_->begin(); !begun) return begun.error();
             auto locked = find(Lock::rows);
-            if (locked && *locked == *user) return write(**user);
+            if (!locked) return locked.error();
+            if (*locked == *user) return write(**user);
             if (auto done = connection_->roll_back(); !done) return done.error();
-            if (locked && (!*locked || (*locked)->login != (*user)->login))
+            if (!*locked || (*locked)->login != (*user)->login)
                 return trouble("user_query does not find the stored name again");
             user = std::move(locked);
         }

@@ -283,6 +283,7 @@ TEST_CASE("a lock of others is waited for, and no longer than the time limit") {
     const auto changed = timed(users.change(joe, "old", "new"));
     CHECK(changed.outcome.status == 111);
     CHECK(changed.outcome.out == nothing_words);
+    CHECK_MESSAGE(has(changed.outcome.err, "no answer in time"), changed.outcome.err);
     CHECK(changed.seconds < 8);
     std::thread later{[&] {
         std::this_thread::sleep_for(milliseconds{500});
