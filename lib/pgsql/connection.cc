@@ -301,6 +301,11 @@ Result<std::uint64_t> PgsqlConnection::execute(const SqlStatement& statement,
     return std::strtoull(::PQcmdTuples(answer->get()), nullptr, 10);
 }
 
+Result<void> PgsqlConnection::do_deferred() {
+    const auto done = ask("SET CONSTRAINTS ALL IMMEDIATE", {});
+    return done ? Result<void>{} : done.error();
+}
+
 // An error that leaves the server outside of a transaction has ended it. If somebody cancels the
 // wait for a synchronous standby, the server says COMMIT all the same, after a warning.
 SqlConnection::Committed PgsqlConnection::commit() {

@@ -44,6 +44,7 @@ public:
     Result<void> begin() override;
     Result<void> roll_back() override;
     Result<std::uint64_t> execute(const SqlStatement& statement, const SqlValues& values) override;
+    Result<void> do_deferred() override;
     Committed commit() override;
     std::string transaction() const override { return transaction_; }
     Result<Commit> settle(std::string_view transaction) override;

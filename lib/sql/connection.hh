@@ -94,6 +94,9 @@ public:
     virtual Result<std::uint64_t> execute(const SqlStatement& statement,
                                           const SqlValues& values) = 0;
 
+    // Does now what the server has put off until the commit, such as deferred triggers.
+    virtual Result<void> do_deferred() { return {}; }
+
     // Ends the transaction. What is committed is on the server's disk; of MariaDB and MySQL the
     // server's own settings decide that.
     enum class Commit {

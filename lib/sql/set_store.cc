@@ -142,6 +142,7 @@ private:
     }
 
     Result<void> see_new_hash(const SqlUser& user) {
+        if (auto done = connection_->do_deferred(); !done) return not_misused(done.error());
         const auto now = find(Lock::rows);
         if (!now) return now.error();
         if (!*now || (*now)->login != user.login || (*now)->hash != values_.hash)

@@ -154,8 +154,12 @@ TEST_CASE("a row that does not take the new hash keeps the old one") {
     refused("NEW.password = left(NEW.password, 50); RETURN NEW;",
             "the row does not hold the new hash");
     refused("RAISE 'not today';", "SQLSTATE P0001");
-    refused("RAISE 'not at the end';", "SQLSTATE P0001",
-            "AFTER UPDATE ON users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW");
+    const std::string late = "AFTER UPDATE ON users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW";
+    refused("RAISE 'not at the end';", "SQLSTATE P0001", late);
+    refused("UPDATE users SET password = '{PLAIN}other' WHERE email = OLD.email"
+            " AND password <> '{PLAIN}other'; RETURN NULL;",
+            "the row does not hold the new hash", late);
+    refused("RAISE numeric_value_out_of_range;", "SQLSTATE 22003", late);
     CHECK(users.is_password(joe, "old"));
 }
 
