@@ -333,7 +333,9 @@ SqlConnection::Committed MysqlConnection::commit() {
 // What the account may do beyond reading and, if there is a set_query, beyond changing the columns
 // that it was given.
 void MysqlConnection::look_over(Report& report) {
-    if (place_.socket.empty() && !place_.tls)
+    if (!place_.socket.empty())
+        warn_of_socket(account_.user, place_.socket, report);
+    else if (!place_.tls)
         warn_of_port(account_.user, place_.host, place_.port == 0 ? MYSQL_PORT : place_.port,
                      report);
     const std::string mine =

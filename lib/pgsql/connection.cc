@@ -340,9 +340,12 @@ Result<SqlConnection::Commit> PgsqlConnection::settle(std::string_view transacti
 // verbs of set_query. More rights are a warning.
 void PgsqlConnection::look_over(Report& report) {
     PGconn* const connection = connection_.get();
-    if (::PQsslInUse(connection) == 0)
+    const std::string host = ::PQhost(connection), port = ::PQport(connection);
+    if (host.starts_with('/'))
+        warn_of_socket(name_, host + "/.s.PGSQL." + port, report);
+    else if (::PQsslInUse(connection) == 0)
         warn_of_port(name_, ::PQhostaddr(connection),
-                     static_cast<unsigned>(std::atoi(::PQport(connection))), report);
+                     static_cast<unsigned>(std::atoi(port.c_str())), report);
     const auto super = ask_row(2, "SELECT rolsuper, rolname FROM pg_catalog.pg_roles "
                                   "WHERE rolname = current_user");
     if (!super) return report.fail(name_, super.error().message());

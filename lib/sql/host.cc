@@ -1,13 +1,47 @@
 #include "sql/host.hh"
 
+#include "account/accounts.hh"
 #include "base/network.hh"
 #include "base/settings.hh"
 #include "link/peer.hh"
+#include "process/path_walk.hh"
 
+#include <grp.h>
 #include <memory>
 #include <netdb.h>
 
 namespace poppass {
+
+namespace {
+
+// A group that may write is as good as none if it is the owner's own and has no other members, as
+// in Debian's /run/postgresql.
+void overlook_private_group(struct stat& directory) {
+    const auto owner = find_account(directory.st_uid);
+    const group* const entry = ::getgrgid(directory.st_gid);
+    if (!owner || !*owner || (*owner)->gid != directory.st_gid || entry == nullptr) return;
+    for (const char* const* member = entry->gr_mem; *member != nullptr; ++member)
+        if (*member != (*owner)->name) return;
+    directory.st_mode &= ~static_cast<mode_t>(S_IWGRP);
+}
+
+// An error if others than root and the socket's owner could put another one in its place.
+Result<void> judge_socket(const std::string& path) {
+    auto walked = follow_path(path);
+    if (!walked) return walked.error();
+    const uid_t owner = walked->status.st_uid;
+    for (Component& component : walked->way) {
+        overlook_private_group(component.status);
+        if (auto good = judge_on_way(component, walked->path, owner); !good) return good;
+    }
+    // Where everybody can write, a sticky bit helps only as long as the server runs.
+    struct stat last {};
+    if (::fstat(walked->directory.get(), &last) != 0) return system_trouble("look at", path);
+    overlook_private_group(last);
+    return judge_directory_of(walked->path, owner, last);
+}
+
+} // namespace
 
 Result<SqlHost> SqlHost::parse(std::string_view word) {
     const Error wrong = misuse("not a host: " + std::string{word});
@@ -38,6 +72,11 @@ void warn_of_port(const std::string& name, std::string_view address, unsigned po
     if (is_loopback_address(address) && port >= first_free_port)
         report.warn(name, "while the server is down, any account can listen on this port, and say "
                           "that any password is right: use a socket, or tls = verify");
+}
+
+void warn_of_socket(const std::string& name, const std::string& path, Report& report) {
+    if (const auto safe = judge_socket(path); !safe)
+        report.warn(name, safe.error().message() + "; it could say that any password is right");
 }
 
 Result<std::vector<SqlAddress>> find_addresses(const SqlHost& host) {

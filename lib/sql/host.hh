@@ -32,6 +32,10 @@ struct SqlAddress {
 // address is numeric.
 void warn_of_port(const std::string& name, std::string_view address, unsigned port, Report& report);
 
+// Warns of a socket at this path if others than root and the socket's owner could put their own in
+// its place.
+void warn_of_socket(const std::string& name, const std::string& path, Report& report);
+
 // The addresses of a host, in the order in which they are tried. The resolver may need two seconds
 // for each name server.
 Result<std::vector<SqlAddress>> find_addresses(const SqlHost& host);

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <libpq-fe.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
 
@@ -471,6 +472,22 @@ TEST_CASE("--check says what is right and what is wrong") {
     CHECK(has(column.out, "pasword"));
     users.configure("host=127.0.0.1 user=mail dbname=postgres port=" + free_port(), secret);
     CHECK(users.look_over("setpw").status == 2);
+}
+
+TEST_CASE("--check warns of a socket whose place others can take") {
+    if (no_pgsql()) return;
+    const auto& users = fresh_users();
+    users.configure(users.server.on_socket() + " user=mail");
+    // PostgreSQL's own builds put the socket into /tmp. In Debian's directory for it the group of
+    // the server's account may write.
+    const std::string directory = users.server.file(".");
+    for (const auto& [mode, status] : {std::pair<mode_t, int>{01777, 1}, {0770, 0}, {0700, 0}}) {
+        CAPTURE(mode);
+        ::chmod(directory.c_str(), mode);
+        const auto checked = users.look_over("checkpw");
+        CHECK_MESSAGE(checked.status == status, checked.out);
+        CHECK(has(checked.out, "can be written by everybody") == (status == 1));
+    }
 }
 
 TEST_CASE("--check warns of a schema in which the account may make operators") {

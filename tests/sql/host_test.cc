@@ -1,9 +1,16 @@
 #include "sql/host.hh"
 
+#include "account/accounts.hh"
+#include "support/program.hh"
+
 #include <doctest/doctest.h>
+#include <filesystem>
 #include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace poppass;
+using namespace poppass::test;
 
 TEST_CASE("a host is a name, an address or a socket, with a port where there is one") {
     const struct {
@@ -28,6 +35,35 @@ TEST_CASE("a host is a name, an address or a socket, with a port where there is 
         CAPTURE(word);
         CHECK_FALSE(SqlHost::parse(word));
     }
+}
+
+TEST_CASE("a socket is safe where only root and the server's account can write") {
+    const TemporaryDirectory top;
+    const std::string directory = top.file("run"), socket = directory + "/socket";
+    std::filesystem::create_directory(directory);
+    write_file(socket, "");
+    const auto account = find_account(::geteuid());
+    REQUIRE((account && *account));
+    const gid_t own = (*account)->gid;
+    const auto warnings = [&](mode_t mode, gid_t group) {
+        CHECK(::chown(directory.c_str(), uid_t(-1), group) == 0);
+        CHECK(::chmod(directory.c_str(), mode) == 0);
+        Report report;
+        warn_of_socket("db", socket, report);
+        return report.lines().size();
+    };
+    CHECK(warnings(0755, own) == 0);
+    CHECK(warnings(0775, own) == 0);
+    CHECK(warnings(0757, own) == 1);
+    CHECK(warnings(01777, own) == 1);
+    if (::geteuid() == 0) CHECK(warnings(0775, 65534) == 1);
+    // Above it, everybody may write a sticky directory of root's.
+    CHECK(warnings(0755, own) == 0);
+    ::chmod(top.path().c_str(), 0777);
+    CHECK(warnings(0755, own) == 1);
+    Report report;
+    warn_of_socket("db", "/nowhere/socket", report);
+    CHECK(report.lines().size() == 1);
 }
 
 TEST_CASE("the addresses of a host, and which are loopback") {
