@@ -16,9 +16,7 @@ namespace poppass {
 
 namespace {
 
-constexpr std::size_t longest_text = 300; // of a server's words in the log
-constexpr int longest_value = 100'000;    // of a column
-constexpr std::size_t longest_state = 5;  // an SQLSTATE
+constexpr int longest_value = 100'000; // of a column
 
 // What is sent for a lock: others can neither change the row nor lock it so themselves.
 std::string with_lock(const SqlStatement& statement, SqlConnection::Lock lock) {
@@ -87,16 +85,16 @@ const std::string server_start =
 // of libpq's own.
 Error PgsqlConnection::failed(std::string_view deed, const PGresult* answer) const {
     const std::string_view state = field(answer, PG_DIAG_SQLSTATE);
-    const std::string shown = one_line(state, longest_state);
     std::string what = std::string{deed} + ": ";
     if (state.starts_with("22"))
-        return {ExitStatus::rejected, what + "a value does not fit (SQLSTATE " + shown + ")", 0};
+        return {ExitStatus::rejected, what + "a value does not fit (SQLSTATE " + said(state) + ")",
+                0};
     if (state.empty())
-        what += one_line(::PQerrorMessage(connection_.get()), longest_text);
+        what += said(::PQerrorMessage(connection_.get()));
     else if (has_harmless_text(state))
-        what += one_line(field(answer, PG_DIAG_MESSAGE_PRIMARY), longest_text);
+        what += said(field(answer, PG_DIAG_MESSAGE_PRIMARY));
     else
-        what += "SQLSTATE " + shown + ", whose text is not shown: it may hold a value";
+        what += "SQLSTATE " + said(state) + ", whose text is not shown: it may hold a value";
     const bool wrong = state.starts_with("42") || state.starts_with("0A") ||
                        state.starts_with("2F") || state.starts_with("26");
     return wrong ? misuse(what) : trouble(what);
@@ -123,16 +121,16 @@ Result<void> PgsqlConnection::open(const PgsqlOptions& options,
     ::PQsetNoticeReceiver(
         connection,
         [](void* self, const PGresult* notice) {
+            auto* const link = static_cast<PgsqlConnection*>(self);
             if (field(notice, PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING")
-                static_cast<PgsqlConnection*>(self)->warning_ =
-                    one_line(field(notice, PG_DIAG_MESSAGE_PRIMARY), longest_text);
+                link->warning_ = link->said(field(notice, PG_DIAG_MESSAGE_PRIMARY));
         },
         this);
     auto state =
         ::PQstatus(connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK) {
         if (state == PGRES_POLLING_FAILED)
-            return trouble("connect: " + one_line(::PQerrorMessage(connection), longest_text));
+            return trouble("connect: " + said(::PQerrorMessage(connection)));
         const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         if (Clock::now() >= address_deadline ||
             !wait_for(::PQsocket(connection), events, address_deadline))
