@@ -9,6 +9,10 @@
 namespace poppass {
 
 bool wait_for(int fd, short events, Clock::time_point deadline) {
+    if (Clock::now() >= deadline) {
+        errno = ETIMEDOUT;
+        return false;
+    }
     pollfd event{fd, events, 0};
     const int ready = retried([&] {
         const timespec left = time_until(deadline);

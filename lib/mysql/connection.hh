@@ -3,6 +3,7 @@
 
 #include "mysql/socket_limit.hh"
 #include "sql/connection.hh"
+#include "sql/memory_limit.hh"
 
 #include <memory>
 #include <mysql.h>
@@ -53,9 +54,11 @@ public:
     Committed commit() override;
     void look_over(Report& report) override;
 
-    // Calls the library, which cannot use the socket for longer than until the deadline.
+    // Calls the library, which can neither use the socket after the deadline nor take much
+    // memory.
     template <class Call> auto limited(const Call& call) {
         const auto socket = mysql_ == nullptr ? -1 : ::mysql_get_socket(mysql_);
+        const MemoryLimit memory;
         const SocketLimit::Watch watch{limit_, socket, deadline()};
         return call();
     }

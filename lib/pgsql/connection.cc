@@ -4,13 +4,13 @@
 #include "base/network.hh"
 #include "base/text.hh"
 #include "sql/host.hh"
+#include "sql/memory_limit.hh"
 
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
 #include <optional>
 #include <poll.h>
-#include <sys/resource.h>
 
 namespace poppass {
 
@@ -53,28 +53,6 @@ std::optional<std::string> value(const PGresult* answer, int column) {
     if (::PQftype(answer, column) == padded_char) text.erase(text.find_last_not_of(' ') + 1);
     return text;
 }
-
-// While it exists, this process gets no more memory than this. libpq takes as much as a message of
-// the server says that it has, and whoever can write a row could let it be a gigabyte.
-class MemoryLimit {
-public:
-    MemoryLimit() {
-        if (::getrlimit(RLIMIT_DATA, &before_) != 0) return;
-        const rlimit limit{std::min<rlim_t>(before_.rlim_cur, 64 << 20), before_.rlim_max};
-#ifndef POPPASS_SANITIZED // a sanitizer takes more for itself
-        is_set_ = ::setrlimit(RLIMIT_DATA, &limit) == 0;
-#endif
-    }
-    MemoryLimit(const MemoryLimit&) = delete;
-    MemoryLimit& operator=(const MemoryLimit&) = delete;
-    ~MemoryLimit() {
-        if (is_set_) ::setrlimit(RLIMIT_DATA, &before_);
-    }
-
-private:
-    rlimit before_{};
-    bool is_set_ = false;
-};
 
 const std::string server_start =
     "pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())::text";
@@ -132,8 +110,7 @@ Result<void> PgsqlConnection::open(const PgsqlOptions& options,
         if (state == PGRES_POLLING_FAILED)
             return trouble("connect: " + said(::PQerrorMessage(connection)));
         const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-        if (Clock::now() >= address_deadline ||
-            !wait_for(::PQsocket(connection), events, address_deadline))
+        if (!wait_for(::PQsocket(connection), events, address_deadline))
             return trouble("connect: no answer in time");
         state = ::PQconnectPoll(connection);
     }

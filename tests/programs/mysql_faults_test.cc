@@ -104,7 +104,8 @@ private:
 class FakeServer {
 public:
     explicit FakeServer(std::function<void(Client&)> talk)
-        : talk_(std::move(talk)), stop_(std::move(*poppass::make_pipe())), thread_([this] { serve(); }) {}
+        : talk_(std::move(talk)), stop_(std::move(*poppass::make_pipe())),
+          thread_([this] { serve(); }) {}
     FakeServer(const FakeServer&) = delete;
     FakeServer& operator=(const FakeServer&) = delete;
     ~FakeServer() {
@@ -136,9 +137,10 @@ struct Users : SqlUsers {
 
     // Runs a check with a time-out of one second.
     Outcome check_at(const FakeServer& server, const std::string& host = "127.0.0.1") const {
-        write_settings("host=" + host + ":" + std::to_string(server.port()) +
-                           " user=links dbname=mail",
-                       "timeout = 1\n");
+        // A server of check_hosts is not asked whether it takes writes.
+        const std::string at = host + ":" + std::to_string(server.port());
+        write_settings("host=" + at + " user=links dbname=mail",
+                       "timeout = 1\ncheck_hosts = " + at + "\n");
         const auto began = std::chrono::steady_clock::now();
         const auto outcome = run(check(joe, "old"));
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
@@ -162,4 +164,36 @@ TEST_CASE("a server that goes on sending bytes of a TLS handshake is left at the
     users.user_query += "\ntls = verify";
     const auto outcome = users.check_at(server, "localhost");
     CHECK_MESSAGE(has(outcome.err, late), outcome.err);
+}
+
+TEST_CASE("a server that describes columns without end gets neither the time nor the memory") {
+    const std::string message = column(std::string(400'000, 'A'));
+    std::string many;
+    for (int i = 0; i < 16; ++i)
+        many += number(message.size(), 3) + static_cast<char>(i + 2) + message;
+    const FakeServer server{[&](Client& client) {
+        client.serve([&](Client&) {
+            client.send(bytes("\xfc\x60\xea")); // 60,000 columns
+            while (client.send_raw(many)) continue;
+        });
+    }};
+    const auto outcome = Users{}.check_at(server);
+    CHECK_MESSAGE(has(outcome.err, "127.0.0.1"), outcome.err);
+    rusage used{};
+    REQUIRE(::getrusage(RUSAGE_CHILDREN, &used) == 0);
+    if (hardened) CHECK(used.ru_maxrss < 100'000);
+}
+
+TEST_CASE("a statement is closed by the deadline, although the server has not ended its result") {
+    // The length of the first value is longer than the row.
+    const std::string row = bytes("\0\0\xfd\xff\xff\xff") + "joe";
+    const FakeServer server{[&](Client& client) {
+        client.serve([&](Client&) {
+            for (const auto& part : {bytes("\2"), column("login"), column("hash"), eof, row})
+                client.send(part);
+            client.be_mute();
+        });
+    }};
+    const auto outcome = Users{}.check_at(server);
+    CHECK_MESSAGE(has(outcome.err, "read a row"), outcome.err);
 }
