@@ -88,12 +88,15 @@ Result<std::vector<SqlAddress>> find_addresses(const SqlHost& host) {
     if (failed == EAI_SYSTEM) return system_trouble("find the address");
     if (failed != 0) return trouble("find the address: " + std::string{::gai_strerror(failed)});
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{list, ::freeaddrinfo};
+    // Whoever forges an answer of DNS must not switch TLS off.
+    const auto literal = parse_address(host.name);
+    const bool local = literal ? is_loopback_address(*literal) : host.name == "localhost";
     std::vector<SqlAddress> addresses;
     for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
         char text[NI_MAXHOST];
         if (::getnameinfo(entry->ai_addr, entry->ai_addrlen, text, sizeof text, nullptr, 0,
                           NI_NUMERICHOST) == 0)
-            addresses.push_back({text, is_loopback(entry->ai_addr)});
+            addresses.push_back({text, local && is_loopback(entry->ai_addr)});
     }
     if (addresses.empty()) return trouble("find the address: it has none");
     return addresses;

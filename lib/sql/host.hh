@@ -25,7 +25,7 @@ struct SqlHost {
 
 struct SqlAddress {
     std::string text; // numeric
-    bool loopback;
+    bool loopback;    // by the name too: it is one of these addresses, or localhost
 };
 
 // Warns of a connection without TLS to a port of this machine where every account may listen. Its

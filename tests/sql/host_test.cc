@@ -76,5 +76,9 @@ TEST_CASE("the addresses of a host, and which are loopback") {
     }
     for (const std::string name : {"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"})
         CHECK_FALSE(find_addresses({name, ""})->front().loopback);
+    // Other names may come from DNS, so their addresses prove nothing.
+    CHECK(find_addresses({"localhost", ""})->front().loopback);
+    CHECK(find_addresses({"127.1", ""})->front().text == "127.0.0.1");
+    CHECK_FALSE(find_addresses({"127.1", ""})->front().loopback);
     CHECK_FALSE(find_addresses({"no such name", ""}));
 }
