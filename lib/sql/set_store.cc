@@ -121,15 +121,41 @@ private:
 
     Result<Changed> execute(const SqlUser& user) {
         for (const SqlStatement& statement : settings_.set_query)
-            if (auto done = execute_one(statement); !done) return done.error();
-        if (auto stored = see_new_hash(user); !stored) return stored.error();
+            if (auto done = execute_one(statement); !done) return undo(user, done.error());
+        if (auto stored = see_new_hash(user); !stored) return undo(user, stored.error());
         const std::string transaction = connection_->transaction();
         const auto committed = connection_->commit();
         if (committed.how == Commit::done) return Changed{How::done};
         if (committed.how == Commit::rolled_back)
-            return trouble("the change was not committed: " + committed.words);
+            return undo(user, trouble("the change was not committed: " + committed.words));
         complain(program_, "the answer to the commit is lost: " + committed.words);
         return settle(user, transaction);
+    }
+
+    // Nothing is changed, unless a table keeps what was written because it has no transactions. The
+    // settings do not always tell the tables: there are views and triggers. So the row tells it. If
+    // it cannot be read, the server has ended the transaction with the connection.
+    Result<Changed> undo(const SqlUser& user, Error error) {
+        const auto now = read_after_error();
+        if (!now || (*now && (*now)->login == user.login && (*now)->hash == user.hash))
+            return error;
+        return Changed{How::not_known,
+                       {},
+                       "it is not known whether the password is changed, because the row does not "
+                       "hold the old hash after an error (has its table no transactions?): " +
+                           error.message()};
+    }
+
+    // On a new connection, the lock waits for the end of the lost transaction.
+    Result<std::optional<SqlUser>> read_after_error() {
+        const std::string transaction = connection_->transaction();
+        const auto rolled_back = connection_->roll_back();
+        if (rolled_back) return find(Lock::none);
+        // A server that names transactions has no tables without them.
+        if (!transaction.empty()) return rolled_back.error();
+        if (auto done = connect(); !done) return done.error();
+        if (auto begun = connection_->begin(); !begun) return begun.error();
+        return find(Lock::rows);
     }
 
     Result<void> execute_one(const SqlStatement& statement) {
