@@ -91,7 +91,10 @@ public:
                                Clock::time_point deadline);
 
     // Only the destructor may be called afterwards.
-    void close() { ld_.reset(); }
+    void close() {
+        ld_.reset();
+        wire_.reset();
+    }
 
 private:
     struct Answer {

@@ -914,7 +914,9 @@ TEST_CASE("a change whose answer is lost is settled by trying the new password, 
         CHECK(directory.binds("joe", "fresh"));
     }
     SUBCASE("done, and no answer came") {
-        CHECK(through(Deed::hold_answer, false).status == 0);
+        const auto said = through(Deed::hold_answer, false);
+        CAPTURE(said.err);
+        CHECK(said.status == 0);
         CHECK(directory.binds("joe", "fresh"));
     }
     SUBCASE("not done, and the connection broke") {
