@@ -142,9 +142,9 @@ std::string usage_of(const KnownLink& link) {
     return line;
 }
 
-bool has_option(const KnownLink& link, std::string_view name) {
+bool has_option(const KnownLink& link, std::string_view wanted) {
     return std::any_of(link.long_options.begin(), link.long_options.end(),
-                       [name](const LongName& row) { return row.name == name; });
+                       [wanted](const LongName& row) { return row.name == wanted; });
 }
 
 const KnownLink* find_known_link(std::string_view program) {
