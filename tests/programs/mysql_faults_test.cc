@@ -7,7 +7,6 @@
 #include <functional>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <thread>
 #include <unistd.h>
 
 using namespace poppass::test;
@@ -101,33 +100,13 @@ private:
     unsigned turn_ = 0;
 };
 
-class FakeServer {
-public:
-    explicit FakeServer(std::function<void(Client&)> talk)
-        : talk_(std::move(talk)), stop_(std::move(*poppass::make_pipe())),
-          thread_([this] { serve(); }) {}
-    FakeServer(const FakeServer&) = delete;
-    FakeServer& operator=(const FakeServer&) = delete;
-    ~FakeServer() {
-        stop_.write_end.reset();
-        thread_.join();
-    }
-    int port() const { return listener_.port(); }
-
-private:
-    void serve() {
-        while (first_ready({stop_.read_end.get(), listener_.fd()}, long_ms) == 1U) {
-            Client client{poppass::Fd{::accept(listener_.fd(), nullptr, nullptr)},
-                          stop_.read_end.get()};
-            talk_(client);
-        }
-    }
-
-    Listener listener_;
-    std::function<void(Client&)> talk_;
-    poppass::Pipe stop_;
-    std::thread thread_;
-};
+// The server of a test, which talks to each client so.
+std::function<void(poppass::Fd, int)> with_client(std::function<void(Client&)> talk) {
+    return [talk = std::move(talk)](poppass::Fd fd, int stop) {
+        Client client{std::move(fd), stop};
+        talk(client);
+    };
+}
 
 struct Users : SqlUsers {
     Users() : SqlUsers("mysql") {
@@ -155,11 +134,11 @@ const std::string late = "the server does not answer in time";
 } // namespace
 
 TEST_CASE("a server that goes on sending bytes of a TLS handshake is left at the deadline") {
-    const FakeServer server{[](Client& client) {
+    const FakeServer server{with_client([](Client& client) {
         if (!client.greet(true) || client.receive().empty()) return;
         std::string more = bytes("\x16\x03\x03\x40\0");
         while (client.wait(100) && client.send_raw(more)) more = bytes("\0");
-    }};
+    })};
     Users users;
     users.user_query += "\ntls = verify";
     const auto outcome = users.check_at(server, "localhost");
@@ -171,12 +150,12 @@ TEST_CASE("a server that describes columns without end gets neither the time nor
     std::string many;
     for (int i = 0; i < 16; ++i)
         many += number(message.size(), 3) + static_cast<char>(i + 2) + message;
-    const FakeServer server{[&](Client& client) {
+    const FakeServer server{with_client([&](Client& client) {
         client.serve([&](Client&) {
             client.send(bytes("\xfc\x60\xea")); // 60,000 columns
             while (client.send_raw(many)) continue;
         });
-    }};
+    })};
     const auto outcome = Users{}.check_at(server);
     CHECK_MESSAGE(has(outcome.err, "127.0.0.1"), outcome.err);
     rusage used{};
@@ -187,13 +166,13 @@ TEST_CASE("a server that describes columns without end gets neither the time nor
 TEST_CASE("a statement is closed by the deadline, although the server has not ended its result") {
     // The length of the first value is longer than the row.
     const std::string row = bytes("\0\0\xfd\xff\xff\xff") + "joe";
-    const FakeServer server{[&](Client& client) {
+    const FakeServer server{with_client([&](Client& client) {
         client.serve([&](Client&) {
             for (const auto& part : {bytes("\2"), column("login"), column("hash"), eof, row})
                 client.send(part);
             client.be_mute();
         });
-    }};
+    })};
     const auto outcome = Users{}.check_at(server);
     CHECK_MESSAGE(has(outcome.err, "read a row"), outcome.err);
 }

@@ -1,6 +1,6 @@
 // checkpw-pgsql and setpw-pgsql with a server that breaks PostgreSQL's protocol, or uses it to harm
 // them. A real server does none of this.
-#include "support/listener.hh"
+#include "support/odd_server.hh"
 #include "support/sql_users.hh"
 
 #include <chrono>
@@ -8,7 +8,6 @@
 #include <functional>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <thread>
 
 using namespace poppass;
 using namespace poppass::test;
@@ -46,35 +45,23 @@ std::string done(const std::string& tag, char state) {
 
 // It answers each message of its clients, one client after the other, with what `answer` returns.
 // The first message of a client has the type 0.
-class FakeServer {
+class PgsqlServer {
 public:
     using Answer = std::function<std::string(char type, const std::string& body)>;
 
     // After the first answer it sends `flood` without end.
-    explicit FakeServer(Answer answer, std::string flood = {})
-        : answer_(std::move(answer)), flood_(std::move(flood)) {
-        auto pipe = make_pipe();
-        REQUIRE(pipe);
-        stop_ = std::move(*pipe);
-        thread_ = std::thread{[this] { serve(); }};
-    }
-    FakeServer(const FakeServer&) = delete;
-    FakeServer& operator=(const FakeServer&) = delete;
-    ~FakeServer() {
-        stop_.write_end.reset();
-        thread_.join();
-    }
+    explicit PgsqlServer(Answer answer, std::string flood = {})
+        : answer_(std::move(answer)), flood_(std::move(flood)) {}
 
-    int port() const { return listener_.port(); }
+    int port() const { return server_.port(); }
 
 private:
     static constexpr int long_ms = 60'000;
 
-    void serve() {
-        while (first_ready({stop_.read_end.get(), listener_.fd()}, long_ms) == 1) {
-            client_.reset(::accept(listener_.fd(), nullptr, nullptr));
-            for (bool first = true; serve_message(first); first = false) continue;
-        }
+    void talk(Fd client, int stop) {
+        client_ = std::move(client);
+        stop_ = stop;
+        for (bool first = true; serve_message(first); first = false) continue;
     }
 
     bool serve_message(bool first) {
@@ -94,8 +81,7 @@ private:
     std::string read(std::size_t size) {
         std::string text;
         char block[4096];
-        while (text.size() < size &&
-               first_ready({stop_.read_end.get(), client_.get()}, long_ms) == 1) {
+        while (text.size() < size && first_ready({stop_, client_.get()}, long_ms) == 1) {
             const auto n =
                 ::recv(client_.get(), block, std::min(sizeof block, size - text.size()), 0);
             if (n <= 0) break;
@@ -106,7 +92,7 @@ private:
 
     bool send(std::string_view text) {
         while (!text.empty()) {
-            if (first_ready({stop_.read_end.get()}, 0)) return false;
+            if (first_ready({stop_}, 0)) return false;
             const auto n = ::send(client_.get(), text.data(), text.size(), MSG_NOSIGNAL);
             if (n <= 0) return false;
             text.remove_prefix(static_cast<std::size_t>(n));
@@ -116,15 +102,14 @@ private:
 
     Answer answer_;
     std::string flood_;
-    Listener listener_;
     Fd client_;
-    Pipe stop_;
-    std::thread thread_;
+    int stop_ = -1;
+    FakeServer server_{[this](Fd client, int stop) { talk(std::move(client), stop); }};
 };
 
 // An answer for each statement. Those for which `odd` returns nothing are answered as a server does
 // that has the user joe with the password "old".
-FakeServer::Answer statements(std::function<std::string(const std::string& sql)> odd) {
+PgsqlServer::Answer statements(std::function<std::string(const std::string& sql)> odd) {
     return [odd = std::move(odd), sql = std::string{}](char type, const std::string& body) mutable {
         if (type == '\0') return signed_in;
         if (type == 'P') sql = body.c_str() + body.find('\0') + 1;
@@ -143,7 +128,7 @@ struct HostileUsers {
     std::string settings = directory.file("sql.conf");
     std::string server;
 
-    HostileUsers(const FakeServer& fake, const std::string& more = {})
+    HostileUsers(const PgsqlServer& fake, const std::string& more = {})
         : server("127.0.0.1:" + std::to_string(fake.port())) {
         write_file(settings, "connect = host=127.0.0.1 user=mail dbname=mail port=" +
                                  std::to_string(fake.port()) +
@@ -179,7 +164,7 @@ TEST_CASE("an answer with fewer columns or rows than were asked for is trouble")
         CAPTURE(columns.size());
         for (const std::string part : {"transaction_read_only", "pg_current_xact_id"}) {
             CAPTURE(part);
-            const FakeServer fake{statements([&](const std::string& sql) {
+            const PgsqlServer fake{statements([&](const std::string& sql) {
                 return has(sql, part) ? row(columns, columns) : std::string{};
             })};
             const HostileUsers users{fake};
@@ -196,7 +181,7 @@ TEST_CASE("an answer that begins a COPY is trouble, and takes no time") {
         for (const std::string part : {"transaction_read_only", "FROM users", "BEGIN", "UPDATE"}) {
             CAPTURE(type);
             CAPTURE(part);
-            const FakeServer fake{statements([&](const std::string& sql) {
+            const PgsqlServer fake{statements([&](const std::string& sql) {
                 return has(sql, part) ? begin + message(type, std::string(3, '\0')) : std::string{};
             })};
             const HostileUsers users{fake};
@@ -213,7 +198,7 @@ TEST_CASE("a server that lets the library compute for minutes is left in time") 
         return message('R', number(11, 4) + body.substr(body.find("r=")) +
                                 "more,s=MDEyMzQ1Njc4OWFiY2RlZg==,i=2147483647");
     };
-    const FakeServer fake{scram};
+    const PgsqlServer fake{scram};
     const HostileUsers users{fake, "password = secret\n"};
     for (const auto& program : {users.check(), users.change()})
         CHECK(has(trouble_of(program), "a call took longer than its limit"));
@@ -227,7 +212,7 @@ TEST_CASE("what a server sends while it is connected to takes no memory to speak
         {'N' + gigabyte, block},
         {"", message('S', bytes("a\0") + std::string(28'000, 'x') + '\0')}};
     for (const auto& [first, flood] : floods) {
-        const FakeServer fake{
+        const PgsqlServer fake{
             [&](char, const std::string&) { return message('R', number(0, 4)) + first; }, flood};
         const HostileUsers users{fake};
         for (const auto& program : {users.check(), users.change()}) trouble_of(program);

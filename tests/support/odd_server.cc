@@ -45,31 +45,34 @@ void SlowServer::serve() {
     }
 }
 
-CutProxy::CutProxy(int server_port, int step, Deed deed, std::function<void()> at_cut,
-                   std::string answer)
-    : server_port_(server_port), step_(step), deed_(deed), at_cut_(std::move(at_cut)),
-      answer_(std::move(answer)), stop_(need_pipe()) {
+FakeServer::FakeServer(std::function<void(Fd client, int stop)> talk)
+    : talk_(std::move(talk)), stop_(need_pipe()) {
     thread_ = std::thread{[this] { serve(); }};
 }
 
-CutProxy::~CutProxy() {
+FakeServer::~FakeServer() {
     stop_.write_end.reset();
     thread_.join();
 }
 
-void CutProxy::serve() {
+void FakeServer::serve() {
     while (first_ready({stop_.read_end.get(), listener_.fd()}, long_ms) == 1)
-        serve_connection(Fd{::accept(listener_.fd(), nullptr, nullptr)});
+        talk_(Fd{::accept(listener_.fd(), nullptr, nullptr)}, stop_.read_end.get());
 }
 
-void CutProxy::serve_connection(Fd client) {
+CutProxy::CutProxy(int server_port, int step, Deed deed, std::function<void()> at_cut,
+                   std::string answer)
+    : server_port_(server_port), step_(step), deed_(deed), at_cut_(std::move(at_cut)),
+      answer_(std::move(answer)) {}
+
+void CutProxy::serve_connection(Fd client, int stop) {
     const Fd server = connect_port(server_port_);
     if (!server) return;
     const int ends[] = {client.get(), server.get()};
     bool server_spoke = true;
     int messages = 0;
     for (;;) {
-        const auto from = first_ready({stop_.read_end.get(), ends[0], ends[1]}, long_ms);
+        const auto from = first_ready({stop, ends[0], ends[1]}, long_ms);
         if (!from || *from == 0) return;
         char block[16384];
         const auto n = ::read(ends[*from - 1], block, sizeof block);
@@ -82,8 +85,7 @@ void CutProxy::serve_connection(Fd client) {
         if (!cut) continue;
         cut_ = true;
         // What the client sends before the server answers is still the same message.
-        while (deed_ != Deed::drop_request &&
-               first_ready({stop_.read_end.get(), ends[1], ends[0]}, long_ms) == 2) {
+        while (deed_ != Deed::drop_request && first_ready({stop, ends[1], ends[0]}, long_ms) == 2) {
             const auto more = ::read(ends[0], block, sizeof block);
             if (more <= 0) break;
             (void)write_whole(ends[1], {block, static_cast<std::size_t>(more)});
@@ -91,8 +93,7 @@ void CutProxy::serve_connection(Fd client) {
         if (at_cut_) at_cut_();
         (void)write_whole(client.get(), answer_);
         // Until the other side closes.
-        while (deed_ == Deed::hold_answer &&
-               first_ready({stop_.read_end.get(), ends[0]}, long_ms) == 1 &&
+        while (deed_ == Deed::hold_answer && first_ready({stop, ends[0]}, long_ms) == 1 &&
                ::read(ends[0], block, sizeof block) > 0)
             continue;
         return;

@@ -4,6 +4,7 @@
 #include "support/listener.hh"
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -29,6 +30,26 @@ private:
     std::thread thread_;
 };
 
+// A server that speaks as the test wants, with one client after the other.
+class FakeServer {
+public:
+    // `stop` is a descriptor that becomes ready when the test is over.
+    explicit FakeServer(std::function<void(Fd client, int stop)> talk);
+    FakeServer(const FakeServer&) = delete;
+    FakeServer& operator=(const FakeServer&) = delete;
+    ~FakeServer();
+
+    int port() const { return listener_.port(); }
+
+private:
+    void serve();
+
+    Listener listener_;
+    std::function<void(Fd client, int stop)> talk_;
+    Pipe stop_;
+    std::thread thread_;
+};
+
 // A proxy before a server. It passes everything on, until a client has sent its `step`th message
 // (what it sends before the server answers is one message). Later connections are not disturbed.
 class CutProxy {
@@ -42,26 +63,20 @@ public:
     // and the connection is closed.
     CutProxy(int server_port, int step, Deed deed, std::function<void()> at_cut = {},
              std::string answer = {});
-    CutProxy(const CutProxy&) = delete;
-    CutProxy& operator=(const CutProxy&) = delete;
-    ~CutProxy();
 
-    int port() const { return listener_.port(); }
+    int port() const { return server_.port(); }
     bool has_cut() const { return cut_; }
 
 private:
-    void serve();
-    void serve_connection(Fd client);
+    void serve_connection(Fd client, int stop);
 
-    Listener listener_;
     int server_port_;
     int step_;
     Deed deed_;
     std::function<void()> at_cut_;
     std::string answer_;
     std::atomic<bool> cut_ = false;
-    Pipe stop_;
-    std::thread thread_;
+    FakeServer server_{[this](Fd client, int stop) { serve_connection(std::move(client), stop); }};
 };
 
 } // namespace poppass::test
